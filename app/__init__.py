@@ -1,0 +1,1 @@
+"""The Tailrace API and everything that both processes share: domain, records, logs, settings."""

@@ -1,0 +1,29 @@
+"""Manifest of collected files; their bytes lie in the artifact store."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.artifacts.model import Kind
+from app.db.orm import Base, Now, one_of
+
+
+class Artifact(Base):
+    """One collected file: an output of the execution, or part of an attempt's checkpoint snapshot."""
+
+    __tablename__ = "artifacts"
+
+    execution_id: Mapped[UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    bytes: Mapped[int]
+    sha256: Mapped[str]
+    media_type: Mapped[str]
+    executable: Mapped[bool]
+    created_at: Mapped[Now]
+
+    __table_args__ = (CheckConstraint(one_of("kind", Kind), name="kind"),)

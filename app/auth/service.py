@@ -1,0 +1,86 @@
+"""Who is calling: a bearer token, looked up by its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from app.auth.tables import Token
+from app.auth.tokens import LENGTH, PREFIX, Scope, hash_token, is_well_formed
+from app.bootstrap import Process
+from app.db.engine import reading, transaction
+from app.errors import NotAuthenticated
+
+log = structlog.get_logger(__name__)
+
+BOOTSTRAP_OWNER = "admin"
+HOW_TO = "Send the header `Authorization: Bearer <token>`."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sent the request, and what their token may do."""
+
+    owner: str
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the token has this scope; `admin` has them all."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def sees(self) -> str | None:
+        """Whose objects: their own, or (None) everybody's."""
+        return None if Scope.ADMIN in self.scopes else self.owner
+
+
+async def authenticate(process: Process, headers: Mapping[str, str]) -> Caller:
+    """Who holds the token in these headers, of a request or a WebSocket's handshake. Raises `NotAuthenticated`."""
+    token = _bearer(headers.get("authorization", ""))
+    statement = select(Token.owner, Token.scopes).where(
+        Token.hash == hash_token(token),
+        Token.revoked_at.is_(None),
+        or_(Token.expires_at.is_(None), Token.expires_at > func.now()),
+    )
+    async with reading(process.database) as connection:
+        row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise NotAuthenticated("This token is not valid.", hint=_why_not(token))
+    return Caller(row.owner, frozenset(map(Scope, row.scopes)))
+
+
+async def ensure_bootstrap_token(process: Process) -> None:
+    """Make the token of the settings valid, for an admin. Several processes may do so at once."""
+    setting = process.settings.bootstrap_token
+    if setting is None:
+        return
+    token = setting.get_secret_value()
+    if not is_well_formed(token) and len(token) < LENGTH:
+        log.warning("auth.bootstrap_token_weak", wanted_length=LENGTH)
+    async with transaction(process.database) as connection:
+        await connection.execute(
+            insert(Token)
+            .values(id=uuid7(), hash=hash_token(token), name="bootstrap", owner=BOOTSTRAP_OWNER, scopes=list(Scope))
+            .on_conflict_do_nothing(index_elements=[Token.hash]),
+        )
+
+
+def _bearer(header: str) -> str:
+    scheme, _, token = header.strip().partition(" ")
+    token = token.strip()
+    if not header:
+        raise NotAuthenticated("This needs a token.", hint=HOW_TO)
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticated("The Authorization header is not a bearer token.", hint=HOW_TO)
+    return token
+
+
+def _why_not(token: str) -> str:
+    if token.startswith(PREFIX) and not is_well_formed(token):
+        return "It is cut or mistyped: its checksum does not match."
+    return "It is unknown here, expired or revoked."

@@ -1,0 +1,53 @@
+"""What a token looks like, what it may do, and its hash. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import zlib
+from enum import StrEnum
+
+PREFIX = "trt_"
+SECRET_BYTES = 32
+SECRET_CHARS = 43
+CHECKSUM_CHARS = 6
+LENGTH = len(PREFIX) + SECRET_CHARS + 1 + CHECKSUM_CHARS
+_DIGITS = string.digits + string.ascii_letters
+
+
+class Scope(StrEnum):
+    """What a token may do. `admin` includes the others."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    ADMIN = "admin"
+
+
+def new_token() -> str:
+    """A fresh token: prefix, 256 random bits, and a checksum by which scanners know it and typos show."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return f"{PREFIX}{secret}_{_checksum(secret)}"
+
+
+def is_well_formed(token: str) -> bool:
+    """Whether this was once made by `new_token`: a cut or mistyped token is not."""
+    if len(token) != LENGTH or not token.startswith(PREFIX) or not token.isascii():
+        return False
+    secret, _, checksum = token.removeprefix(PREFIX).rpartition("_")
+    return len(secret) == SECRET_CHARS and checksum == _checksum(secret)
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored. A token has 256 random bits, so a slow hash would add nothing."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _checksum(secret: str) -> str:
+    value = zlib.crc32(secret.encode())
+    digits = ""
+    for _ in range(CHECKSUM_CHARS):
+        value, digit = divmod(value, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits

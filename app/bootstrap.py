@@ -1,0 +1,94 @@
+"""What one process holds: database, Redis, hints, artifact store. Built here for the API, the worker and tests alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from arq.connections import ArqRedis
+from redis.asyncio import Redis
+from redis.asyncio.connection import ConnectionPool
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.artifacts.store import ArtifactStore
+from app.db.engine import open_engine, reading
+from app.executions.tables import Instance
+from app.hints import Channels, Hints, decode_job, encode_job
+from app.listener import Listener
+from app.settings import Settings
+
+SCHEMA_CONFIG = "alembic.ini"
+
+
+class SchemaOutOfDate(RuntimeError):
+    """The database was migrated to another version than this code knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The singletons of one process. Passed down; there are no globals."""
+
+    settings: Settings
+    instance: UUID
+    database: AsyncEngine
+    redis: ArqRedis
+    channels: Channels
+    hints: Hints
+    listener: Listener
+    artifacts: ArtifactStore
+
+
+@asynccontextmanager
+async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
+    """Connect everything. Raises `SchemaOutOfDate`; Redis may be away, the database may not."""
+    database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
+    # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
+    redis = ArqRedis(
+        ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5),
+        job_serializer=encode_job,
+        job_deserializer=decode_job,
+    )
+    subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, health_check_interval=0)
+    try:
+        instance = await _identify(database)
+        channels = Channels(settings.redis_prefix)
+        listener = Listener(subscriber, channels.keepalive)
+        listener.start()
+        try:
+            yield Process(
+                settings=settings,
+                instance=instance,
+                database=database,
+                redis=redis,
+                channels=channels,
+                hints=Hints(redis, channels),
+                listener=listener,
+                artifacts=ArtifactStore.open(settings.data / "artifacts"),
+            )
+        finally:
+            await listener.stop()
+    finally:
+        await subscriber.aclose()
+        await redis.aclose(close_connection_pool=True)
+        await database.dispose()
+
+
+async def _identify(database: AsyncEngine) -> UUID:
+    expected = ScriptDirectory.from_config(Config(SCHEMA_CONFIG)).get_current_head()
+    async with reading(database) as connection:
+        known = (await connection.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))).scalar_one()
+        current = (
+            (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+            if known
+            else None
+        )
+        if current != expected:
+            raise SchemaOutOfDate(
+                f"The database is at schema {current or 'none'}, this version needs {expected}: run `alembic upgrade head`"
+            )
+        return (await connection.execute(select(Instance.id))).scalar_one()

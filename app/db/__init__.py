@@ -1,0 +1,1 @@
+"""Postgres: engine, declarative base, transactions."""

@@ -1,0 +1,74 @@
+"""The database engine, and transactions in two kinds: those that read, and those that commit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_MS = 10_000
+IDLE_TRANSACTION_TIMEOUT_MS = 30_000
+
+
+def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
+    """An engine that gives up instead of waiting for ever: every statement, lock and connection has its time."""
+    return create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": STATEMENT_TIMEOUT_MS / 1000 + 5,
+            "server_settings": {
+                "application_name": application,
+                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "lock_timeout": str(LOCK_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_TIMEOUT_MS),
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One short transaction, committed at the end of the block. No network call but the database's inside it."""
+    async with engine.begin() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One or more statements without a transaction around them: each sees what is committed when it starts."""
+    async with engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database was not there or broke off, so that trying again later is right."""
+    if isinstance(error, OperationalError | OSError | TimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+async def is_reachable(engine: AsyncEngine) -> bool:
+    """Whether the database answers."""
+    try:
+        async with reading(engine) as connection:
+            await connection.execute(text("SELECT 1"))
+    except (DBAPIError, OSError, TimeoutError):
+        return False
+    return True
+
+
+__all__ = ["Connection", "is_outage", "is_reachable", "open_engine", "reading", "transaction"]

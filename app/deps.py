@@ -1,0 +1,88 @@
+"""What handlers ask for: the process, and the caller with a scope. `Annotated` aliases only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Request, Response
+from fastapi.requests import HTTPConnection
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from typing_extensions import override
+
+from app.auth.service import Caller, authenticate
+from app.auth.tokens import Scope
+from app.background import Background
+from app.bootstrap import Process
+from app.errors import NotAllowed, UnsupportedMediaType
+
+# Only declares the scheme in OpenAPI: WebSockets have no `Request`, so `authenticate` reads the header itself.
+_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A token that begins with `trt_`")
+
+
+async def get_process(connection: HTTPConnection) -> Process:
+    """What this process holds; for HTTP and WebSockets alike."""
+    process: Process = connection.app.state.process
+    return process
+
+
+async def get_background(connection: HTTPConnection) -> Background:
+    """Where work beside the response goes."""
+    background: Background = connection.app.state.background
+    return background
+
+
+ProcessDep = Annotated[Process, Depends(get_process)]
+BackgroundDep = Annotated[Background, Depends(get_background)]
+
+
+async def get_caller(request: Request, process: ProcessDep, _: Annotated[object, Depends(_bearer)]) -> Caller:
+    """Who is calling. Raises `NotAuthenticated`."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    return known or await authenticate(process, request.headers)
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+def _having(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(caller: CallerDep) -> Caller:
+        if not caller.may(scope):
+            held = ", ".join(sorted(caller.scopes)) or "none"
+            raise NotAllowed(f"This needs a token with the scope `{scope}`.", hint=f"Scopes of this token: {held}.")
+        return caller
+
+    return check
+
+
+ReaderDep = Annotated[Caller, Depends(_having(Scope.READ))]
+SubmitterDep = Annotated[Caller, Depends(_having(Scope.SUBMIT))]
+CancelerDep = Annotated[Caller, Depends(_having(Scope.CANCEL))]
+AdminDep = Annotated[Caller, Depends(_having(Scope.ADMIN))]
+
+ExecutionId = Annotated[UUID, Path(alias="id", description="The execution's id")]
+
+
+class BodyRoute(APIRoute):
+    """A route with a JSON body. Token and Content-Type are looked at before the body is read, let alone parsed."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            request.state.caller = await authenticate(await get_process(request), request.headers)
+            _require_json(request)
+            return await handle(request)
+
+        return guarded
+
+
+def _require_json(request: Request) -> None:
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and media_type != "application/json":
+        sent = f"`{media_type}`" if media_type else "a body without a Content-Type"
+        raise UnsupportedMediaType(f"The body must be `application/json`; this is {sent}.")

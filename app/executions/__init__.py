@@ -1,0 +1,1 @@
+"""Executions: the record, its status machine, and what clients may do to it."""

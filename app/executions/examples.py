@@ -1,0 +1,139 @@
+"""Examples for the API's documentation; a test holds each against its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Example = dict[str, Any]
+
+_ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
+_OWN = f"/v1/executions/{_ID}"
+
+SUBMISSIONS: list[Any] = [
+    {
+        "image": "busybox:local",
+        "command": ["sh", "-c", "echo hi"],
+        "env": {"A": "1"},
+        "inputs": {"rows": 100},
+        "name": "first",
+        "labels": {"team": "a"},
+        "limits": {"timeout": 60, "grace": 5, "cpus": 1, "memory": "512MiB", "pids": 128},
+    },
+    {"image": "busybox:local", "command": ["sh", "-c", "./train.sh"], "resume_from": _ID},
+]
+
+EXECUTION: Example = {
+    "id": _ID,
+    "name": "first",
+    "note": None,
+    "labels": {"team": "a"},
+    "owner": "admin",
+    "source": "api",
+    "image": "busybox:local",
+    "image_id": "sha256:6fd955f66c231c1a946653170d096a28ac2b2052a02080c0b84ec082a07f7d12",
+    "image_digest": None,
+    "command": ["sh", "-c", "echo hi"],
+    "entrypoint": None,
+    "env": ["A"],
+    "inputs": {"rows": 100},
+    "pool": "default",
+    "status": "succeeded",
+    "phase": None,
+    "waiting_on": None,
+    "cause": "ok",
+    "message": "Ended with exit code 0",
+    "hint": None,
+    "stop": None,
+    "attempt": 1,
+    "progress": {"percent": 100, "phase": "done", "at": "2026-01-15T10:00:01.200Z"},
+    "warnings": [],
+    "result": {"rows": 100},
+    "exit_code": 0,
+    "oom_killed": False,
+    "deadline": "2026-01-15T10:01:00.420Z",
+    "created_at": "2026-01-15T10:00:00Z",
+    "queued_at": "2026-01-15T10:00:00Z",
+    "started_at": "2026-01-15T10:00:00.420Z",
+    "finished_at": "2026-01-15T10:00:01.250Z",
+    "updated_at": "2026-01-15T10:00:01.250Z",
+    "queue_seconds": 0.42,
+    "run_seconds": 0.83,
+    "limits": {
+        "timeout": 60,
+        "grace": 5,
+        "notice": None,
+        "pull_timeout": 600,
+        "cpus": 1,
+        "memory": 536870912,
+        "pids": 128,
+        "shm": 67108864,
+        "file_size": 10737418240,
+        "log_bytes": 67108864,
+        "output_bytes": 1073741824,
+        "output_files": 10000,
+        "checkpoint_bytes": 1073741824,
+    },
+    "lineage": {"resumed_from": None},
+    "log": {"lines": 1, "bytes": 3, "truncated": False, "complete": True},
+    "outputs": {"files": 1, "bytes": 1234, "partial": False},
+    "links": {
+        "self": _OWN,
+        "events": f"{_OWN}/events",
+        "attempts": f"{_OWN}/attempts",
+        "logs": f"{_OWN}/logs",
+        "outputs": f"{_OWN}/outputs",
+        "tail": f"{_OWN}/tail",
+        "cancel": f"{_OWN}/cancel",
+    },
+}
+
+EXECUTION_LIST: Example = {"items": [EXECUTION], "next": "AZo-XH0gfGGfDjscX48qRA"}
+
+REHEARSAL: Example = {"accepted": True, "execution": EXECUTION}
+
+EVENT_LIST: Example = {
+    "items": [
+        {
+            "number": 1,
+            "from": None,
+            "to": "queued",
+            "cause": None,
+            "message": None,
+            "actor": "admin",
+            "attempt": 0,
+            "at": "2026-01-15T10:00:00Z",
+        },
+        {
+            "number": 2,
+            "from": "queued",
+            "to": "canceled",
+            "cause": "canceled_by_user",
+            "message": "Canceled by admin before it was started",
+            "actor": "admin",
+            "attempt": 0,
+            "at": "2026-01-15T10:00:03Z",
+        },
+    ],
+}
+
+ATTEMPT_LIST: Example = {
+    "items": [
+        {
+            "number": 1,
+            "worker_id": "019a3e5b-0000-7000-8000-3b1c5f8f2a44",
+            "container_name": "tailrace-019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44-1",
+            "claimed_at": "2026-01-15T10:00:00.020Z",
+            "started_at": "2026-01-15T10:00:00.420Z",
+            "stop_written_at": None,
+            "signaled_at": None,
+            "killed_at": None,
+            "finished_at": "2026-01-15T10:00:01.250Z",
+            "exit_code": 0,
+            "oom_killed": False,
+            "cause": "ok",
+            "message": None,
+            "checkpoint_files": 0,
+            "checkpoint_bytes": 0,
+        },
+    ],
+}

@@ -1,0 +1,152 @@
+"""Value types of an execution: what was asked (`Spec`), within which limits, and how it stands. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from app.executions.states import TERMINAL, Cause, Status, StopReason
+
+MIB = 2**20
+GIB = 2**30
+TAILRACE_ID_LABEL = "tailrace.instance"
+
+Size = Annotated[
+    ByteSize,
+    PlainSerializer(int, return_type=int),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*([KMGTP]i?B?|B)?\s*$"},
+            ],
+            "description": "Bytes, or a string with a unit such as `512MiB`",
+        },
+    ),
+]
+
+
+def _size(default: int, *, at_least: int, at_most: int, description: str) -> Any:
+    return Field(default=ByteSize(default), ge=at_least, le=at_most, description=description)
+
+
+class ImagePolicy(StrEnum):
+    """When the image is pulled."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Network(StrEnum):
+    """What the container can reach."""
+
+    NONE = "none"
+    BRIDGE = "bridge"
+
+
+class Limits(BaseModel):
+    """What one execution may use. Times are whole seconds, sizes bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout: int = Field(default=3600, ge=1, le=31 * 86_400, strict=True, description="Running time, seconds")
+    grace: int = Field(
+        default=10, ge=0, le=3600, strict=True, description="From the request to stop until SIGKILL, seconds"
+    )
+    notice: int | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        strict=True,
+        description="From the request to stop until the stop signal, seconds, below `grace`. "
+        "Default: 0, or three quarters of `grace` once the program said that it checkpoints",
+    )
+    pull_timeout: int = Field(default=600, ge=1, le=86_400, strict=True, description="Pulling the image, seconds")
+    cpus: float = Field(default=1.0, ge=0.01, le=1024, allow_inf_nan=False, description="CPU cores")
+    memory: Size = _size(512 * MIB, at_least=6 * MIB, at_most=2**50, description="Memory, swap included")
+    pids: int = Field(default=256, ge=1, le=2**22, strict=True, description="Processes and threads")
+    shm: Size = _size(64 * MIB, at_least=0, at_most=2**50, description="/dev/shm")
+    file_size: Size = _size(10 * GIB, at_least=0, at_most=2**50, description="Largest single file written")
+    log_bytes: Size = _size(
+        64 * MIB, at_least=64 * 1024, at_most=16 * GIB, description="Log kept; each record is charged its bytes + 32"
+    )
+    output_bytes: Size = _size(GIB, at_least=0, at_most=2**50, description="Outputs collected, all files together")
+    output_files: int = Field(default=10_000, ge=0, le=1_000_000, strict=True, description="Output files collected")
+    checkpoint_bytes: Size = _size(GIB, at_least=0, at_most=2**50, description="Checkpoint kept, all files together")
+
+    def notice_seconds(self, *, announced: bool) -> float:
+        """Seconds from the request to stop until the stop signal."""
+        if self.notice is not None:
+            return min(self.notice, self.grace)
+        return self.grace * 0.75 if announced else 0.0
+
+
+class Spec(BaseModel):
+    """What to run, as resolved at acceptance; never changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: str
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    env: dict[str, str] = {}
+    inputs: dict[str, Any] = {}
+    workdir: str | None = None
+    user: str | None = None
+    stop_signal: str = "SIGTERM"
+    network: Network = Network.NONE
+    image_policy: ImagePolicy = ImagePolicy.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes."""
+
+    reason: StopReason
+    by: str
+    requested_at: datetime
+    deadline: datetime
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an execution ends: the terminal status follows from the cause."""
+
+    cause: Cause
+    message: str
+    exit_code: int | None = None
+    oom_killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One move of an execution, from its append-only history."""
+
+    number: int
+    from_status: Status | None
+    to_status: Status
+    cause: Cause | None
+    message: str | None
+    actor: str
+    attempt: int
+    at: datetime
+
+    @property
+    def ends(self) -> bool:
+        """Whether this was the last event there can be."""
+        return self.to_status in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to act on one execution: whoever holds a later epoch has taken it over."""
+
+    execution: UUID
+    epoch: int

@@ -1,0 +1,382 @@
+"""Request and response bodies of executions, as clients see them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.executions import examples
+from app.executions.attempts import AttemptRecord
+from app.executions.causes import EXPLANATIONS
+from app.executions.model import Event, ImagePolicy, Limits, Network, Spec, Stop
+from app.executions.record import Record
+from app.executions.service import Draft
+from app.executions.states import Cause, Status, StopReason
+from app.executions.vocabulary import Argv, Env, Image, Inputs, Labels, Name, Note, StopSignal, User, Workdir
+
+MAX_PAGE = 200
+MAX_WAIT = 60
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def _fitting_limits(limits: Limits) -> Limits:
+    if limits.notice and limits.notice >= limits.grace:
+        raise PydanticCustomError(
+            "not_below_grace", "must be below `grace`, which is {grace}", {"at": "notice", "grace": limits.grace}
+        )
+    return limits
+
+
+class Submission(BaseModel):
+    """What to run. Only `image` is required; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
+
+    image: Image = Field(description="Image reference, such as `python:3.12-slim`")
+    command: Argv | None = Field(default=None, description="Arguments, as Docker's Cmd; the image's entrypoint is kept")
+    entrypoint: Argv | None = Field(default=None, description="Replaces the image's entrypoint")
+    env: Env = Field(default={}, description="Environment variables; at most 128 KiB together")
+    inputs: Inputs = Field(
+        default={}, description="The program finds them in `/tailrace/inputs.json` and as `INPUT_<NAME>`; ≤ 256 KiB"
+    )
+    name: Name | None = Field(default=None, description="For people")
+    note: Note | None = Field(default=None, description="For people")
+    labels: Labels = Field(default={}, description="For finding it again: `GET /v1/executions?label=key=value`")
+    workdir: Workdir | None = Field(default=None, description="Working directory; default: the image's")
+    user: User | None = Field(default=None, description="User, or user:group; default: the image's")
+    stop_signal: StopSignal = Field(default="SIGTERM", description="Sent when it is asked to stop, after `notice`")
+    network: Network = Field(default=Network.NONE, description="What the program can reach")
+    image_policy: ImagePolicy = Field(default=ImagePolicy.MISSING, description="When the image is pulled")
+    limits: Annotated[Limits, AfterValidator(_fitting_limits)] = Field(default=Limits(), description="What it may use")
+    resume_from: UUID | None = Field(
+        default=None, description="An execution that has ended: this one starts from a copy of its last checkpoint"
+    )
+
+    def draft(self) -> Draft:
+        """The same, for the service."""
+        return Draft(
+            spec=Spec(**{name: getattr(self, name) for name in Spec.model_fields}),
+            limits=self.limits,
+            name=self.name,
+            note=self.note,
+            labels=self.labels,
+            resume_from=self.resume_from,
+        )
+
+
+class CancelRequest(BaseModel):
+    """How to stop it. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"force": True}]})
+
+    force: StrictBool = Field(default=False, description="SIGKILL now, without notice or grace")
+
+
+def _labels_of(pairs: list[str]) -> list[str]:
+    for pair in pairs:
+        if "=" not in pair or "\0" in pair:
+            raise PydanticCustomError("not_a_pair", "must be written `key=value`")
+    return pairs
+
+
+def encode_cursor(last: UUID) -> str:
+    """Opaque to clients: the id of the last item of a page."""
+    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: object) -> UUID:
+    if not isinstance(cursor, str) or not _CURSOR.fullmatch(cursor):
+        raise PydanticCustomError("bad_cursor", "is not a cursor of this list: use the `next` of a page, unchanged")
+    return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+
+
+class ListQuery(BaseModel):
+    """Filters of the list; all must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: list[Status] = Field(default=[], description="Any of these; repeat it for several")
+    label: Annotated[list[str], AfterValidator(_labels_of)] = Field(
+        default=[], description="`key=value`; repeat it for several, all of which must match"
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
+    cursor: Annotated[UUID | None, BeforeValidator(_decode_cursor), WithJsonSchema({"type": "string"})] = Field(
+        default=None, description="The `next` of the page before"
+    )
+
+    def labels(self) -> dict[str, str]:
+        """The label filters as a mapping."""
+        return dict(pair.split("=", 1) for pair in self.label)
+
+
+class WaitQuery(BaseModel):
+    """Options of a single record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for it to end")
+
+
+class SubmitQuery(BaseModel):
+    """Options of a submission."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(default=False, description="Check it and answer 200 without keeping anything")
+
+
+class StopView(BaseModel):
+    """A request to stop. `deadline` is when SIGKILL comes."""
+
+    requested_at: datetime
+    by: str
+    reason: StopReason
+    deadline: datetime
+
+    @classmethod
+    def of(cls, stop: Stop | None) -> Self | None:
+        """From the record."""
+        if stop is None:
+            return None
+        return cls(requested_at=stop.requested_at, by=stop.by, reason=stop.reason, deadline=stop.deadline)
+
+
+class ProgressView(BaseModel):
+    """What the program says of its progress."""
+
+    percent: int | None
+    phase: str | None
+    at: datetime
+
+
+class Lineage(BaseModel):
+    """Where it comes from."""
+
+    resumed_from: UUID | None
+
+
+class LogSummary(BaseModel):
+    """The log so far. `complete` is known at the end: false if lines were lost."""
+
+    lines: int
+    bytes: int
+    truncated: bool
+    complete: bool | None
+
+
+class OutputsSummary(BaseModel):
+    """The files collected. `partial` if a limit left some out, or the program did not end by itself."""
+
+    files: int
+    bytes: int
+    partial: bool
+
+
+class Links(BaseModel):
+    """Paths on this host; `tail` is a WebSocket."""
+
+    self: str
+    events: str
+    attempts: str
+    logs: str
+    outputs: str
+    tail: str
+    cancel: str
+
+    @classmethod
+    def of(cls, execution: UUID) -> Self:
+        """All links of one execution."""
+        own = f"/v1/executions/{execution}"
+        return cls(self=own, **{name: f"{own}/{name}" for name in cls.model_fields if name != "self"})
+
+
+class Execution(BaseModel):
+    """The record of one execution. Times are RFC 3339 in UTC, by the database's clock."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EXECUTION]})
+
+    id: UUID
+    name: str | None
+    note: str | None
+    labels: dict[str, str]
+    owner: str
+    source: str
+    image: str
+    image_id: str | None
+    image_digest: str | None
+    command: tuple[str, ...] | None
+    entrypoint: tuple[str, ...] | None
+    env: list[str] = Field(description="Names only")
+    inputs: dict[str, Any]
+    pool: str
+    status: Status
+    phase: str | None
+    waiting_on: str | None = Field(description="What a queued execution waits for")
+    cause: Cause | None = Field(description="Why it ended")
+    message: str | None
+    hint: str | None = Field(description="What to do about the cause")
+    stop: StopView | None
+    attempt: int
+    progress: ProgressView | None
+    warnings: list[Any]
+    result: Any
+    exit_code: int | None
+    oom_killed: bool
+    deadline: datetime | None = Field(description="When `limits.timeout` ends it")
+    created_at: datetime
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    queue_seconds: float | None = Field(description="From `queued_at` until it started, or ended without a start")
+    run_seconds: float | None = Field(description="From `started_at` to `finished_at`")
+    limits: Limits
+    lineage: Lineage
+    log: LogSummary
+    outputs: OutputsSummary
+    links: Links
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """From the record. Both were validated on their way in."""
+        left_queue = record.started_at or record.finished_at
+        return cls(
+            **{name: getattr(record, name) for name in _SAME_IN_RECORD},
+            **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
+            env=sorted(record.spec.env),
+            waiting_on="slot" if record.status is Status.QUEUED else None,
+            message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
+            hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
+            stop=StopView.of(record.stop),
+            progress=_progress_of(record),
+            queue_seconds=_seconds(record.queued_at, left_queue),
+            run_seconds=_seconds(record.started_at, record.finished_at),
+            lineage=Lineage(resumed_from=record.resumed_from),
+            log=LogSummary(
+                lines=record.log_lines,
+                bytes=record.log_bytes,
+                truncated=record.log_truncated,
+                complete=record.log_complete,
+            ),
+            outputs=OutputsSummary(
+                files=record.outputs_files, bytes=record.outputs_bytes, partial=record.outputs_partial
+            ),
+            links=Links.of(record.id),
+        )
+
+
+_SAME_IN_RECORD = tuple(
+    name for name in Execution.model_fields if name in Record.__slots__ and name not in {"message", "stop"}
+)
+
+
+def _progress_of(record: Record) -> ProgressView | None:
+    if record.progress_at is None:
+        return None
+    return ProgressView(percent=record.progress_percent, phase=record.progress_phase, at=record.progress_at)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return round((end - start).total_seconds(), 3) if start and end else None
+
+
+class ExecutionList(BaseModel):
+    """One page, newest first. `next` is the cursor of the next page, null on the last one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EXECUTION_LIST]})
+
+    items: list[Execution]
+    next: str | None
+
+    @classmethod
+    def of(cls, records: list[Record], *, more: bool) -> Self:
+        """From the records of a page."""
+        return cls(
+            items=[Execution.of(record) for record in records],
+            next=encode_cursor(records[-1].id) if more else None,
+        )
+
+
+class Rehearsal(BaseModel):
+    """The answer to a dry run. The execution is shown as it would be; its id is not kept."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REHEARSAL]})
+
+    accepted: bool
+    execution: Execution
+
+
+class EventView(BaseModel):
+    """One move of the status."""
+
+    number: int
+    from_: Status | None = Field(serialization_alias="from")
+    to: Status
+    cause: Cause | None
+    message: str | None
+    actor: str
+    attempt: int
+    at: datetime
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """From the history."""
+        return cls(
+            number=event.number,
+            from_=event.from_status,
+            to=event.to_status,
+            cause=event.cause,
+            message=event.message,
+            actor=event.actor,
+            attempt=event.attempt,
+            at=event.at,
+        )
+
+
+class EventList(BaseModel):
+    """The history, oldest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.EVENT_LIST]})
+
+    items: list[EventView]
+
+
+class AttemptView(BaseModel):
+    """One container of an execution."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    worker_id: UUID
+    container_name: str | None
+    claimed_at: datetime
+    started_at: datetime | None
+    stop_written_at: datetime | None = Field(description="When the program was told to stop, by the file `stop`")
+    signaled_at: datetime | None = Field(description="When it got its stop signal")
+    killed_at: datetime | None = Field(description="When it got SIGKILL")
+    finished_at: datetime | None
+    exit_code: int | None
+    oom_killed: bool | None
+    cause: Cause | None
+    message: str | None
+    checkpoint_files: int
+    checkpoint_bytes: int
+
+
+class AttemptList(BaseModel):
+    """The attempts, first to last."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.ATTEMPT_LIST]})
+
+    items: list[AttemptView]
+
+    @classmethod
+    def of(cls, attempts: list[AttemptRecord]) -> Self:
+        """From the records of attempts."""
+        return cls(items=[AttemptView.model_validate(attempt) for attempt in attempts])

@@ -1,0 +1,257 @@
+"""Use cases of executions: submit, find, list, wait and cancel. Each is at most one short transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+from uuid_utils.compat import uuid7
+
+from app.auth.service import Caller
+from app.bootstrap import Process
+from app.db.engine import Connection, reading, transaction
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound
+from app.executions import repository
+from app.executions.attempts import AttemptRecord, list_attempts
+from app.executions.model import Event, Limits, Spec
+from app.executions.record import Record
+from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
+from app.executions.tables import Execution
+from app.listener import Missed, Subscription
+from app.logs.protocol import Kind, status_message, unpack_message
+
+DEFAULT_POOL = "default"
+# While hints arrive, looking now and then covers those that Redis lost; without hints, looking is all there is.
+POLL_SECONDS = 2.0
+POLL_SECONDS_UNHINTED = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A submission whose every field is valid in itself."""
+
+    spec: Spec
+    limits: Limits
+    name: str | None = None
+    note: str | None = None
+    labels: Mapping[str, str]
+    resume_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """The record after a request to cancel. `accepted` says that it was not over yet, `event` is the move it caused."""
+
+    record: Record
+    accepted: bool
+    changed: bool
+    event: Event | None = None
+
+
+async def submit(process: Process, caller: Caller, draft: Draft) -> Record:
+    """Accept, durably. Raises `InvalidRequest`."""
+    async with transaction(process.database) as connection:
+        return await _add(connection, caller, draft)
+
+
+async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
+    """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
+    async with process.database.connect() as connection:  # never committed
+        return await _add(connection, caller, draft)
+
+
+async def _add(connection: Connection, caller: Caller, draft: Draft) -> Record:
+    if draft.resume_from is not None:
+        await _check_resumable(connection, caller, draft.resume_from)
+    new = repository.NewExecution(
+        id=uuid7(),
+        owner=caller.owner,
+        source="api",
+        name=draft.name,
+        note=draft.note,
+        labels=draft.labels,
+        pool=DEFAULT_POOL,
+        spec=draft.spec,
+        limits=draft.limits,
+        resumed_from=draft.resume_from,
+    )
+    await repository.add(connection, new)
+    return await _get(connection, new.id)
+
+
+async def _check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:
+    record = await repository.find(connection, execution, owner=caller.sees)
+    if record is None:
+        raise _not_resumable("not_found", "is not an execution that you can see", "List yours: GET /v1/executions.")
+    if not record.is_terminal:
+        raise _not_resumable(
+            "still_active", f"is still {record.status}", "Cancel it or wait until it has ended, then submit again."
+        )
+    if not any(attempt.checkpoint_files for attempt in await list_attempts(connection, execution)):
+        raise _not_resumable(
+            "no_checkpoint",
+            "has kept no checkpoint",
+            "A program saves one by writing to `/tailrace/checkpoint`. Submit without `resume_from` to start afresh.",
+        )
+
+
+def _not_resumable(code: str, message: str, hint: str) -> InvalidRequest:
+    return InvalidRequest(f"`resume_from` {message}.", hint=hint, fields=[FieldError("resume_from", code, message)])
+
+
+async def get(process: Process, caller: Caller, execution: UUID) -> Record:
+    """The record. Raises `NotFound`, also for somebody else's."""
+    async with reading(process.database) as connection:
+        return await _get(connection, execution, caller.sees)
+
+
+async def _get(connection: Connection, execution: UUID, owner: str | None = None, *, lock: bool = False) -> Record:
+    record = await repository.find(connection, execution, owner=owner, lock=lock)
+    if record is None:
+        raise NotFound(f"There is no execution {execution}.")
+    return record
+
+
+async def get_page(
+    process: Process,
+    caller: Caller,
+    *,
+    limit: int,
+    before: UUID | None,
+    statuses: Collection[Status],
+    labels: Mapping[str, str],
+) -> tuple[list[Record], bool]:
+    """One page, newest first, and whether there are more."""
+    async with reading(process.database) as connection:
+        records = await repository.list_page(
+            connection, limit=limit + 1, before=before, owner=caller.sees, statuses=statuses, labels=labels
+        )
+    return records[:limit], len(records) > limit
+
+
+async def get_events(process: Process, caller: Caller, execution: UUID) -> list[Event]:
+    """Its history. Raises `NotFound`."""
+    async with reading(process.database) as connection:
+        await _get(connection, execution, caller.sees)
+        return await repository.list_events(connection, execution)
+
+
+async def get_attempts(process: Process, caller: Caller, execution: UUID) -> list[AttemptRecord]:
+    """Its attempts. Raises `NotFound`."""
+    async with reading(process.database) as connection:
+        await _get(connection, execution, caller.sees)
+        return await list_attempts(connection, execution)
+
+
+async def wait_for_end(
+    process: Process, caller: Caller, execution: UUID, *, within: float, is_gone: Callable[[], Awaitable[bool]]
+) -> Record:
+    """The record once it is terminal, the time is over, or whoever asked is gone. Raises `NotFound`.
+
+    No database connection is held between two looks.
+    """
+    record = await get(process, caller, execution)
+    if record.is_terminal or not within:
+        return record
+    clock = asyncio.get_running_loop().time
+    until = clock() + within
+    async with process.listener.subscribe(process.channels.execution(execution)) as messages:
+        while True:
+            record = await get(process, caller, execution)
+            left = until - clock()
+            if record.is_terminal or left <= 0 or await is_gone():
+                return record
+            poll = POLL_SECONDS if process.listener.connected else POLL_SECONDS_UNHINTED
+            await _next_look(messages, within=min(left, poll))
+
+
+async def _next_look(messages: Subscription, *, within: float) -> None:
+    """Return when the status may have changed. Lines of the log come by here too, many a second: not for those."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + within
+    while (left := until - clock()) > 0:
+        try:
+            message = await messages.get(left)
+        except Missed:
+            return
+        if message is None or unpack_message(message).kind is Kind.STATUS:
+            return
+
+
+async def cancel(process: Process, caller: Caller, execution: UUID, *, force: bool) -> Cancellation:
+    """Ask it to stop: at once while queued, else by the ladder of its worker.
+
+    Repeating changes nothing, but `force` brings SIGKILL forward. Raises `NotFound`, and `Conflict` when it has ended
+    otherwise.
+    """
+    async with transaction(process.database) as connection:
+        # The lock makes the status we look at the one we move from.
+        record = await _get(connection, execution, caller.sees, lock=True)
+        event, changed = None, True
+        if record.status in TERMINAL:
+            _check_was_canceled(record)
+            changed = False
+        elif record.status is Status.QUEUED:
+            event = await _cancel_queued(connection, caller, record)
+        elif record.status is Status.STOPPING:
+            changed = await _repeat(connection, record, force=force)
+        else:
+            event = await _begin_stop(connection, caller, record, force=force)
+        after = await _get(connection, execution)
+    return Cancellation(after, accepted=record.status in ACTIVE, changed=changed, event=event)
+
+
+def _check_was_canceled(record: Record) -> None:
+    if record.status is not Status.CANCELED:
+        raise Conflict(
+            f"It has ended already: its status is {record.status}.", hint="What has ended cannot be canceled."
+        )
+
+
+async def _cancel_queued(connection: Connection, caller: Caller, record: Record) -> Event:
+    return await repository.move(
+        connection,
+        record.id,
+        Status.CANCELED,
+        actor=caller.owner,
+        only_from={Status.QUEUED},
+        cause=Cause.CANCELED_BY_USER,
+        message=f"Canceled by {caller.owner} before it was started",
+        # Nothing ran since it was queued, so nothing more can be logged.
+        changes={"log_complete": True},
+    )
+
+
+async def _begin_stop(connection: Connection, caller: Caller, record: Record, *, force: bool) -> Event:
+    changes: dict[str, Any] = {
+        "stop_reason": StopReason.CANCEL,
+        "stop_by": caller.owner,
+        "stop_requested_at": func.now(),
+        "stop_deadline": repository.seconds_from_now(0 if force else record.limits.grace),
+        "stop_force": force,
+        "control_version": Execution.control_version + 1,
+    }
+    return await repository.move(
+        connection, record.id, Status.STOPPING, actor=caller.owner, only_from={record.status}, changes=changes
+    )
+
+
+async def _repeat(connection: Connection, record: Record, *, force: bool) -> bool:
+    """A repeated request, or one that comes after a timeout: the first reason stays. Whether it changed anything."""
+    if not force or record.stop is None or record.stop.force:
+        return False
+    await repository.force_stop(connection, record.id)
+    return True
+
+
+async def tell(process: Process, outcome: Cancellation) -> None:
+    """Hint the worker that holds it, and everybody who watches it, after the commit."""
+    record = outcome.record
+    if outcome.changed and record.worker_id is not None and not record.is_terminal:
+        await process.hints.control(record.worker_id)
+    if outcome.event is not None:
+        await process.hints.publish([(record.id, status_message(outcome.event))])

@@ -1,0 +1,168 @@
+"""The words of a submission: string types with their rules, and messages that name the rule. Pure.
+
+Everything here ends in Postgres, in a container's argv or in its environment, so what one of them cannot hold (NUL,
+half a surrogate pair, an integer beyond 64 bits) is refused at the door.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import signal
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+NAME_CHARS = 200
+NOTE_CHARS = 4000
+IMAGE_CHARS = 512
+PATH_CHARS = 4096
+LABELS = 64
+LABEL_KEY_CHARS = 63
+LABEL_VALUE_CHARS = 255
+ARGUMENTS = 4096
+# The kernel refuses a longer argument or environment string (MAX_ARG_STRLEN, less the closing NUL).
+ARGUMENT_BYTES = 128 * 1024 - 1
+ENV_BYTES = 128 * 1024
+INPUTS_BYTES = 256 * 1024
+RESERVED_ENV = "TAILRACE_"
+
+_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_NAME_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
+_DIGEST = r"[a-zA-Z][a-zA-Z0-9]*(?:[-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,}"
+_IMAGE = re.compile(rf"(?:{_DOMAIN}/)?{_NAME_PART}(?:/{_NAME_PART})*(?::{_TAG})?(?:@{_DIGEST})?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_USER = re.compile(r"[^\s:]+(?::[^\s:]+)?")
+_SIGNALS = frozenset(signal.Signals.__members__)
+
+
+def _rule(code: str, message: str, **context: object) -> PydanticCustomError:
+    return PydanticCustomError(code, message, context or None)
+
+
+def _plain(value: str) -> str:
+    if "\0" in value:
+        raise _rule("nul_character", "must not contain the NUL character")
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise _rule(
+            "not_an_image",
+            "must be an image reference such as `python:3.12-slim` or `registry.example.com/team/app:1` (lower case)",
+        )
+    return value
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise _rule("bad_name", "must be named with letters, digits and underscores, not beginning with a digit")
+    return value
+
+
+def _own_variable(value: str) -> str:
+    if value.upper().startswith(RESERVED_ENV):
+        raise _rule("reserved", "is reserved: names that begin with TAILRACE_ are set by Tailrace")
+    return _variable(value)
+
+
+def _argument(value: str) -> str:
+    if len(value.encode()) > ARGUMENT_BYTES:
+        raise _rule("too_long", "must be at most 128 KiB, the kernel's limit for one argument")
+    return _plain(value)
+
+
+def _no_line(value: object) -> object:
+    if isinstance(value, str):
+        raise _rule("not_a_list", 'must be a list of strings, such as `["sh", "-c", "echo hi"]`')
+    return value
+
+
+def _argv(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise _rule("empty", "must not be empty; leave it out to use the image's own")
+    if not value[0]:
+        raise _rule("empty", "must not begin with an empty string: the first item is the program")
+    return value
+
+
+def _env(value: dict[str, str]) -> dict[str, str]:
+    # As the kernel counts: NAME=value and the closing NUL.
+    size = sum(len(name.encode()) + len(text.encode()) + 2 for name, text in value.items())
+    if size > ENV_BYTES:
+        raise _rule("too_long", "must be at most 128 KiB, all variables together; larger data belongs in `inputs`")
+    return value
+
+
+def _inputs(value: dict[str, Any]) -> dict[str, Any]:
+    for path, leaf in _leaves(value):
+        if isinstance(leaf, str) and "\0" in leaf:
+            raise _rule("nul_character", "must not contain the NUL character", at=path)
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise _rule("not_finite", "must be a finite number: JSON has no NaN or Infinity", at=path)
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError:
+        # Half a surrogate pair, an integer beyond 64 bits, or nesting without end.
+        raise _rule("not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels") from None
+    if size > INPUTS_BYTES:
+        raise _rule("too_long", "must be at most 256 KiB of JSON")
+    return value
+
+
+def _leaves(root: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every key and every plain value, each with the path to it; without recursion, since clients choose the depth."""
+    pending: list[tuple[str, Any]] = [("", root)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, dict):
+            for key, item in value.items():
+                inner = f"{path}.{key}" if path else str(key)
+                yield inner, key
+                pending.append((inner, item))
+        elif isinstance(value, list):
+            pending += [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+        else:
+            yield path, value
+
+
+def _workdir(value: str) -> str:
+    if not value.startswith("/"):
+        raise _rule("not_absolute", "must be an absolute path such as `/srv`")
+    return _plain(value)
+
+
+def _user(value: str) -> str:
+    if not _USER.fullmatch(value):
+        raise _rule("bad_user", "must be a user such as `1000`, `nobody` or `1000:1000`")
+    return _plain(value)
+
+
+def _signal(value: str) -> str:
+    if value not in _SIGNALS:
+        raise _rule("unknown_signal", "must be the name of a signal, such as SIGTERM or SIGINT")
+    return value
+
+
+Name = Annotated[str, StringConstraints(max_length=NAME_CHARS), AfterValidator(_plain)]
+Note = Annotated[str, StringConstraints(max_length=NOTE_CHARS), AfterValidator(_plain)]
+Image = Annotated[str, StringConstraints(min_length=1, max_length=IMAGE_CHARS), AfterValidator(_image)]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=LABEL_KEY_CHARS), AfterValidator(_plain)]
+LabelValue = Annotated[str, StringConstraints(max_length=LABEL_VALUE_CHARS), AfterValidator(_plain)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=LABELS)]
+Argument = Annotated[str, AfterValidator(_argument)]
+Argv = Annotated[tuple[Argument, ...], Field(max_length=ARGUMENTS), AfterValidator(_argv), BeforeValidator(_no_line)]
+EnvName = Annotated[str, AfterValidator(_own_variable)]
+EnvValue = Annotated[str, AfterValidator(_plain)]
+Env = Annotated[dict[EnvName, EnvValue], AfterValidator(_env)]
+InputName = Annotated[str, AfterValidator(_variable)]
+Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
+Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]
+User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
+StopSignal = Annotated[str, AfterValidator(_signal)]

@@ -1,0 +1,99 @@
+"""Hints over Redis: bells, control, and frames on their way to watchers. All may be lost; Postgres is the truth.
+
+Sending never fails and never takes longer than `SEND_TIMEOUT`: what Redis did not take, the receiver finds by looking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+SEND_TIMEOUT = 0.25
+
+
+def encode_job(job: dict[str, Any]) -> bytes:
+    """arq's serialiser: JSON, since arq's default would let whoever writes to Redis run code here."""
+    return orjson.dumps(job, default=str)
+
+
+def decode_job(data: bytes) -> dict[str, Any]:
+    """The other way round."""
+    decoded: dict[str, Any] = orjson.loads(data)
+    return decoded
+
+
+class Channels:
+    """Names in Redis. Installations that share one server set different prefixes."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def bell(self, pool: str) -> str:
+        """Something was queued in this pool."""
+        return f"{self._prefix}:bell:{pool}"
+
+    def queue(self, pool: str) -> str:
+        """The arq queue of the pool's doorbells."""
+        return f"{self._prefix}:arq:{pool}"
+
+    def control(self, worker: UUID) -> str:
+        """An execution of this worker has a new intent."""
+        return f"{self._prefix}:control:{worker.hex}"
+
+    def execution(self, execution: UUID) -> str:
+        """Frames of one execution, live."""
+        return f"{self._prefix}:tail:{execution.hex}"
+
+    @property
+    def keepalive(self) -> str:
+        """Nothing is ever sent here; being subscribed keeps a listener's connection in subscriber mode."""
+        return f"{self._prefix}:keepalive"
+
+
+class Hints:
+    """The sending side."""
+
+    def __init__(self, redis: ArqRedis, channels: Channels) -> None:
+        self._redis = redis
+        self._channels = channels
+
+    async def ring(self, pool: str) -> None:
+        """Wake the workers of a pool: a hint for those that listen, and an arq job for whoever comes first."""
+
+        async def send() -> None:
+            await self._redis.publish(self._channels.bell(pool), b"")
+            await self._redis.enqueue_job("ring", _queue_name=self._channels.queue(pool))
+
+        await self._bounded("bell", send)
+
+    async def control(self, worker: UUID) -> None:
+        """Tell a worker that one of its executions has a new intent."""
+        await self._bounded("control", lambda: self._redis.publish(self._channels.control(worker), b""))
+
+    async def publish(self, frames: Sequence[tuple[UUID, bytes]]) -> None:
+        """Send committed frames to whoever watches their executions."""
+
+        async def send() -> None:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for execution, frame in frames:
+                    pipe.publish(self._channels.execution(execution), frame)
+                await pipe.execute()
+
+        if frames:
+            await self._bounded("frames", send)
+
+    async def _bounded(self, what: str, send: Callable[[], Awaitable[object]]) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await send()
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("hint.lost", what=what, error=repr(error))

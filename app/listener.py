@@ -1,0 +1,167 @@
+"""The receiving side of hints: one Redis connection per process, however many listen.
+
+A subscriber gets messages in order, or learns that it may have missed some (`Missed`): then it looks in Postgres.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+BACKLOG_BYTES = 4 * 2**20
+CONFIRM_TIMEOUT = 1.0
+RECONNECT_DELAY = 0.5
+
+
+class Missed(Exception):
+    """Messages may have been lost: the connection broke, or the subscriber was too slow. Look in the store."""
+
+
+class Subscription:
+    """One subscriber's bounded backlog of one channel."""
+
+    def __init__(self) -> None:
+        self._messages: deque[bytes] = deque()
+        self._bytes = 0
+        self._missed = False
+        self._ready = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        """Never waits: a full backlog is dropped whole, since its reader must go to the store anyway."""
+        if self._bytes + len(message) > BACKLOG_BYTES:
+            self.miss()
+            return
+        self._messages.append(message)
+        self._bytes += len(message)
+        self._ready.set()
+
+    def miss(self) -> None:
+        """Note that something was lost."""
+        self._messages.clear()
+        self._bytes = 0
+        self._missed = True
+        self._ready.set()
+
+    async def get(self, within: float) -> bytes | None:
+        """The next message; None when none came `within` seconds. Raises `Missed`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._ready.wait()
+        if self._missed:
+            self._missed = False
+            self._rearm()
+            raise Missed
+        if not self._messages:
+            return None
+        message = self._messages.popleft()
+        self._bytes -= len(message)
+        self._rearm()
+        return message
+
+    def _rearm(self) -> None:
+        if not self._messages and not self._missed:
+            self._ready.clear()
+
+
+class Listener:
+    """Subscribes once per channel and hands each message to every local subscriber."""
+
+    def __init__(self, redis: Redis, keepalive: str) -> None:
+        self._redis = redis
+        self._keepalive = keepalive
+        self._subscribers: dict[str, set[Subscription]] = {}
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self._pubsub: PubSub | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether hints can arrive now; if not, poll more often."""
+        return self._pubsub is not None
+
+    def start(self) -> None:
+        """Begin to listen, now and after every loss of the connection."""
+        self._task = asyncio.create_task(self._run(), name="listener")
+
+    async def stop(self) -> None:
+        """Stop listening; subscribers just hear nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    @asynccontextmanager
+    async def subscribe(self, channel: str) -> AsyncIterator[Subscription]:
+        """Entered once Redis confirmed (or is away): what is sent from now on is received, or `Missed` is raised."""
+        subscription = Subscription()
+        subscribers = self._subscribers.setdefault(channel, set())
+        subscribers.add(subscription)
+        try:
+            if channel not in self._confirmed:
+                self._confirmed[channel] = asyncio.Event()
+                await self._command("subscribe", channel)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_TIMEOUT if self.connected else 0):
+                    await self._confirmed[channel].wait()
+            yield subscription
+        finally:
+            subscribers.discard(subscription)
+            if not subscribers and self._subscribers.get(channel) is subscribers:
+                del self._subscribers[channel]
+                self._confirmed.pop(channel, None)
+                await self._command("unsubscribe", channel)
+
+    async def _command(self, verb: str, channel: str) -> None:
+        if self._pubsub is None:
+            return
+        # A broken connection is the reading task's to notice and mend.
+        with suppress(RedisError, OSError, asyncio.CancelledError if verb == "unsubscribe" else OSError):
+            await getattr(self._pubsub, verb)(channel)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("listener.disconnected", error=repr(error))
+            finally:
+                self._pubsub = None
+            for event in self._confirmed.values():
+                event.clear()
+            self._tell_all_missed()
+            await asyncio.sleep(RECONNECT_DELAY)
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(self._keepalive, *self._confirmed)
+            self._pubsub = pubsub
+            # Between a loss and this moment messages went by unheard.
+            self._tell_all_missed()
+            async for message in pubsub.listen():
+                self._dispatch(message)
+
+    def _dispatch(self, message: dict[str, object]) -> None:
+        raw = message["channel"]
+        channel = raw.decode() if isinstance(raw, bytes) else str(raw)
+        if message["type"] == "subscribe":
+            if event := self._confirmed.get(channel):
+                event.set()
+        elif message["type"] == "message":
+            data = message["data"]
+            if isinstance(data, bytes):
+                for subscription in self._subscribers.get(channel, ()):
+                    subscription.put(data)
+
+    def _tell_all_missed(self) -> None:
+        for subscribers in self._subscribers.values():
+            for subscription in subscribers:
+                subscription.miss()

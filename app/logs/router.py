@@ -1,0 +1,206 @@
+"""`GET …/logs` and THE WEBSOCKET. Thin: who is asking, for what, and then `tail`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import QueryParams
+
+from app.auth.service import authenticate
+from app.auth.tokens import Scope
+from app.bootstrap import Process
+from app.db.engine import is_outage, reading
+from app.deps import ExecutionId, ProcessDep, ReaderDep
+from app.errors import FieldError, InvalidRequest, NotAcceptable, NotAllowed, NotAuthenticated, NotFound, ServiceError
+from app.executions import repository
+from app.executions.record import Record
+from app.logs.protocol import CloseCode, LogStream, hello_frame
+from app.logs.store import last_seq
+from app.logs.tail import tail
+from app.logs.view import ALL_STREAMS, MEDIA_TYPES, Format, View, frames
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
+
+MAX_SEQ = 2**62
+
+
+@router.get(
+    "/logs",
+    operation_id="read_logs",
+    summary="The log: plain text, NDJSON, server-sent events or raw bytes",
+    response_class=StreamingResponse,
+    responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "The log"}},
+)
+async def read_logs(
+    execution: ExecutionId,
+    process: ProcessDep,
+    caller: ReaderDep,
+    accept: Annotated[str, Header()] = "*/*",
+    last_event_id: Annotated[int | None, Header(ge=0, le=MAX_SEQ)] = None,
+    format: Annotated[Format | None, Query(description="Overrides `Accept`")] = None,  # noqa: A002
+    after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="Only lines with a seq above this")] = 0,
+    last: Annotated[
+        int | None, Query(alias="tail", ge=0, le=MAX_SEQ, description="Only the last so many lines")
+    ] = None,
+    streams: Annotated[str, Query(description="Any of stdout, stderr, system; separated by commas")] = "stdout,stderr",
+    follow: Annotated[bool, Query(description="Go on until the execution ends")] = False,  # noqa: FBT002
+    download: Annotated[bool, Query(description="As an attachment")] = False,  # noqa: FBT002
+) -> StreamingResponse:
+    """Lines after `after`. `follow` streams until the end; a browser's EventSource resumes by `Last-Event-ID`."""
+    view = View(format or _negotiate(accept), parse_streams(streams))
+    start = await _start(process, execution, caller.sees, after=last_event_id or after, last=last)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
+    if download:
+        headers["Content-Disposition"] = f'attachment; filename="{execution}.log"'
+    # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
+    items = tail(
+        process,
+        start.record.id,
+        after=start.after,
+        event=start.event,
+        follow=follow and view.format is not Format.RAW,
+    )
+    return StreamingResponse(view.encode(items), media_type=MEDIA_TYPES[view.format], headers=headers)
+
+
+@router.websocket("/tail")
+async def tail_socket(socket: WebSocket) -> None:
+    """The log live, as frames of `protocol.py`. A refusal sends no frame, only a close code."""
+    process: Process = socket.app.state.process
+    # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
+    await socket.accept()
+    try:
+        caller = await authenticate(process, socket.headers)
+        if not caller.may(Scope.READ):
+            raise NotAllowed("This token may not read.")
+        query = _TailQuery(socket.path_params["id"], socket.query_params)
+        start = await _start(process, query.execution, caller.sees, after=query.after, last=query.last)
+    except ServiceError as error:
+        await socket.close(_CLOSE.get(type(error), CloseCode.BAD_REQUEST), error.detail[:120])
+        return
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        await socket.close(CloseCode.RESTARTING, "the database is away, try again")
+        return
+    await _Session(socket, process.settings.stalled_after).run(_frames(process, start, query.streams))
+
+
+_CLOSE = {
+    NotAuthenticated: CloseCode.NOT_AUTHENTICATED,
+    NotAllowed: CloseCode.NOT_ALLOWED,
+    NotFound: CloseCode.NOT_FOUND,
+}
+
+
+class _TailQuery:
+    """The query of the WebSocket, checked by hand because a refusal must be a close code."""
+
+    def __init__(self, execution: str, params: QueryParams) -> None:
+        try:
+            self.execution = UUID(execution)
+        except ValueError:
+            raise NotFound("There is no such execution.") from None
+        unknown = set(params) - {"after", "tail", "streams"}
+        if unknown:
+            raise InvalidRequest(f"Unknown parameter: {', '.join(sorted(unknown))}")
+        self.after = _seq(params, "after") or 0
+        self.last = _seq(params, "tail")
+        self.streams = parse_streams(params["streams"]) if "streams" in params else ALL_STREAMS
+
+
+def _seq(params: QueryParams, name: str) -> int | None:
+    value = params.get(name, "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and int(value) <= MAX_SEQ):
+        raise InvalidRequest(f"`{name}` must be a whole number from 0 on.")
+    return int(value)
+
+
+class _Session:
+    """One open socket: a send loop with a bound on each send, and a receive loop that notices when the client goes."""
+
+    def __init__(self, socket: WebSocket, stalled_after: float) -> None:
+        self._socket = socket
+        self._stalled_after = stalled_after
+
+    async def run(self, frames: AsyncIterator[bytes]) -> None:
+        """Until the frames end, the client leaves, or it takes nothing any more."""
+        sender = asyncio.create_task(self._send(frames))
+        receiver = asyncio.create_task(self._drain())
+        done, pending = await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for result in await asyncio.gather(sender, receiver, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | TimeoutError):
+                raise result
+        if sender in done and sender.exception() is None:
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await self._socket.close(CloseCode.ENDED)
+
+    async def _send(self, frames: AsyncIterator[bytes]) -> None:
+        async for frame in frames:
+            async with asyncio.timeout(self._stalled_after):
+                await self._socket.send_text(frame.decode())
+
+    async def _drain(self) -> None:
+        # Without a pending receive the server sees no pongs and cuts a healthy client.
+        while (await self._socket.receive())["type"] != "websocket.disconnect":
+            pass
+
+
+async def _frames(process: Process, start: _Start, streams: frozenset[LogStream]) -> AsyncIterator[bytes]:
+    yield hello_frame(start.record.id, start.record.status, start.after)
+    async for item in tail(process, start.record.id, after=start.after, event=start.event):
+        for frame in frames(item, streams):
+            yield frame
+
+
+class _Start(NamedTuple):
+    """Where a reader begins; events up to `event` are in `record` already."""
+
+    record: Record
+    after: int
+    event: int
+
+
+async def _start(process: Process, execution: UUID, owner: str | None, *, after: int, last: int | None) -> _Start:
+    async with reading(process.database) as connection:
+        # Events first: one that comes in between is then told twice rather than never.
+        events = await repository.list_events(connection, execution)
+        record = await repository.find(connection, execution, owner=owner)
+        if record is None:
+            raise NotFound(f"There is no execution {execution}.")
+        if last is not None:
+            after = max(after, await last_seq(connection, execution) - last)
+        return _Start(record, after, events[-1].number)
+
+
+def parse_streams(text: str) -> frozenset[LogStream]:
+    """`stdout,system` → a set. Raises `InvalidRequest`."""
+    try:
+        return frozenset(LogStream(name.strip()) for name in text.split(","))
+    except ValueError:
+        message = "must be any of stdout, stderr and system, separated by commas"
+        field = FieldError("streams", "unknown_stream", message)
+        raise InvalidRequest(f"`streams` {message}.", fields=[field]) from None
+
+
+def _negotiate(accept: str) -> Format:
+    """The first media type of `Accept` that we have; quality values are not weighed."""
+    for wanted in (part.split(";")[0].strip().lower() for part in accept.split(",")):
+        if wanted in {"*/*", "text/*"}:
+            return Format.TEXT
+        for format_, media_type in MEDIA_TYPES.items():
+            if wanted == media_type:
+                return format_
+    raise NotAcceptable(f"The log can be had as {', '.join(MEDIA_TYPES.values())}.")

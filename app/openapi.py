@@ -1,0 +1,176 @@
+"""The OpenAPI document: what FastAPI derives, plus what holds everywhere, plus the WebSocket, which OpenAPI lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+from typing_extensions import TypedDict
+
+from app.errors import (
+    Conflict,
+    InvalidRequest,
+    MalformedRequest,
+    NotAcceptable,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PayloadTooLarge,
+    ServiceError,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from app.logs.protocol import FRAMES, CloseCode
+from app.problems import MEDIA_TYPE, Problem
+
+Document = dict[str, Any]
+
+DESCRIPTION = """Submit a Docker image and a command; follow its log live; stop it without losing its work.
+
+Every error is a problem (RFC 9457, `application/problem+json`). Ids are UUIDv7, times RFC 3339 in UTC, sizes bytes.
+Send the header `Authorization: Bearer <token>` everywhere but at `/healthz`, `/readyz`, `/docs` and `/openapi.json`.
+"""
+TAGS = [
+    {"name": "executions", "description": "One request to run one image, and its record"},
+    {"name": "logs", "description": "What the program wrote, whole or live"},
+    {"name": "outputs", "description": "The files it left behind"},
+    {"name": "health", "description": "For supervisors and load balancers; no token"},
+]
+ASSETS = "/docs/assets"
+_REF = "#/components/schemas/{model}"
+_ALL_ERRORS = (
+    MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PayloadTooLarge,
+    UnsupportedMediaType, InvalidRequest, Unavailable,
+)  # fmt: skip
+_BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
+
+
+def add_documentation(app: FastAPI) -> None:
+    """Serve `/openapi.json`, and `/docs` with assets of our own: it works without the Internet."""
+    app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs-assets")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title=f"{app.title} API",
+            swagger_js_url=f".{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f".{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f".{ASSETS}/favicon-32x32.png",
+        )
+
+    def document() -> Document:
+        if app.openapi_schema is None:
+            app.openapi_schema = build_document(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def build_document(app: FastAPI) -> Document:
+    """The whole document."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+    )
+    schemas: Document = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    problem = TypeAdapter(Problem).json_schema(ref_template=_REF)
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    for operation in _operations(document):
+        _document_errors(operation)
+    document["paths"]["/v1/executions/{id}/tail"] = _tail(schemas)
+    return document
+
+
+def _operations(document: Document) -> Iterator[Document]:
+    for path in document["paths"].values():
+        yield from (
+            operation for method, operation in path.items() if method in {"get", "post", "put", "patch", "delete"}
+        )
+
+
+def _document_errors(operation: Document) -> None:
+    """Every answer that is not a success, and what holds for all operations of a kind, is a problem."""
+    responses = operation["responses"]
+    parameters = operation.get("parameters", [])
+    expected = {status for status in responses if status in _BY_STATUS and "content" not in responses[status]}
+    if "security" in operation:
+        expected |= {"401", "403", "503"}
+    if any(parameter["in"] == "path" for parameter in parameters):
+        expected.add("404")
+    if "requestBody" in operation:
+        expected |= {"400", "413", "415"}
+    responses.pop("422", None)
+    if parameters or "requestBody" in operation:
+        expected.add("422")
+    for status in sorted(expected):
+        description = responses.get(status, {}).get("description") or _BY_STATUS[status].title
+        responses[status] = _problem(description, _BY_STATUS[status])
+
+
+def _problem(description: str, error: type[ServiceError]) -> Document:
+    example = {
+        "type": f"urn:tailrace:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": (error.__doc__ or "").split("\n")[0],
+        "hint": None,
+        "errors": [],
+        "instance": "/v1/executions",
+    }
+    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}, "example": example}}
+    response: Document = {"description": description, "content": content}
+    if error is Unavailable:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return response
+
+
+def _tail(schemas: Document) -> Document:
+    """The WebSocket, as a path item with an extension: OpenAPI knows requests and answers only."""
+    return {
+        "summary": "The log live, over a WebSocket",
+        "description": "Connect with `ws://` and the token in the Authorization header. JSON text frames come from the "
+        "server only; resume with `after=` the last seq you have. A refusal is a close code, without a frame.",
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+            _query("after", {"type": "integer", "minimum": 0, "default": 0}, "Only lines with a seq above this"),
+            _query("tail", {"type": "integer", "minimum": 0}, "Only the last so many lines"),
+            _query("streams", {"type": "string"}, "Any of stdout, stderr, system; separated by commas. Default: all"),
+        ],
+        "x-websocket": {
+            "security": [{"bearer": []}],
+            "frames": _frames(schemas),
+            "closeCodes": {str(code.value): code.name.lower() for code in CloseCode},
+        },
+    }
+
+
+def _query(name: str, schema: Document, description: str) -> Document:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+def _frames(schemas: Document) -> Document:
+    """Adds the schema of each frame; returns references to them, by the frame's `type`."""
+    mode: JsonSchemaMode = "serialization"
+    # Below Python 3.12 pydantic wants this TypedDict, not the standard library's.
+    adapters = [
+        (name, mode, TypeAdapter(TypedDict(frame.__name__, get_type_hints(frame))))  # type: ignore[operator]
+        for name, frame in FRAMES.items()
+    ]
+    references, definitions = TypeAdapter.json_schemas(adapters, ref_template=_REF)
+    for model, schema in definitions.get("$defs", {}).items():
+        schemas.setdefault(model, schema)
+    return {name: schema for (name, _), schema in references.items()}

@@ -1,0 +1,62 @@
+"""Every setting, read once at start from `TAILRACE_…` and passed down. Nothing else reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Settings(BaseSettings):
+    """Settings of the API and the worker. Times are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="TAILRACE_", extra="ignore")
+
+    database_url: str = Field(
+        default="postgresql://localhost/tailrace",
+        description="PostgreSQL 15 or later: `postgresql://user:password@host/database`, "
+        "with `?host=/dir` for a unix socket",
+    )
+    redis_url: str = Field(
+        default="redis://localhost:6379/0", description="Redis 6.2 or later; `unix:///path` for a unix socket"
+    )
+    redis_prefix: str = Field(
+        default="tailrace", description="First part of every name in Redis; installations that share one differ here"
+    )
+    data: Path = Field(
+        default=Path("data"),
+        description="Directory of workspaces, outputs and checkpoints; the same path on the engine's host",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address the API listens on")
+    port: int = Field(default=8700, ge=0, le=65535, description="Port the API listens on")
+    bootstrap_token: SecretStr | None = Field(
+        default=None, description="An admin token that the API makes valid when it starts"
+    )
+    database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
+    send_buffer: int = Field(default=131_072, ge=4096, description="Kernel send buffer of each API connection, bytes")
+    stalled_after: int = Field(
+        default=60, ge=1, description="A connection whose peer acknowledges nothing for so long is cut, seconds"
+    )
+    shutdown_grace: int = Field(default=3, ge=0, description="How long open requests may last at shutdown, seconds")
+    body_limit: int = Field(default=8 * 2**20, ge=1024, description="Largest request body, bytes")
+
+    pool: str = Field(default="default", description="The pool this worker serves")
+    slots: int = Field(default=4, ge=1, le=1000, description="Executions this worker runs at once")
+    docker_host: str = Field(
+        default="unix:///var/run/docker.sock",
+        description="The container engine's socket",
+        validation_alias="DOCKER_HOST",
+    )
+
+    log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        # The engine resolves bind mounts on its host: a relative path would mean another directory there.
+        return value.absolute()

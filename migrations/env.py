@@ -1,0 +1,43 @@
+"""Alembic's entry: brings the database of `TAILRACE_DATABASE_URL` to the newest schema."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from app.db.engine import open_engine
+from app.db.registry import metadata
+from app.settings import Settings
+
+MIGRATION_LOCK = 0x7A11_8ACE
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        compare_server_default=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _online() -> None:
+    engine = open_engine(Settings().database_url, pool_size=1, application="tailrace-migrate")
+    try:
+        async with engine.connect() as connection:
+            # Several processes may start at once: one migrates, the others wait and find nothing to do.
+            await connection.execute(text("SET lock_timeout = 0"))
+            await connection.execute(text("SET statement_timeout = 0"))
+            await connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+            await connection.commit()
+            await connection.run_sync(_migrate)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+asyncio.run(_online())

@@ -1,0 +1,253 @@
+"""Keep what a program leaves: regular files of `outputs/` and `checkpoint/`, within caps, into the artifact store.
+
+No process of the container runs any more, but the tree is whatever it made of it: links, devices, FIFOs, a million
+names. Everything is opened relative to its directory's descriptor and never through a link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import mimetypes
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import structlog
+from obstore.exceptions import BaseError
+
+from app.artifacts.model import Artifact, ArtifactSet, Kind
+from app.artifacts.store import PIECE_BYTES, ArtifactStore
+from app.executions.record import Record
+from worker.ledger import Kept
+from worker.workspace import OPEN_DIRECTORY, OPEN_FILE, Workspace, open_hostile
+
+log = structlog.get_logger(__name__)
+
+MAX_DEPTH = 32
+MAX_PATH_BYTES = 1024
+MAX_WARNINGS = 20
+MAX_ENTRIES_SEEN = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How much is kept."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(slots=True)
+class Collected:
+    """What was kept; `partial` when something was left out, and why."""
+
+    files: list[Artifact] = field(default_factory=list)
+    bytes: int = 0
+    partial: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def leave_out(self, why: str) -> None:
+        """Note that something is not kept."""
+        self.partial = True
+        if len(self.warnings) < MAX_WARNINGS and why not in self.warnings:
+            self.warnings.append(why)
+
+
+async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, log_complete: bool) -> Kept:
+    """What an attempt left: its outputs as far as they fit, its checkpoint whole or not at all."""
+    limits = record.limits
+    outputs = await collect(
+        store,
+        ArtifactSet(record.id, record.attempt, Kind.OUTPUT),
+        workspace.outputs,
+        Caps(limits.output_files, int(limits.output_bytes)),
+    )
+    checkpoint = await collect(
+        store,
+        ArtifactSet(record.id, record.attempt, Kind.CHECKPOINT),
+        workspace.checkpoint,
+        Caps(limits.output_files, int(limits.checkpoint_bytes)),
+    )
+    return Kept(
+        outputs=outputs.files,
+        outputs_partial=outputs.partial,
+        # Half a checkpoint would be resumed from as if it were one.
+        checkpoint=[] if checkpoint.partial else checkpoint.files,
+        log_complete=log_complete,
+        warnings=[
+            *(f"outputs: {why}" for why in outputs.warnings),
+            *(f"the checkpoint is not kept: {why}" for why in checkpoint.warnings),
+        ],
+    )
+
+
+async def collect(store: ArtifactStore, group: ArtifactSet, directory: Path, caps: Caps) -> Collected:
+    """Store every file of the tree that fits. What cannot be kept makes it partial, never an error."""
+    result = Collected()
+    try:
+        await _collect(store, group, directory, caps, result)
+    except (OSError, BaseError) as error:
+        log.exception("artifacts.store_failed", kind=group.kind)
+        result.leave_out(f"the artifact store failed: {type(error).__name__}")
+    return result
+
+
+async def _collect(store: ArtifactStore, group: ArtifactSet, directory: Path, caps: Caps, result: Collected) -> None:
+    # A thread walks: it may be a large tree, and the event loop carries everybody's logs.
+    found = await asyncio.to_thread(lambda: list(_walk(directory, caps.files, result)))
+    for path in found:
+        await _keep(store, group, directory, path, caps, result)
+
+
+async def _keep(
+    store: ArtifactStore, group: ArtifactSet, directory: Path, path: str, caps: Caps, result: Collected
+) -> None:
+    try:
+        source = _Source(_open_beneath(directory, path), caps.bytes - result.bytes)
+    except OSError as error:
+        result.leave_out(f"a file could not be read: {errno.errorcode.get(error.errno or 0, 'error')}")
+        return
+    with closing(source):
+        if source.refusal is not None:
+            result.leave_out(source.refusal)
+            return
+        await store.put(group, path, source.pieces())
+        result.bytes += source.read_bytes
+        result.files.append(
+            Artifact(
+                path=path,
+                bytes=source.read_bytes,
+                sha256=source.sha256,
+                media_type=mimetypes.guess_type(path)[0] or "application/octet-stream",
+                executable=source.executable,
+            ),
+        )
+
+
+def _walk(directory: Path, most: int, result: Collected) -> Iterator[str]:
+    """Paths of regular files, sorted within each directory, at most so many."""
+    kept = 0
+    root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    pending: list[tuple[int, str]] = [(root, "")]
+    try:
+        while pending:
+            descriptor, prefix = pending.pop()
+            try:
+                for name, is_directory in _entries(descriptor, result):
+                    path = f"{prefix}{name}"
+                    if len(path.encode()) > MAX_PATH_BYTES or path.count("/") >= MAX_DEPTH:
+                        result.leave_out("a path is too long or too deep")
+                    elif is_directory:
+                        if (opened := _open_directory(name, descriptor, result)) is not None:
+                            pending.append((opened, f"{path}/"))
+                    elif kept >= most:
+                        result.leave_out(f"there are more than {most} files")
+                        return
+                    else:
+                        kept += 1
+                        yield path
+            finally:
+                os.close(descriptor)
+    finally:
+        for descriptor, _ in pending:
+            os.close(descriptor)
+
+
+def _entries(descriptor: int, result: Collected) -> list[tuple[str, bool]]:
+    entries: list[tuple[str, bool]] = []
+    with os.scandir(descriptor) as scan:
+        for count, entry in enumerate(scan):
+            if count >= MAX_ENTRIES_SEEN:
+                result.leave_out("a directory has too many entries")
+                break
+            if not entry.name.isprintable():
+                result.leave_out("a name is not printable text")
+            elif entry.is_dir(follow_symlinks=False):
+                entries.append((entry.name, True))
+            elif entry.is_file(follow_symlinks=False):
+                entries.append((entry.name, False))
+            else:
+                result.leave_out("links, devices, sockets and FIFOs are not kept")
+    return sorted(entries)
+
+
+def _open_directory(name: str, parent: int, result: Collected) -> int | None:
+    try:
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    except OSError:
+        result.leave_out("a directory could not be read")
+        return None
+
+
+def _open_beneath(directory: Path, path: str) -> int:
+    """Open a file below a directory, no component of the path being a link."""
+    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    *folders, name = path.split("/")
+    try:
+        for folder in folders:
+            child = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            os.close(parent)
+            parent = child
+        return open_hostile(name, parent)
+    finally:
+        os.close(parent)
+
+
+class _Source:
+    """A file on its way to the store: counted and hashed while it is read, and never longer than it was when opened."""
+
+    def __init__(self, descriptor: int, room: int) -> None:
+        self._file: IO[bytes] = os.fdopen(descriptor, "rb", buffering=0)
+        status = os.fstat(descriptor)
+        self.executable = bool(status.st_mode & stat.S_IXUSR)
+        self.refusal = _refusal(status, room)
+        self.read_bytes = 0
+        self._size = status.st_size
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was read, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """All of it."""
+        while piece := await asyncio.to_thread(self._file.read, min(PIECE_BYTES, self._size - self.read_bytes)):
+            self.read_bytes += len(piece)
+            self._hash.update(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _refusal(status: os.stat_result, room: int) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "links, devices, sockets and FIFOs are not kept"
+    if status.st_nlink != 1:
+        return "files with several names (hard links) are not kept"
+    if status.st_size > room:
+        return "a file does not fit into the limit on bytes"
+    return None
+
+
+async def restore(store: ArtifactStore, group: ArtifactSet, files: list[Artifact], directory: Path) -> None:
+    """Copy a snapshot into an empty directory of ours, open to any user id inside the container."""
+    for artifact in files:
+        path = directory / PurePosixPath(artifact.path)
+        for folder in reversed(path.relative_to(directory).parents[:-1]):
+            made = directory / folder
+            if not made.exists():
+                made.mkdir()
+                made.chmod(OPEN_DIRECTORY)
+        with path.open("xb") as target:
+            async for piece in store.read(group, artifact.path):
+                await asyncio.to_thread(target.write, piece)
+        path.chmod(OPEN_DIRECTORY if artifact.executable else OPEN_FILE)

@@ -1,0 +1,65 @@
+"""What every attempt of one worker shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+
+from app.bootstrap import Process
+from app.db.engine import Connection, is_outage, reading, transaction
+from app.executions.model import Event
+from app.logs.protocol import status_message
+from worker.engine.port import ContainerRuntime
+from worker.ledger import Identity
+from worker.log_writer import LogWriter
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+RETRY_AFTER_OUTAGE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """The process, its engine, who it is, and the writer of all its logs."""
+
+    process: Process
+    runtime: ContainerRuntime
+    identity: Identity
+    logs: LogWriter
+
+    async def commit(self, write: Callable[[Connection], Awaitable[T]]) -> T:
+        """One transaction, repeated while the database is away. Only for what is fenced and safe to repeat."""
+        return await self._persist(lambda: self._in_transaction(write))
+
+    async def read(self, look: Callable[[Connection], Awaitable[T]]) -> T:
+        """Statements that only read, repeated while the database is away."""
+        return await self._persist(lambda: self._reading(look))
+
+    async def announce(self, execution: UUID, event: Event | None) -> None:
+        """Tell the watchers of a committed move."""
+        if event is not None:
+            await self.process.hints.publish([(execution, status_message(event))])
+
+    async def _in_transaction(self, write: Callable[[Connection], Awaitable[T]]) -> T:
+        async with transaction(self.process.database) as connection:
+            return await write(connection)
+
+    async def _reading(self, look: Callable[[Connection], Awaitable[T]]) -> T:
+        async with reading(self.process.database) as connection:
+            return await look(connection)
+
+    async def _persist(self, act: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await act()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("database.away", error=repr(error))
+                await asyncio.sleep(RETRY_AFTER_OUTAGE)

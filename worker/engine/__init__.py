@@ -1,0 +1,1 @@
+"""The container engine: a small port, and the Docker adapter behind it."""

@@ -1,0 +1,98 @@
+"""What the engine's JSON means. Pure.
+
+The readers raise `KeyError`, `TypeError` or `ValueError` where an answer is not what the engine's API says; wrap them
+in `understanding`, which makes an `EngineError` of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from worker.engine.port import ContainerState, EngineError, Image, Inspection
+from worker.engine.pull import parse_reference
+
+_ZERO_YEAR: Final = 1  # the engine's zero time, "never", is the first of January of the year 1
+_STATES: Final = {
+    "created": ContainerState.CREATED,
+    "running": ContainerState.RUNNING,
+    "restarting": ContainerState.RUNNING,
+    "paused": ContainerState.PAUSED,
+    "exited": ContainerState.EXITED,
+    "dead": ContainerState.EXITED,
+    "removing": ContainerState.REMOVING,
+}
+
+
+@contextmanager
+def understanding(what: str) -> Iterator[None]:
+    """Raises `EngineError` where reading an answer about `what` fails."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineError(f"The container engine's answer about {what} is not what its API says: {error!r}") from error
+
+
+def read_message(answer: bytes) -> str:
+    """The engine's words in an error answer: JSON as a rule, plain text from the endpoints that stream."""
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        return str(orjson.loads(answer)["message"]).strip()
+    return answer.decode(errors="replace").strip()
+
+
+def read_version(text: str) -> tuple[int, int]:
+    """An API version such as `1.41`."""
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def read_moment(text: str) -> datetime | None:
+    """A time of the engine, to the microsecond; None for its zero time."""
+    moment = datetime.fromisoformat(text)
+    return None if moment.year == _ZERO_YEAR else moment
+
+
+def read_image(found: Mapping[str, Any], name: str) -> Image:
+    """The answer about an image asked for by `name`."""
+    config = found.get("Config") or {}
+    variables = (entry.partition("=") for entry in config.get("Env") or ())
+    return Image(
+        id=found["Id"],
+        digest=_digest(found.get("RepoDigests") or (), name),
+        env={key: value for key, _, value in variables},
+        has_command=bool(config.get("Cmd") or config.get("Entrypoint")),
+    )
+
+
+def read_inspection(found: Mapping[str, Any]) -> Inspection:
+    """The answer about a container."""
+    state = found["State"]
+    now = _STATES[state["Status"]]
+    started_at = read_moment(state["StartedAt"])
+    # The engine says 0 also where nothing has ended yet, but leaves the code of a refused start on a created container.
+    alive = now in (ContainerState.RUNNING, ContainerState.PAUSED)
+    ended = not alive and (started_at is not None or state["ExitCode"] != 0)
+    return Inspection(
+        id=found["Id"],
+        name=found["Name"].removeprefix("/"),
+        state=now,
+        exit_code=state["ExitCode"] if ended else None,
+        oom_killed=bool(state["OOMKilled"]),
+        error=state["Error"],
+        started_at=started_at,
+        finished_at=read_moment(state["FinishedAt"]) if ended else None,
+        labels=found["Config"]["Labels"] or {},
+    )
+
+
+def _digest(known: Iterable[str], name: str) -> str | None:
+    """The digest under which the asked repository knows the image, else any."""
+    digests = dict(entry.split("@", 1) for entry in known)
+    with suppress(ValueError):  # asked for by id
+        if asked := digests.get(parse_reference(name).repository):
+            return asked
+    return next(iter(digests.values()), None)

@@ -1,0 +1,72 @@
+"""When one container has exited. The engine's `wait` is a hint, `inspect` is the judge."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from worker.engine.port import ContainerRuntime, ContainerState, EngineUnreachable, Inspection
+
+log = structlog.get_logger(__name__)
+
+LOOK_ANYWAY_EVERY = 30.0
+RETRY_AFTER = 0.5
+
+
+class ExitWatch:
+    """Watches one container. `breaks` counts how often the engine broke off: then streams may have lost something."""
+
+    def __init__(self, runtime: ContainerRuntime, container: str) -> None:
+        self._runtime = runtime
+        self._container = container
+        self._changed = asyncio.Event()
+        self.ready = asyncio.Event()
+        self.exit: Inspection | None = None
+        self.breaks = 0
+
+    async def run(self, *, started: bool) -> Inspection:
+        """How it ended. With `started` it may have exited already. Raises `NoSuchContainer` when it was removed."""
+        while True:
+            try:
+                inspection = await self._wait_once(look_first=started or self.breaks > 0)
+            except EngineUnreachable as error:
+                log.warning("engine.unreachable", container=self._container, error=str(error))
+                self._break()
+                await asyncio.sleep(RETRY_AFTER)
+                continue
+            if inspection.state is ContainerState.EXITED:
+                self.exit = inspection
+                self._changed.set()
+                return inspection
+
+    async def exit_or_break(self, breaks: int) -> None:
+        """Returns when it has exited, or when there have been more than so many breaks."""
+        while self.exit is None and self.breaks <= breaks:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _wait_once(self, *, look_first: bool) -> Inspection:
+        async with self._runtime.wait(self._container) as wait:
+            self.ready.set()
+            if look_first:
+                # The watch is open now: an exit before it is seen here, one after it is heard.
+                inspection = await self._runtime.inspect(self._container)
+                if inspection.state is ContainerState.EXITED:
+                    return inspection
+            try:
+                async with asyncio.timeout(LOOK_ANYWAY_EVERY):
+                    await wait.exited()
+                hinted = True
+            except TimeoutError:
+                hinted = False
+        inspection = await self._runtime.inspect(self._container)
+        if hinted and inspection.state is not ContainerState.EXITED:
+            # The engine let go of the watch, not the container of its program.
+            self._break()
+            await asyncio.sleep(RETRY_AFTER)
+        return inspection
+
+    def _break(self) -> None:
+        self.breaks += 1
+        self._changed.set()

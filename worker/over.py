@@ -1,0 +1,25 @@
+"""The attempt is over without an exit to read: its program never ran, or nobody can know what became of it."""
+
+from __future__ import annotations
+
+from app.executions.model import Outcome, Stop
+from app.executions.states import Cause
+from worker.outcome import canceled_by
+
+
+class Over(Exception):
+    """Ends the story of an attempt with this outcome."""
+
+    def __init__(self, cause: Cause, message: str, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.outcome = Outcome(cause, message, exit_code)
+
+    @classmethod
+    def by(cls, outcome: Outcome) -> Over:
+        """With an outcome that was worked out elsewhere."""
+        return cls(outcome.cause, outcome.message, outcome.exit_code)
+
+
+def stopped_before_start(stop: Stop) -> Over:
+    """A stop came before the program was started."""
+    return Over(canceled_by(stop.by), f"Canceled by {stop.by} before the program was started.")

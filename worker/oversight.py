@@ -1,0 +1,194 @@
+"""While a program runs: obey what is wanted of it, keep its clock, and hear what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import func
+
+from app.executions.model import Lease, Stop
+from app.executions.record import Record
+from app.executions.states import StopReason
+from app.logs.protocol import progress_message
+from worker import ledger
+from worker.context import WorkerContext
+from worker.engine.port import EngineUnreachable, NoSuchContainer
+from worker.ladder import Rung, next_step
+from worker.over import Over, stopped_before_start
+from worker.program_events import EventsFile, Said
+from worker.workspace import Workspace
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+LISTEN_EVERY = 0.2
+
+
+class Oversight:
+    """The governing side of one attempt. `notify` says that the record has a new intent."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease,
+        record: Record,
+        workspace: Workspace,
+        say: Callable[[str], None],
+    ) -> None:
+        self._context = context
+        self._lease = lease
+        self._record = record
+        self._workspace = workspace
+        self._say = say
+        self._notified = asyncio.Event()
+        self._rung = Rung.NONE
+        self.announced = record.announced
+        self._events: EventsFile | None = None
+
+    @property
+    def signaled(self) -> bool:
+        """Whether the program was sent a signal by us."""
+        return self._rung >= Rung.SIGNAL
+
+    def notify(self) -> None:
+        """Look at the record again."""
+        self._notified.set()
+
+    def resume(self, rung: Rung) -> None:
+        """A stop had come so far when another worker held this attempt."""
+        self._rung = rung
+
+    async def unless_stopped(self, step: Coroutine[Any, Any, T]) -> T:
+        """A step of the preparation, given up when a stop is asked. Raises `Over` then."""
+        task = asyncio.ensure_future(step)
+        stopping = asyncio.ensure_future(self._until_stop())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise stopped_before_start(stopping.result())
+        finally:
+            for each in (task, stopping):
+                each.cancel()
+            await asyncio.gather(task, stopping, return_exceptions=True)
+
+    async def refuse_start(self) -> Over:
+        """A stop was committed before the start: the end that follows from it."""
+        return stopped_before_start(await self._until_stop())
+
+    async def obey(self, container: str) -> None:
+        """Watch the deadline, and walk the ladder of a stop, until cancelled."""
+        while True:
+            self._notified.clear()
+            order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+            if order.stop is None:
+                await self._keep_time(order.clock.until_deadline)
+            else:
+                await self._climb(container, order.stop, order.clock)
+
+    async def listen(self) -> None:
+        """Hear the program's events file, until cancelled."""
+        while True:
+            await self.hear()
+            await asyncio.sleep(LISTEN_EVERY)
+
+    async def hear(self) -> None:
+        """What it said since the last time."""
+        if self._events is None:
+            self._events = EventsFile(self._workspace.events)
+        said = self._events.read()
+        if said:
+            await self._note(said)
+
+    def close(self) -> None:
+        """Let go of the events file."""
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+    async def _until_stop(self) -> Stop:
+        while True:
+            self._notified.clear()
+            order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+            if order.stop is not None:
+                return order.stop
+            await self._notified.wait()
+
+    async def _keep_time(self, until_deadline: float | None) -> None:
+        if until_deadline is None or until_deadline > 0:
+            await self._notified_within(until_deadline)
+            return
+        limits = self._record.limits
+        event = await self._context.commit(
+            lambda connection: ledger.time_out(connection, self._lease, grace=limits.grace)
+        )
+        await self._context.announce(self._lease.execution, event)
+
+    async def _climb(self, container: str, stop: Stop, clock: ledger.Clock) -> None:
+        step = next_step(
+            done=self._rung,
+            since_request=clock.since_stop_request,
+            until_kill=clock.until_kill,
+            notice=self._record.limits.notice_seconds(announced=self.announced),
+            force=stop.force,
+        )
+        if step.due_in > 0 and await self._notified_within(step.due_in):
+            return  # something changed: perhaps the stop is forced now
+        await self._context.commit(lambda connection: ledger.climb(connection, self._lease, step.rung))
+        first_time = step.rung > self._rung
+        self._rung = step.rung
+        log.info("stop.rung", rung=step.rung.name)
+        match step.rung:
+            case Rung.NOTICE:
+                self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
+                why = "its time is over" if stop.reason is StopReason.TIMEOUT else f"{stop.by} asked for it"
+                self._say(f"Stop: {why}. The program has {max(0.0, clock.until_kill):.0f} s until it is killed.")
+            case Rung.SIGNAL:
+                await self._signal(container, self._record.spec.stop_signal, tell=True)
+            case Rung.KILL:
+                # A program that was never asked may still find out why.
+                self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
+                await self._signal(container, "SIGKILL", tell=first_time)
+            case Rung.NONE:
+                pass
+
+    async def _signal(self, container: str, name: str, *, tell: bool) -> None:
+        if tell:
+            self._say(f"{name} is sent.")
+        # The watch on the exit notices when the engine or the container is gone; the kill is repeated.
+        with suppress(EngineUnreachable, NoSuchContainer):
+            await self._context.runtime.signal(container, name)
+
+    async def _notified_within(self, seconds: float | None) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._notified.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _note(self, said: Said) -> None:
+        values: dict[str, Any] = {}
+        if said.announced and not self.announced:
+            self.announced = True
+            values["announced"] = True
+            self.notify()
+        if said.progressed:
+            values |= {"progress_percent": said.percent, "progress_at": func.now()}
+            if said.phase is not None:
+                values["progress_phase"] = said.phase
+        if said.has_result:
+            values["result"] = said.result
+        warnings = said.warnings or []
+        if not (values or warnings):
+            return
+        noted = await self._context.commit(
+            lambda connection: ledger.note_said(connection, self._lease, values, warnings)
+        )
+        if said.progressed:
+            message = progress_message(noted.percent, noted.phase, noted.at)
+            await self._context.process.hints.publish([(self._lease.execution, message)])

@@ -1,0 +1,97 @@
+"""From a claim to a created container: workspace, checkpoint, image, container. Nothing of the program runs here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from app.artifacts import repository as artifacts
+from app.executions.model import Lease
+from app.executions.record import Record
+from app.executions.states import Cause
+from worker import ledger
+from worker.collect import restore
+from worker.container import container_name, container_spec
+from worker.context import WorkerContext
+from worker.engine.port import EngineError, EngineUnreachable, Image, NameTaken, SpecRejected
+from worker.image import obtain
+from worker.over import Over
+from worker.workspace import Workspace
+
+log = structlog.get_logger(__name__)
+
+
+class Preparation:
+    """Prepares one attempt. May be given up between any two steps."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease,
+        record: Record,
+        workspace: Workspace,
+        say: Callable[[str], None],
+    ) -> None:
+        self._context = context
+        self._runtime = context.runtime
+        self._lease = lease
+        self._record = record
+        self._workspace = workspace
+        self._say = say
+
+    async def make_workspace(self) -> None:
+        """The mount, with the inputs, the kit, and a copy of the checkpoint to go on from."""
+        await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
+        source = self._record.resumed_from if self._record.attempt == 1 else self._record.id
+        if source is None:
+            return
+        found = await self._context.read(lambda connection: artifacts.latest_checkpoint(connection, source))
+        if found is not None:
+            group, files = found
+            await restore(self._context.process.artifacts, group, files, self._workspace.checkpoint)
+            self._say(f"The checkpoint of {group.execution} is in place: {len(files)} files.")
+
+    async def obtain_image(self) -> Image:
+        """The image, pulled if need be. Raises `Over`."""
+        spec, limits = self._record.spec, self._record.limits
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "image"))
+        try:
+            image = await obtain(self._runtime, spec.image, spec.image_policy, pull_within=limits.pull_timeout)
+        except EngineError as error:
+            raise Over(Cause.ENGINE_ERROR, f"The engine could not tell about the image: {error}") from error
+        await self._context.commit(
+            lambda connection: ledger.note_image(connection, self._lease, image_id=image.id, digest=image.digest)
+        )
+        return image
+
+    async def create(self, image: Image) -> str:
+        """The container, committed before and after. Raises `Over`."""
+        instance = self._context.process.instance
+        spec = container_spec(self._record, image, self._workspace, self._lease, instance)
+        await self._context.commit(
+            lambda connection: ledger.intend_create(connection, self._lease, container_name=spec.name)
+        )
+        try:
+            container = await self._runtime.create(spec)
+        except SpecRejected as error:
+            raise Over(Cause.SPEC_REJECTED, f"The engine refused the container: {error}") from error
+        except (EngineUnreachable, NameTaken) as error:
+            # Whatever exists under this name, nobody has started it.
+            await self.discard(spec.name)
+            raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
+        except EngineError as error:
+            raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
+        await self._context.commit(
+            lambda connection: ledger.note_created(connection, self._lease, container_id=container)
+        )
+        return container
+
+    async def discard(self, container: str | None = None) -> None:
+        """Remove the container, never forced: a process that still ran in there would be a mistake to look at."""
+        name = container or container_name(self._lease, self._record.attempt)
+        try:
+            await self._runtime.remove(name)
+        except EngineError as error:
+            log.warning("container.not_removed", container=name, error=str(error))

@@ -1,0 +1,117 @@
+"""What a program says in its `events` file: announcements, progress, warnings, a result. The file is hostile."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from worker.workspace import open_hostile
+
+READ_BYTES = 2**20
+LINE_BYTES = 320 * 1024
+RESULT_BYTES = 256 * 1024
+WARNING_LENGTH = 1000
+MAX_WARNINGS = 100
+PHASE_LENGTH = 200
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said since the last look; later progress and results replace earlier ones."""
+
+    announced: bool = False
+    percent: int | None = None
+    phase: str | None = None
+    progressed: bool = False
+    has_result: bool = False
+    result: Any = None
+    warnings: list[str] | None = None
+
+    def warn(self, text: str) -> None:
+        """Note a warning."""
+        self.warnings = [*(self.warnings or []), text[:WARNING_LENGTH]]
+
+    def __bool__(self) -> bool:
+        return self.announced or self.progressed or self.has_result or bool(self.warnings)
+
+
+class EventsFile:
+    """Reads the file as it grows. Opened once, at the start, so that it stays the file that we made."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = open_hostile(str(path))
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise OSError(f"{path} is not a regular file")
+        self._offset = 0
+        self._line = 0
+        self._rest = b""
+        self._skipping = False
+        self._warned = 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+    def read(self) -> Said:
+        """What is new. At most `READ_BYTES` at a time, so that a flood costs a program only its own events."""
+        said = Said()
+        data = os.pread(self._fd, READ_BYTES, self._offset)
+        self._offset += len(data)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > LINE_BYTES:
+            self._rest = b""
+            self._skipping = True
+        for line in lines:
+            self._line += 1
+            if self._skipping or len(line) > LINE_BYTES:
+                self._skipping = False
+                self._complain(said, f"line {self._line} of events is too long")
+            elif line.strip():
+                self._hear(said, line)
+        return said
+
+    def _hear(self, said: Said, line: bytes) -> None:
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            self._complain(said, f"line {self._line} of events is not JSON")
+            return
+        if not isinstance(event, dict):
+            self._complain(said, f"line {self._line} of events is not a JSON object")
+            return
+        if event.get("checkpoints") is True:
+            said.announced = True
+        if "progress" in event:
+            self._hear_progress(said, event)
+        if "warning" in event:
+            self._complain(said, str(event["warning"]).replace("\x00", "�"))
+        if "result" in event:
+            if len(line) > RESULT_BYTES + 64 or b"\\u0000" in line:
+                self._complain(said, f"the result in line {self._line} of events is over 256 KiB or holds NUL")
+            else:
+                said.has_result, said.result = True, event["result"]
+
+    def _hear_progress(self, said: Said, event: dict[str, Any]) -> None:
+        percent = event["progress"]
+        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+            self._complain(said, f"the progress in line {self._line} of events is not a number from 0 to 100")
+            return
+        said.progressed = True
+        said.percent = int(percent)
+        phase = event.get("phase")
+        if isinstance(phase, str):
+            said.phase = phase.replace("\x00", "�")[:PHASE_LENGTH]
+
+    def _complain(self, said: Said, text: str) -> None:
+        if self._warned < MAX_WARNINGS:
+            said.warn(text)
+        elif self._warned == MAX_WARNINGS:
+            said.warn("there were more warnings; they are not kept")
+        self._warned += 1

@@ -1,0 +1,100 @@
+"""From the engine's stream into the log, whole and in order per stream.
+
+`attach` is complete and fast, but a reader that stands still blocks the container: after `PATIENCE` we let go of it
+and read on in the engine's own log, behind the bytes that were taken in already. So does an adopter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from worker.engine.port import ContainerRuntime, EngineUnreachable, Piece, Stream
+from worker.exit_watch import ExitWatch
+from worker.log_sink import LogSink, Stalled
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 2.0
+RETRY_AFTER = 0.5
+
+
+class Pump:
+    """Carries the output of one container. `complete` tells afterwards whether nothing can have been lost."""
+
+    def __init__(self, runtime: ContainerRuntime, container: str, sink: LogSink, watch: ExitWatch) -> None:
+        self._runtime = runtime
+        self._container = container
+        self._sink = sink
+        self._watch = watch
+        self.attached = asyncio.Event()
+        self.complete = False
+
+    async def run(self, *, attach: bool) -> None:
+        """Until the container has exited and all its output is in the sink. Raises `Fenced`, `NoSuchContainer`."""
+        seen = self._watch.breaks
+        whole = attach and await self._read_attached()
+        if whole:
+            # The end of the stream is an exit, or an engine that died: the watch knows.
+            await self._watch.exit_or_break(seen)
+            whole = self._watch.breaks == seen
+        while not whole:
+            seen = self._watch.breaks
+            exited = self._watch.exit is not None
+            if not await self._read_log(follow=not exited):
+                await asyncio.sleep(RETRY_AFTER)
+            elif exited:
+                break
+            else:
+                await self._watch.exit_or_break(seen)
+        # An engine that was away while the program wrote its last lines may have lost them.
+        self.complete = self._watch.breaks == 0
+
+    async def _read_attached(self) -> bool:
+        """Whether the stream was read to its end."""
+        try:
+            async with self._runtime.attach(self._container) as pieces:
+                self.attached.set()
+                async for piece in pieces:
+                    await self._sink.feed(piece, patience=PATIENCE)
+        except Stalled:
+            log.info("log.catching_up", container=self._container)
+            return False
+        except EngineUnreachable as error:
+            if not self.attached.is_set():
+                raise
+            log.warning("log.attach_broken", container=self._container, error=str(error))
+            return False
+        return True
+
+    async def _read_log(self, *, follow: bool) -> bool:
+        """Go on behind what was received. False when the engine did not answer."""
+        if self._sink.rolling:
+            return await self._read_newest(follow=follow)
+        skip = {stream: self._sink.received(stream) for stream in Stream}
+        try:
+            async with self._runtime.read_log(self._container, follow=follow) as pieces:
+                async for piece in pieces:
+                    known = min(skip[piece.stream], len(piece.data))
+                    skip[piece.stream] -= known
+                    if known < len(piece.data):
+                        rest = Piece(piece.stream, piece.data[known:], piece.at_ms)
+                        await self._sink.feed(rest, patience=None)
+        except EngineUnreachable as error:
+            log.warning("log.read_broken", container=self._container, error=str(error))
+            return False
+        return True
+
+    async def _read_newest(self, *, follow: bool) -> bool:
+        """Beyond the head of a log offsets mean nothing: the engine's file has rotated by then. Go on by time."""
+        last = self._sink.last_at_ms
+        try:
+            async with self._runtime.read_log(self._container, follow=follow) as pieces:
+                async for piece in pieces:
+                    if piece.at_ms is None or piece.at_ms > last:
+                        await self._sink.feed(piece, patience=None)
+        except EngineUnreachable as error:
+            log.warning("log.read_broken", container=self._container, error=str(error))
+            return False
+        return True

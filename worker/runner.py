@@ -1,0 +1,205 @@
+"""THE STORY of one attempt: prepare, start, watch over it, keep what it left, finish.
+
+Every step is load → act → apply: what we are about to do is committed, then the engine is asked, then the fact is
+committed. Whoever adopts an attempt goes on from what was committed. A lost lease (`StaleLease`, `Fenced`) ends the
+story at once and leaves the container alone: somebody else is telling it now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from functools import partial
+
+import structlog
+
+from app.executions.model import Lease, Outcome
+from app.executions.record import Record
+from app.executions.repository import IllegalMove, StaleLease
+from app.executions.states import Cause
+from worker import ledger
+from worker.collect import keep
+from worker.context import WorkerContext
+from worker.engine.port import (
+    ContainerState,
+    EngineError,
+    EngineUnreachable,
+    Inspection,
+    NoSuchContainer,
+    StartRefused,
+)
+from worker.log_sink import Fenced, LogSink
+from worker.outcome import Exit, init_complaint, read_exit, unstartable
+from worker.over import Over
+from worker.oversight import Oversight
+from worker.preparation import Preparation
+from worker.watch import Watch
+from worker.workspace import Workspace
+
+log = structlog.get_logger(__name__)
+
+ENGINE_RETRY_AFTER = 1.0
+
+
+class Runner:
+    """One attempt of one execution, on behalf of the holder of `lease`. `log` is the attempt's open log."""
+
+    def __init__(self, context: WorkerContext, lease: Lease, record: Record, sink: LogSink) -> None:
+        self._context = context
+        self._runtime = context.runtime
+        self._lease = lease
+        self._record = record
+        self._sink = sink
+        self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
+        self._oversight = Oversight(context, lease, record, self._workspace, sink.system)
+        self._preparation = Preparation(context, lease, record, self._workspace, sink.system)
+
+    def notify(self) -> None:
+        """The record has a new intent for us."""
+        self._oversight.notify()
+
+    async def run(self) -> None:
+        """From the claim to the end."""
+        log.info("attempt.claimed", image=self._record.spec.image)
+        await self._tell(self._from_the_claim())
+
+    async def adopt(self, attempt: ledger.AttemptState) -> None:
+        """From where another worker left off to the end."""
+        log.info("attempt.adopted", container=attempt.container_name)
+        await self._tell(self._from_the_middle(attempt))
+
+    async def _from_the_claim(self) -> None:
+        self._sink.system(f"Attempt {self._record.attempt} is prepared by {self._context.identity.actor}.")
+        unless_stopped = self._oversight.unless_stopped
+        await unless_stopped(self._preparation.make_workspace())
+        image = await unless_stopped(self._preparation.obtain_image())
+        container = await self._preparation.create(image)
+        watch = Watch(self._runtime, container, self._sink, self._oversight)
+        try:
+            ended = await watch.run(partial(self._start, container))
+        except NoSuchContainer:
+            raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.") from None
+        except Over:
+            await self._preparation.discard(container)
+            raise
+        await self._conclude(container, ended, log_complete=watch.log_complete)
+
+    async def _from_the_middle(self, attempt: ledger.AttemptState) -> None:
+        self._sink.system(f"Taken over by {self._context.identity.actor}.")
+        if not attempt.meant_to_start or attempt.container_name is None:
+            # Its program provably never ran: what there is of it goes, and it is queued anew.
+            if attempt.container_name is not None:
+                await self._preparation.discard(attempt.container_name)
+            await self._give_back()
+            return
+        try:
+            found = await self._inspect(attempt.container_name)
+            if found.state is ContainerState.CREATED:
+                await self._preparation.discard(found.id)
+                await self._give_back()
+                return
+            if attempt.started_at is None:
+                await self._note_started()
+            self._oversight.resume(attempt.rung)
+            watch = Watch(self._runtime, found.id, self._sink, self._oversight)
+            ended = await watch.run(None)
+        except NoSuchContainer:
+            raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.") from None
+        await self._conclude(found.id, ended, log_complete=watch.log_complete)
+
+    async def _start(self, container: str) -> None:
+        """The point of no return: from the intent on the program may have run."""
+        self._workspace.write_deadline(time.time() + self._record.limits.timeout)
+        if not await self._context.commit(lambda connection: ledger.intend_start(connection, self._lease)):
+            raise await self._oversight.refuse_start()
+        try:
+            await self._runtime.start(container)
+        except StartRefused as error:
+            raise Over.by(unstartable(error.exit_code, str(error))) from error
+        except EngineUnreachable:
+            # No answer: never ask twice, see what came of it.
+            if (await self._inspect(container)).state is ContainerState.CREATED:
+                raise Over(Cause.ENGINE_ERROR, "The engine went away when it was asked to start it.") from None
+        except EngineError as error:
+            raise Over(Cause.ENGINE_ERROR, f"The container could not be started: {error}") from error
+        await self._note_started()
+
+    async def _note_started(self) -> None:
+        event = await self._context.commit(
+            lambda connection: ledger.note_started(
+                connection,
+                self._lease,
+                run_for=self._record.limits.timeout,
+                actor=self._context.identity.actor,
+            )
+        )
+        await self._context.announce(self._lease.execution, event)
+        log.info("attempt.started")
+
+    async def _conclude(self, container: str, ended: Inspection, *, log_complete: bool) -> None:
+        """No process runs any more: read the exit, keep what it left, commit the end, clear up."""
+        await self._oversight.hear()
+        order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+        exit_ = Exit(
+            code=-1 if ended.exit_code is None else ended.exit_code,
+            oom_killed=ended.oom_killed,
+            signaled=self._oversight.signaled,
+            announced=self._oversight.announced,
+            init_complaint=init_complaint(self._sink.first_error_line),
+        )
+        outcome = read_exit(exit_, order.stop, timeout=self._record.limits.timeout)
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
+        kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
+        await self._finish(outcome, kept)
+        await self._preparation.discard(container)
+
+    async def _finish(self, outcome: Outcome, kept: ledger.Kept | None = None) -> None:
+        """The log first, then the end: whoever sees the end has the whole log."""
+        self._sink.system(f"Ended, {outcome.cause}: {outcome.message}")
+        await self._sink.drain()
+        try:
+            event = await self._context.commit(
+                lambda connection: ledger.finish(
+                    connection, self._lease, outcome, actor=self._context.identity.actor, kept=kept
+                )
+            )
+        except IllegalMove as refused:
+            # Our own commit whose answer was lost: the end is there already.
+            log.warning("attempt.ended_already", status=refused.current)
+        else:
+            await self._context.announce(self._lease.execution, event)
+        log.info("attempt.ended", cause=outcome.cause, exit_code=outcome.exit_code)
+        await asyncio.to_thread(self._workspace.remove)
+
+    async def _give_back(self) -> None:
+        """Queue it anew, unless it is to stop: then this is its end."""
+        why = "The worker that prepared it went away before it was started."
+        await self._sink.drain()
+        try:
+            event = await self._context.commit(
+                lambda connection: ledger.requeue(connection, self._lease, actor=self._context.identity.actor, why=why)
+            )
+        except IllegalMove:
+            raise await self._oversight.refuse_start() from None
+        await asyncio.to_thread(self._workspace.remove)
+        await self._context.announce(self._lease.execution, event)
+        await self._context.process.hints.ring(self._record.pool)
+
+    async def _tell(self, story: Coroutine[object, object, None]) -> None:
+        try:
+            await story
+        except Over as over:
+            await self._finish(over.outcome)
+        except (StaleLease, Fenced) as error:
+            log.warning("attempt.lease_lost", error=str(error))
+        finally:
+            self._oversight.close()
+
+    async def _inspect(self, container: str) -> Inspection:
+        while True:
+            try:
+                return await self._runtime.inspect(container)
+            except EngineUnreachable as error:
+                log.warning("engine.unreachable", error=str(error))
+                await asyncio.sleep(ENGINE_RETRY_AFTER)

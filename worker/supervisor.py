@@ -1,0 +1,208 @@
+"""The worker process: claims what its slots can take, runs each attempt as a task of its own, adopts what others left.
+
+Hints make it fast, looking makes it sure: a bell, an intent or a freed slot only wakes a loop that would have looked
+anyway. No arq job owns anything here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import structlog
+from uuid_utils.compat import uuid7
+
+from app.bootstrap import Process
+from app.db.engine import is_outage, transaction
+from app.executions.model import Lease
+from app.executions.record import Record
+from app.listener import Missed
+from app.version import VERSION
+from worker import ledger
+from worker.context import WorkerContext
+from worker.engine.port import ContainerRuntime
+from worker.log_writer import LogWriter
+from worker.presence import Presence, ProcessLock, provably_gone
+from worker.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+CLAIM_ANYWAY_EVERY = 2.0
+INTENTS_EVERY = 1.0
+ADOPT_EVERY = 5.0
+RETRY_AFTER = 1.0
+
+
+class Supervisor:
+    """One worker. `run` until cancelled; then every attempt is let go as it is, for the next worker to adopt."""
+
+    def __init__(self, context: WorkerContext, presence: Presence) -> None:
+        self._context = context
+        self._worker = context.identity
+        self._presence = presence
+        self._runners: dict[UUID, Runner] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bell = asyncio.Event()
+        self._intent = asyncio.Event()
+        self._intents: dict[UUID, int] = {}
+
+    @property
+    def free_slots(self) -> int:
+        """How many more attempts it can take."""
+        return self._worker.slots - len(self._tasks)
+
+    def ring(self) -> None:
+        """Something may be queued."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """All loops of the worker."""
+        channels = self._context.process.channels
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in (
+                    self._context.logs.run(),
+                    self._presence.run(),
+                    self._hear(channels.bell(self._worker.pool), self._bell),
+                    self._hear(channels.control(self._worker.id), self._intent),
+                    self._forever(self._adopt, ADOPT_EVERY),
+                    self._forever(self._claim, CLAIM_ANYWAY_EVERY, self._bell),
+                    self._forever(self._pass_intents_on, INTENTS_EVERY, self._intent),
+                ):
+                    group.create_task(loop)
+        finally:
+            await self._let_go()
+
+    async def _claim(self) -> None:
+        while self.free_slots > 0 and self._presence.certain:
+            free = self.free_slots
+            async with transaction(self._context.process.database) as connection:
+                claims = await ledger.claim(connection, self._worker, most=free)
+            for claim in claims:
+                await self._context.announce(claim.lease.execution, claim.event)
+                self._begin(claim.lease, claim.record, None)
+            if len(claims) < free:
+                return
+
+    async def _adopt(self) -> None:
+        async with transaction(self._context.process.database) as connection:
+            orphans = await ledger.find_orphans(connection, self._worker)
+        for orphan in orphans:
+            if self._is_lost(orphan) and self._presence.certain:
+                await self._adopt_one(orphan)
+
+    def _is_lost(self, orphan: ledger.Orphan) -> bool:
+        if orphan.gone or orphan.silent_for > ledger.LOST_AFTER:
+            return True
+        return provably_gone(self._context.process.settings.data, orphan.worker)
+
+    async def _adopt_one(self, orphan: ledger.Orphan) -> None:
+        async with transaction(self._context.process.database) as connection:
+            lease = await ledger.adopt(connection, orphan, self._worker)
+            if lease is None:
+                return
+            record, attempt = await ledger.read_attempt(connection, lease)
+        self._begin(lease, record, attempt)
+
+    def _begin(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None) -> None:
+        """Give it a task of its own."""
+        task = asyncio.create_task(self._attend(lease, record, attempt), name=f"attempt {lease.execution}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._bell.set()
+
+    async def _attend(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None) -> None:
+        structlog.contextvars.bind_contextvars(execution_id=str(lease.execution), attempt=record.attempt)
+        sink = await self._context.logs.open(lease, log_bytes=int(record.limits.log_bytes))
+        runner = Runner(self._context, lease, record, sink)
+        self._runners[lease.execution] = runner
+        try:
+            await (runner.run() if attempt is None else runner.adopt(attempt))
+        except Exception:
+            # A mistake of ours. The lease stays, the next worker that starts takes the attempt over.
+            log.exception("attempt.failed")
+        finally:
+            self._context.logs.close(sink)
+            if self._runners.get(lease.execution) is runner:
+                del self._runners[lease.execution]
+
+    async def _pass_intents_on(self) -> None:
+        if not self._runners:
+            return
+        async with transaction(self._context.process.database) as connection:
+            intents = await ledger.list_intents(connection, self._worker.id)
+        for execution, runner in self._runners.items():
+            if intents.get(execution) != self._intents.get(execution):
+                runner.notify()
+        self._intents = intents
+
+    async def _hear(self, channel: str, event: asyncio.Event) -> None:
+        async with self._context.process.listener.subscribe(channel) as hints:
+            while True:
+                with suppress(Missed):
+                    if await hints.get(within=60.0) is None:
+                        continue
+                event.set()
+
+    async def _forever(
+        self, act: Callable[[], Awaitable[None]], every: float, event: asyncio.Event | None = None
+    ) -> None:
+        """Act at the event or every so many seconds; an outage of the database only delays it."""
+        wake = event or asyncio.Event()
+        while True:
+            wake.clear()
+            try:
+                await act()
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("database.away", error=repr(error))
+                await asyncio.sleep(RETRY_AFTER)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await wake.wait()
+
+    async def _let_go(self) -> None:
+        """Containers run on; whoever comes next finds everything committed."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        log.info("worker.let_go", attempts=len(tasks))
+
+
+@asynccontextmanager
+async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncIterator[Supervisor]:
+    """Register a worker, and sign it off at the end, however it ends."""
+    settings = process.settings
+    worker = ledger.Identity(
+        id=uuid7(),
+        pool=settings.pool,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=VERSION,
+        slots=settings.slots,
+        engine=await runtime.identify(),
+    )
+    lock = ProcessLock(settings.data, worker.id)
+    try:
+        async with transaction(process.database) as connection:
+            await ledger.register(connection, worker)
+        log.info("worker.started", worker_id=str(worker.id), pool=worker.pool, slots=worker.slots)
+        context = WorkerContext(process, runtime, worker, LogWriter(process.database, process.hints))
+        try:
+            yield Supervisor(context, Presence(process.database, worker.id))
+        finally:
+            with suppress(Exception):
+                async with asyncio.timeout(1.0), transaction(process.database) as connection:
+                    await ledger.sign_off(connection, worker.id)
+    finally:
+        lock.release()

@@ -1,0 +1,108 @@
+"""The host's side of `/tailrace`: what a program finds in its container, and how we read what it leaves.
+
+<data>/work/<execution>/<attempt>/     only the worker may enter
+    mount/          → /tailrace              read-only in the container; only the worker writes here
+    outputs/        → /tailrace/outputs      the program writes: hostile
+    checkpoint/     → /tailrace/checkpoint   the program writes: hostile
+    events          → /tailrace/events       the program writes: hostile
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from worker.engine.port import Mount
+
+TARGET = "/tailrace"
+KIT = Path(__file__).resolve().parent.parent / "sdk" / "job" / "tailrace_job.py"
+KIT_TARGET = f"{TARGET}/python"
+OPEN_DIRECTORY = 0o777
+OPEN_FILE = 0o666
+
+
+class Workspace:
+    """The directory of one attempt. Every write is a temporary file and a rename, in the part that only we write."""
+
+    def __init__(self, data: Path, execution: UUID, attempt: int) -> None:
+        self.root = data / "work" / str(execution) / str(attempt)
+        self.outputs = self.root / "outputs"
+        self.checkpoint = self.root / "checkpoint"
+        self.events = self.root / "events"
+        self._mount = self.root / "mount"
+
+    def create(self, *, inputs: Mapping[str, Any]) -> None:
+        """Make it, empty but for the inputs and the kit; what a dead attempt of this number left is removed."""
+        self.remove()
+        self.root.mkdir(parents=True, mode=0o700)
+        # Any user id of an image may look and write, but gets here only through its own container's mounts.
+        for directory in (self._mount, self._mount / "inputs", self._mount / "python"):
+            _make(directory, 0o755)
+        for directory in (self._mount / "outputs", self._mount / "checkpoint"):
+            _make(directory, 0o755)
+        for directory in (self.outputs, self.checkpoint):
+            _make(directory, OPEN_DIRECTORY)
+        self.events.touch()
+        self.events.chmod(OPEN_FILE)
+        (self._mount / "events").touch()
+        self._write("inputs.json", orjson.dumps(dict(inputs), option=orjson.OPT_INDENT_2))
+        self._write("python/tailrace_job.py", KIT.read_bytes())
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """What the engine mounts, parents first."""
+        return (
+            Mount(str(self._mount), TARGET, read_only=True),
+            Mount(str(self.outputs), f"{TARGET}/outputs", read_only=False),
+            Mount(str(self.checkpoint), f"{TARGET}/checkpoint", read_only=False),
+            Mount(str(self.events), f"{TARGET}/events", read_only=False),
+        )
+
+    def write_stop(self, *, reason: str, by: str, deadline: float) -> None:
+        """Ask the program to stop; `deadline` is when it is killed, unix seconds."""
+        self._write("stop", orjson.dumps({"reason": reason, "by": by, "deadline": deadline}))
+
+    def write_deadline(self, deadline: float) -> None:
+        """When the program's time is over, unix seconds."""
+        self._write("deadline", f"{deadline:.3f}\n".encode())
+
+    def remove(self) -> None:
+        """Remove all of it. Never follows a link; a file that cannot be removed is an error."""
+        if self.root.exists():
+            shutil.rmtree(self.root)
+        # Another attempt may still be there.
+        try:
+            self.root.parent.rmdir()
+        except OSError:
+            return
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._mount / name
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_bytes(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+
+
+def _make(directory: Path, mode: int) -> None:
+    directory.mkdir()
+    # mkdir's mode is cut by the umask.
+    directory.chmod(mode)
+
+
+def input_environment(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """`INPUT_<NAME>` per input: strings as they are, everything else as JSON."""
+    return {
+        f"INPUT_{name.upper()}": value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in inputs.items()
+    }
+
+
+def open_hostile(name: str, directory: int | None = None) -> int:
+    """Open a file that the program may have replaced: never a link, never waiting on a FIFO. Raises `OSError`."""
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
