@@ -1,4 +1,4 @@
-"""What one process holds: database, Redis, hints, artifact store. Built here for the API, the worker and tests alike."""
+"""What one process holds: database, Redis, hints, artifacts. Built here for the API, the worker and tests alike."""
 
 from __future__ import annotations
 
@@ -89,6 +89,7 @@ async def _identify(database: AsyncEngine) -> UUID:
         )
         if current != expected:
             raise SchemaOutOfDate(
-                f"The database is at schema {current or 'none'}, this version needs {expected}: run `alembic upgrade head`"
+                f"The database is at schema {current or 'none'}, this version needs {expected}: "
+                "run `alembic upgrade head`."
             )
         return (await connection.execute(select(Instance.id))).scalar_one()

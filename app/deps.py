@@ -16,7 +16,7 @@ from app.auth.service import Caller, authenticate
 from app.auth.tokens import Scope
 from app.background import Background
 from app.bootstrap import Process
-from app.errors import NotAllowed, UnsupportedMediaType
+from app.errors import UnsupportedMediaType
 
 # Only declares the scheme in OpenAPI: WebSockets have no `Request`, so `authenticate` reads the header itself.
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A token that begins with `trt_`")
@@ -49,9 +49,7 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 
 def _having(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
     async def check(caller: CallerDep) -> Caller:
-        if not caller.may(scope):
-            held = ", ".join(sorted(caller.scopes)) or "none"
-            raise NotAllowed(f"This needs a token with the scope `{scope}`.", hint=f"Scopes of this token: {held}.")
+        caller.require(scope)
         return caller
 
     return check

@@ -21,7 +21,7 @@ SEND_TIMEOUT = 0.25
 
 
 def encode_job(job: dict[str, Any]) -> bytes:
-    """arq's serialiser: JSON, since arq's default would let whoever writes to Redis run code here."""
+    """Arq's serialiser: JSON, since arq's default would let whoever writes to Redis run code here."""
     return orjson.dumps(job, default=str)
 
 
@@ -71,7 +71,8 @@ class Hints:
 
         async def send() -> None:
             await self._redis.publish(self._channels.bell(pool), b"")
-            await self._redis.enqueue_job("ring", _queue_name=self._channels.queue(pool))
+            # One bell is enough however many were queued: while it waits, arq refuses another of its id.
+            await self._redis.enqueue_job("ring", _job_id="bell", _queue_name=self._channels.queue(pool))
 
         await self._bounded("bell", send)
 

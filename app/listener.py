@@ -6,7 +6,7 @@ A subscriber gets messages in order, or learns that it may have missed some (`Mi
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -72,14 +72,23 @@ class Subscription:
             self._ready.clear()
 
 
+class _Channel:
+    """Who listens to one channel, and whether Redis has confirmed every subscription that was sent for it."""
+
+    def __init__(self) -> None:
+        self.subscribers: set[Subscription] = set()
+        self.confirmed = asyncio.Event()
+
+
 class Listener:
     """Subscribes once per channel and hands each message to every local subscriber."""
 
     def __init__(self, redis: Redis, keepalive: str) -> None:
         self._redis = redis
         self._keepalive = keepalive
-        self._subscribers: dict[str, set[Subscription]] = {}
-        self._confirmed: dict[str, asyncio.Event] = {}
+        self._channels: dict[str, _Channel] = {}
+        # Subscriptions sent and not confirmed: a channel left and joined again has two on their way.
+        self._awaited: Counter[str] = Counter()
         self._pubsub: PubSub | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -100,32 +109,35 @@ class Listener:
                 await self._task
 
     @asynccontextmanager
-    async def subscribe(self, channel: str) -> AsyncIterator[Subscription]:
+    async def subscribe(self, name: str) -> AsyncIterator[Subscription]:
         """Entered once Redis confirmed (or is away): what is sent from now on is received, or `Missed` is raised."""
         subscription = Subscription()
-        subscribers = self._subscribers.setdefault(channel, set())
-        subscribers.add(subscription)
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = _Channel()
+            await self._send_subscribe(name)
+        channel.subscribers.add(subscription)
         try:
-            if channel not in self._confirmed:
-                self._confirmed[channel] = asyncio.Event()
-                await self._command("subscribe", channel)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CONFIRM_TIMEOUT if self.connected else 0):
-                    await self._confirmed[channel].wait()
+            if self.connected:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CONFIRM_TIMEOUT):
+                        await channel.confirmed.wait()
             yield subscription
         finally:
-            subscribers.discard(subscription)
-            if not subscribers and self._subscribers.get(channel) is subscribers:
-                del self._subscribers[channel]
-                self._confirmed.pop(channel, None)
-                await self._command("unsubscribe", channel)
+            channel.subscribers.discard(subscription)
+            if not channel.subscribers and self._channels.get(name) is channel:
+                del self._channels[name]
+                if self._pubsub is not None:
+                    with suppress(RedisError, OSError):
+                        await self._pubsub.unsubscribe(name)
 
-    async def _command(self, verb: str, channel: str) -> None:
+    async def _send_subscribe(self, name: str) -> None:
         if self._pubsub is None:
             return
+        self._awaited[name] += 1
         # A broken connection is the reading task's to notice and mend.
-        with suppress(RedisError, OSError, asyncio.CancelledError if verb == "unsubscribe" else OSError):
-            await getattr(self._pubsub, verb)(channel)
+        with suppress(RedisError, OSError):
+            await self._pubsub.subscribe(name)
 
     async def _run(self) -> None:
         while True:
@@ -135,33 +147,34 @@ class Listener:
                 log.warning("listener.disconnected", error=repr(error))
             finally:
                 self._pubsub = None
-            for event in self._confirmed.values():
-                event.clear()
             self._tell_all_missed()
             await asyncio.sleep(RECONNECT_DELAY)
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(self._keepalive, *self._confirmed)
+            for channel in self._channels.values():
+                channel.confirmed.clear()
+            self._awaited = Counter(dict.fromkeys(self._channels, 1))
+            await pubsub.subscribe(self._keepalive, *self._channels)
             self._pubsub = pubsub
             # Between a loss and this moment messages went by unheard.
             self._tell_all_missed()
             async for message in pubsub.listen():
-                self._dispatch(message)
+                self._dispatch(message["type"], message["channel"].decode(), message["data"])
 
-    def _dispatch(self, message: dict[str, object]) -> None:
-        raw = message["channel"]
-        channel = raw.decode() if isinstance(raw, bytes) else str(raw)
-        if message["type"] == "subscribe":
-            if event := self._confirmed.get(channel):
-                event.set()
-        elif message["type"] == "message":
-            data = message["data"]
-            if isinstance(data, bytes):
-                for subscription in self._subscribers.get(channel, ()):
-                    subscription.put(data)
+    def _dispatch(self, kind: str, name: str, data: bytes) -> None:
+        channel = self._channels.get(name)
+        if kind == "subscribe":
+            self._awaited[name] -= 1
+            if self._awaited[name] <= 0:
+                del self._awaited[name]
+                if channel is not None:
+                    channel.confirmed.set()
+        elif kind == "message" and channel is not None:
+            for subscription in channel.subscribers:
+                subscription.put(data)
 
     def _tell_all_missed(self) -> None:
-        for subscribers in self._subscribers.values():
-            for subscription in subscribers:
+        for channel in self._channels.values():
+            for subscription in channel.subscribers:
                 subscription.miss()

@@ -29,6 +29,7 @@ from app.logs.tables import LogHead
 from worker.engine.port import EngineInfo
 from worker.ladder import Rung
 from worker.outcome import SYSTEM
+from worker.program_events import Heard
 
 # A worker that has been silent for so long is lost: anybody on its engine may take over what it ran.
 LOST_AFTER = 30.0
@@ -83,6 +84,7 @@ class AttemptState:
     meant_to_start: bool
     started_at: datetime | None
     rung: Rung
+    heard: Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,21 +188,33 @@ async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]
 
 
 async def adopt(connection: Connection, orphan: Orphan, worker: Identity) -> Lease | None:
-    """Take over: the next epoch, for the record and its log in one transaction. None if somebody was faster."""
+    """Take over from another worker: the next epoch is ours. None if somebody was faster."""
+    return await _take_over(connection, Lease(orphan.execution, orphan.epoch), {"worker_id": worker.id})
+
+
+async def take_again(connection: Connection, lease: Lease) -> Lease | None:
+    """Take over from ourselves, when our own telling of the story failed. None if it is not ours any more."""
+    return await _take_over(connection, lease, {})
+
+
+async def _take_over(connection: Connection, lease: Lease, changes: Mapping[str, Any]) -> Lease | None:
+    """The record and its log in one transaction: from then on the old epoch writes neither."""
     epoch = (
         await connection.execute(
             update(Execution)
-            .where(Execution.id == orphan.execution, Execution.epoch == orphan.epoch, Execution.status.in_(_HELD))
-            .values(epoch=Execution.epoch + 1, worker_id=worker.id, updated_at=func.now())
+            .where(
+                Execution.id == lease.execution,
+                Execution.epoch == lease.epoch,
+                Execution.status.in_(_HELD),
+            )
+            .values(epoch=Execution.epoch + 1, updated_at=func.now(), **changes)
             .returning(Execution.epoch),
         )
     ).scalar_one_or_none()
     if epoch is None:
         return None
-    await connection.execute(
-        update(LogHead).where(LogHead.execution_id == orphan.execution).values(epoch=epoch),
-    )
-    return Lease(orphan.execution, epoch)
+    await connection.execute(update(LogHead).where(LogHead.execution_id == lease.execution).values(epoch=epoch))
+    return Lease(lease.execution, epoch)
 
 
 async def read_attempt(connection: Connection, lease: Lease) -> tuple[Record, AttemptState]:
@@ -219,6 +233,7 @@ async def read_attempt(connection: Connection, lease: Lease) -> tuple[Record, At
         meant_to_start=row.start_intent_at is not None,
         started_at=row.started_at,
         rung=_rung(row),
+        heard=Heard(row.events_offset, row.events_lines),
     )
 
 
@@ -363,12 +378,15 @@ class Progressed:
     at: datetime
 
 
-async def note_said(connection: Connection, lease: Lease, values: Mapping[str, Any], warnings: list[str]) -> Progressed:
+async def note_said(
+    connection: Connection, lease: Lease, values: Mapping[str, Any], warnings: list[str], heard: Heard
+) -> Progressed:
     """What the program said of itself: progress, a result, warnings. Never the status."""
     changes = dict(values)
     if warnings:
         changes["warnings"] = _with_warnings(warnings)
     await _update_execution(connection, lease, changes)
+    await _update_attempt(connection, lease, {"events_offset": heard.offset, "events_lines": heard.lines})
     row = await connection.execute(
         select(Execution.progress_percent, Execution.progress_phase, func.now()).where(Execution.id == lease.execution),
     )

@@ -19,13 +19,14 @@ from worker.context import WorkerContext
 from worker.engine.port import EngineUnreachable, NoSuchContainer
 from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
-from worker.program_events import EventsFile, Said
+from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
 from worker.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 LISTEN_EVERY = 0.2
+LAST_WORDS = 64
 
 
 class Oversight:
@@ -48,6 +49,7 @@ class Oversight:
         self._rung = Rung.NONE
         self.announced = record.announced
         self._events: EventsFile | None = None
+        self._heard = NOTHING_HEARD
 
     @property
     def signaled(self) -> bool:
@@ -58,9 +60,10 @@ class Oversight:
         """Look at the record again."""
         self._notified.set()
 
-    def resume(self, rung: Rung) -> None:
-        """A stop had come so far when another worker held this attempt."""
-        self._rung = rung
+    def resume(self, attempt: ledger.AttemptState) -> None:
+        """Go on where the worker that held this attempt before had come."""
+        self._rung = attempt.rung
+        self._heard = attempt.heard
 
     async def unless_stopped(self, step: Coroutine[Any, Any, T]) -> T:
         """A step of the preparation, given up when a stop is asked. Raises `Over` then."""
@@ -93,16 +96,23 @@ class Oversight:
     async def listen(self) -> None:
         """Hear the program's events file, until cancelled."""
         while True:
-            await self.hear()
+            await self._hear()
             await asyncio.sleep(LISTEN_EVERY)
 
-    async def hear(self) -> None:
-        """What it said since the last time."""
+    async def hear_out(self) -> None:
+        """All that it said before it ended, within reason: its result may be the last line."""
+        for _ in range(LAST_WORDS):
+            if not await self._hear():
+                return
+
+    async def _hear(self) -> bool:
+        """What it said since the last time; whether there is more."""
         if self._events is None:
-            self._events = EventsFile(self._workspace.events)
+            self._events = EventsFile(self._workspace.events, self._heard)
         said = self._events.read()
         if said:
-            await self._note(said)
+            await self._note(said, self._events.heard)
+        return said.more
 
     def close(self) -> None:
         """Let go of the events file."""
@@ -171,7 +181,7 @@ class Oversight:
             return False
         return True
 
-    async def _note(self, said: Said) -> None:
+    async def _note(self, said: Said, heard: Heard) -> None:
         values: dict[str, Any] = {}
         if said.announced and not self.announced:
             self.announced = True
@@ -183,11 +193,8 @@ class Oversight:
                 values["progress_phase"] = said.phase
         if said.has_result:
             values["result"] = said.result
-        warnings = said.warnings or []
-        if not (values or warnings):
-            return
         noted = await self._context.commit(
-            lambda connection: ledger.note_said(connection, self._lease, values, warnings)
+            lambda connection: ledger.note_said(connection, self._lease, values, said.warnings or [], heard)
         )
         if said.progressed:
             message = progress_message(noted.percent, noted.phase, noted.at)

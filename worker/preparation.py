@@ -42,8 +42,11 @@ class Preparation:
         self._say = say
 
     async def make_workspace(self) -> None:
-        """The mount, with the inputs, the kit, and a copy of the checkpoint to go on from."""
+        """The mount, with the inputs and the kit. Not to be given up half-way: a thread works on it."""
         await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
+
+    async def restore_checkpoint(self) -> None:
+        """A copy of the checkpoint to go on from, if there is one."""
         source = self._record.resumed_from if self._record.attempt == 1 else self._record.id
         if source is None:
             return

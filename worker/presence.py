@@ -18,6 +18,7 @@ from worker import ledger
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_EVERY = 5.0
+LOCK_SUFFIX = ".lock"
 # Without a renewal for so long we may have been declared lost: start nothing any more.
 FENCE_MYSELF_AFTER = 20.0
 
@@ -56,9 +57,12 @@ class ProcessLock:
     def __init__(self, data: Path, worker: UUID) -> None:
         directory = _directory(data)
         directory.mkdir(parents=True, mode=0o700, exist_ok=True)
-        self._path = _path(data, worker)
-        self._fd = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._path = directory / f"{worker}{LOCK_SUFFIX}"
+        # Locked before it has its name: whoever finds the file sees the lock, or its holder is gone.
+        unnamed = directory / f".{worker}"
+        self._fd = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unnamed.rename(self._path)
 
     def release(self) -> None:
         """We go in order."""
@@ -66,25 +70,31 @@ class ProcessLock:
         os.close(self._fd)
 
 
-def provably_gone(data: Path, worker: UUID) -> bool:
-    """Whether that worker ran on this host and its process is no more."""
+def list_gone(data: Path) -> list[UUID]:
+    """Workers of this host and data directory whose process is provably no more."""
+    directory = _directory(data)
+    return [UUID(path.stem) for path in directory.glob(f"*{LOCK_SUFFIX}") if not _is_locked(path)]
+
+
+def bury(data: Path, worker: UUID) -> None:
+    """Its end is in the database: the file has told what it could."""
+    (_directory(data) / f"{worker}{LOCK_SUFFIX}").unlink(missing_ok=True)
+
+
+def _is_locked(path: Path) -> bool:
     try:
-        descriptor = os.open(_path(data, worker), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        # Another host's, or cleaned up: only its silence can tell.
-        return False
+        # It has just gone in order, and signed off itself.
+        return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
+        return True
     finally:
         os.close(descriptor)
-    return True
+    return False
 
 
 def _directory(data: Path) -> Path:
     return data / "run" / "workers"
-
-
-def _path(data: Path, worker: UUID) -> Path:
-    return _directory(data) / f"{worker}.lock"

@@ -31,6 +31,7 @@ class Said:
     has_result: bool = False
     result: Any = None
     warnings: list[str] | None = None
+    more: bool = False
 
     def warn(self, text: str) -> None:
         """Note a warning."""
@@ -40,16 +41,28 @@ class Said:
         return self.announced or self.progressed or self.has_result or bool(self.warnings)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How far a file was heard: bytes and lines."""
+
+    offset: int
+    lines: int
+
+
+NOTHING_HEARD = Heard(0, 0)
+
+
 class EventsFile:
     """Reads the file as it grows. Opened once, at the start, so that it stays the file that we made."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, heard: Heard = NOTHING_HEARD) -> None:
+        """Go on behind what was heard. Raises `OSError` when it is not a regular file."""
         self._fd = open_hostile(str(path))
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise OSError(f"{path} is not a regular file")
-        self._offset = 0
-        self._line = 0
+        self._offset = heard.offset
+        self._line = heard.lines
         self._rest = b""
         self._skipping = False
         self._warned = 0
@@ -58,10 +71,16 @@ class EventsFile:
         """Let go of the file."""
         os.close(self._fd)
 
+    @property
+    def heard(self) -> Heard:
+        """Up to the last whole line."""
+        return Heard(self._offset - len(self._rest), self._line)
+
     def read(self) -> Said:
         """What is new. At most `READ_BYTES` at a time, so that a flood costs a program only its own events."""
         said = Said()
         data = os.pread(self._fd, READ_BYTES, self._offset)
+        said.more = len(data) == READ_BYTES
         self._offset += len(data)
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()

@@ -69,10 +69,15 @@ class Runner:
         log.info("attempt.adopted", container=attempt.container_name)
         await self._tell(self._from_the_middle(attempt))
 
+    async def give_up(self, attempt: ledger.AttemptState) -> None:
+        """We failed at it again and again: let nothing of it run, and say so."""
+        await self._tell(self._to_a_forced_end(attempt))
+
     async def _from_the_claim(self) -> None:
         self._sink.system(f"Attempt {self._record.attempt} is prepared by {self._context.identity.actor}.")
         unless_stopped = self._oversight.unless_stopped
-        await unless_stopped(self._preparation.make_workspace())
+        await self._preparation.make_workspace()
+        await unless_stopped(self._preparation.restore_checkpoint())
         image = await unless_stopped(self._preparation.obtain_image())
         container = await self._preparation.create(image)
         watch = Watch(self._runtime, container, self._sink, self._oversight)
@@ -101,12 +106,17 @@ class Runner:
                 return
             if attempt.started_at is None:
                 await self._note_started()
-            self._oversight.resume(attempt.rung)
+            self._oversight.resume(attempt)
             watch = Watch(self._runtime, found.id, self._sink, self._oversight)
             ended = await watch.run(None)
         except NoSuchContainer:
             raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.") from None
         await self._conclude(found.id, ended, log_complete=watch.log_complete)
+
+    async def _to_a_forced_end(self, attempt: ledger.AttemptState) -> None:
+        if attempt.container_name is not None:
+            await self._runtime.remove(attempt.container_name, force=True)
+        raise Over(Cause.ENGINE_ERROR, "The worker failed repeatedly at running it; the worker's own log says why.")
 
     async def _start(self, container: str) -> None:
         """The point of no return: from the intent on the program may have run."""
@@ -139,7 +149,7 @@ class Runner:
 
     async def _conclude(self, container: str, ended: Inspection, *, log_complete: bool) -> None:
         """No process runs any more: read the exit, keep what it left, commit the end, clear up."""
-        await self._oversight.hear()
+        await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
         exit_ = Exit(
             code=-1 if ended.exit_code is None else ended.exit_code,

@@ -7,17 +7,19 @@ anyway. No arq job owns anything here.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
 
 from app.bootstrap import Process
-from app.db.engine import is_outage, transaction
+from app.db.engine import is_outage, reading, transaction
 from app.executions.model import Lease
 from app.executions.record import Record
 from app.listener import Missed
@@ -26,7 +28,7 @@ from worker import ledger
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.log_writer import LogWriter
-from worker.presence import Presence, ProcessLock, provably_gone
+from worker.presence import Presence, ProcessLock, bury, list_gone
 from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,8 @@ CLAIM_ANYWAY_EVERY = 2.0
 INTENTS_EVERY = 1.0
 ADOPT_EVERY = 5.0
 RETRY_AFTER = 1.0
+RETRY_AT_MOST_AFTER = 60.0
+GIVE_UP_AFTER = 5
 
 
 class Supervisor:
@@ -89,16 +93,16 @@ class Supervisor:
                 return
 
     async def _adopt(self) -> None:
-        async with transaction(self._context.process.database) as connection:
+        data = self._context.process.settings.data
+        for worker in list_gone(data):
+            async with transaction(self._context.process.database) as connection:
+                await ledger.sign_off(connection, worker)
+            bury(data, worker)
+        async with reading(self._context.process.database) as connection:
             orphans = await ledger.find_orphans(connection, self._worker)
         for orphan in orphans:
-            if self._is_lost(orphan) and self._presence.certain:
+            if (orphan.gone or orphan.silent_for > ledger.LOST_AFTER) and self._presence.certain:
                 await self._adopt_one(orphan)
-
-    def _is_lost(self, orphan: ledger.Orphan) -> bool:
-        if orphan.gone or orphan.silent_for > ledger.LOST_AFTER:
-            return True
-        return provably_gone(self._context.process.settings.data, orphan.worker)
 
     async def _adopt_one(self, orphan: ledger.Orphan) -> None:
         async with transaction(self._context.process.database) as connection:
@@ -119,15 +123,32 @@ class Supervisor:
         self._bell.set()
 
     async def _attend(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None) -> None:
+        """See an attempt through. A mistake of ours is met like the death of a worker: by taking the attempt over."""
         structlog.contextvars.bind_contextvars(execution_id=str(lease.execution), attempt=record.attempt)
+        for failures in itertools.count(1):
+            try:
+                await self._tell(lease, record, attempt, give_up=failures > GIVE_UP_AFTER)
+                return
+            except Exception:
+                log.exception("attempt.failed", failures=failures)
+            await asyncio.sleep(min(RETRY_AFTER * 2**failures, RETRY_AT_MOST_AFTER))
+            taken = await self._context.commit(partial(ledger.take_again, lease=lease))
+            if taken is None:
+                return
+            lease = taken
+            record, attempt = await self._context.read(partial(ledger.read_attempt, lease=lease))
+
+    async def _tell(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None, *, give_up: bool) -> None:
         sink = await self._context.logs.open(lease, log_bytes=int(record.limits.log_bytes))
         runner = Runner(self._context, lease, record, sink)
         self._runners[lease.execution] = runner
         try:
-            await (runner.run() if attempt is None else runner.adopt(attempt))
-        except Exception:
-            # A mistake of ours. The lease stays, the next worker that starts takes the attempt over.
-            log.exception("attempt.failed")
+            if attempt is None:
+                await runner.run()
+            elif give_up:
+                await runner.give_up(attempt)
+            else:
+                await runner.adopt(attempt)
         finally:
             self._context.logs.close(sink)
             if self._runners.get(lease.execution) is runner:
@@ -136,7 +157,7 @@ class Supervisor:
     async def _pass_intents_on(self) -> None:
         if not self._runners:
             return
-        async with transaction(self._context.process.database) as connection:
+        async with reading(self._context.process.database) as connection:
             intents = await ledger.list_intents(connection, self._worker.id)
         for execution, runner in self._runners.items():
             if intents.get(execution) != self._intents.get(execution):

@@ -14,7 +14,7 @@ from app.auth.tables import Token
 from app.auth.tokens import LENGTH, PREFIX, Scope, hash_token, is_well_formed
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
-from app.errors import NotAuthenticated
+from app.errors import NotAllowed, NotAuthenticated
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,12 @@ class Caller:
     def may(self, scope: Scope) -> bool:
         """Whether the token has this scope; `admin` has them all."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Raises `NotAllowed` without this scope."""
+        if not self.may(scope):
+            held = ", ".join(sorted(self.scopes)) or "none"
+            raise NotAllowed(f"This needs a token with the scope `{scope}`.", hint=f"Scopes of this token: {held}.")
 
     @property
     def sees(self) -> str | None:

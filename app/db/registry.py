@@ -1,13 +1,13 @@
-"""Imports every table, so that the metadata is whole for Alembic and for the schema check."""
+"""Every table of the database, so that the metadata is whole for Alembic."""
 
 from __future__ import annotations
 
-import app.artifacts.tables
-import app.auth.tables
-import app.executions.tables
-import app.logs.tables
+from app.artifacts import tables as artifacts
+from app.auth import tables as auth
 from app.db.orm import Base
+from app.executions import tables as executions
+from app.logs import tables as logs
+
+MODULES = (artifacts, auth, executions, logs)
 
 metadata = Base.metadata
-
-__all__ = ["metadata"]

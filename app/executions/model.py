@@ -14,7 +14,6 @@ from app.executions.states import TERMINAL, Cause, Status, StopReason
 
 MIB = 2**20
 GIB = 2**30
-TAILRACE_ID_LABEL = "tailrace.instance"
 
 Size = Annotated[
     ByteSize,
@@ -71,7 +70,7 @@ class Limits(BaseModel):
     cpus: float = Field(default=1.0, ge=0.01, le=1024, allow_inf_nan=False, description="CPU cores")
     memory: Size = _size(512 * MIB, at_least=6 * MIB, at_most=2**50, description="Memory, swap included")
     pids: int = Field(default=256, ge=1, le=2**22, strict=True, description="Processes and threads")
-    shm: Size = _size(64 * MIB, at_least=0, at_most=2**50, description="/dev/shm")
+    shm: Size = _size(64 * MIB, at_least=0, at_most=2**50, description="Shared memory")
     file_size: Size = _size(10 * GIB, at_least=0, at_most=2**50, description="Largest single file written")
     log_bytes: Size = _size(
         64 * MIB, at_least=64 * 1024, at_most=16 * GIB, description="Log kept; each record is charged its bytes + 32"

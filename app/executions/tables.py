@@ -155,6 +155,8 @@ class Attempt(Base):
     create_intent_at: Mapped[datetime | None]
     start_intent_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
+    events_offset: Mapped[int] = mapped_column(server_default=text("0"))
+    events_lines: Mapped[int] = mapped_column(server_default=text("0"))
     stop_written_at: Mapped[datetime | None]
     signaled_at: Mapped[datetime | None]
     killed_at: Mapped[datetime | None]

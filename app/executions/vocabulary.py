@@ -38,6 +38,7 @@ _DIGEST = r"[a-zA-Z][a-zA-Z0-9]*(?:[-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,}
 _IMAGE = re.compile(rf"(?:{_DOMAIN}/)?{_NAME_PART}(?:/{_NAME_PART})*(?::{_TAG})?(?:@{_DIGEST})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USER = re.compile(r"[^\s:]+(?::[^\s:]+)?")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _SIGNALS = frozenset(signal.Signals.__members__)
 
 
@@ -48,6 +49,8 @@ def _rule(code: str, message: str, **context: object) -> PydanticCustomError:
 def _plain(value: str) -> str:
     if "\0" in value:
         raise _rule("nul_character", "must not contain the NUL character")
+    if _HALF_A_PAIR.search(value):
+        raise _rule("bad_unicode", "must be valid Unicode: it has half a surrogate pair")
     return value
 
 
@@ -73,9 +76,9 @@ def _own_variable(value: str) -> str:
 
 
 def _argument(value: str) -> str:
-    if len(value.encode()) > ARGUMENT_BYTES:
-        raise _rule("too_long", "must be at most 128 KiB, the kernel's limit for one argument")
-    return _plain(value)
+    if len(_plain(value).encode()) > ARGUMENT_BYTES:
+        raise _rule("too_large", "must be at most 128 KiB, the kernel's limit for one argument")
+    return value
 
 
 def _no_line(value: object) -> object:
@@ -96,7 +99,7 @@ def _env(value: dict[str, str]) -> dict[str, str]:
     # As the kernel counts: NAME=value and the closing NUL.
     size = sum(len(name.encode()) + len(text.encode()) + 2 for name, text in value.items())
     if size > ENV_BYTES:
-        raise _rule("too_long", "must be at most 128 KiB, all variables together; larger data belongs in `inputs`")
+        raise _rule("too_large", "must be at most 128 KiB, all variables together; larger data belongs in `inputs`")
     return value
 
 
@@ -112,7 +115,7 @@ def _inputs(value: dict[str, Any]) -> dict[str, Any]:
         # Half a surrogate pair, an integer beyond 64 bits, or nesting without end.
         raise _rule("not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels") from None
     if size > INPUTS_BYTES:
-        raise _rule("too_long", "must be at most 256 KiB of JSON")
+        raise _rule("too_large", "must be at most 256 KiB of JSON")
     return value
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import QueryParams
 
 from app.auth.service import authenticate
@@ -32,6 +33,19 @@ router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
 MAX_SEQ = 2**62
 
 
+class LogQuery(BaseModel):
+    """What part of the log, and in which shape."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Format | None = Field(default=None, description="Overrides `Accept`")
+    after: int = Field(default=0, ge=0, le=MAX_SEQ, description="Only lines with a seq above this")
+    tail: int | None = Field(default=None, ge=0, le=MAX_SEQ, description="Only the last so many lines")
+    streams: str = Field(default="stdout,stderr", description="Any of stdout, stderr, system; separated by commas")
+    follow: bool = Field(default=False, description="Go on until the execution ends")
+    download: bool = Field(default=False, description="As an attachment")
+
+
 @router.get(
     "/logs",
     operation_id="read_logs",
@@ -43,31 +57,19 @@ async def read_logs(
     execution: ExecutionId,
     process: ProcessDep,
     caller: ReaderDep,
+    query: Annotated[LogQuery, Query()],
     accept: Annotated[str, Header()] = "*/*",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_SEQ)] = None,
-    format: Annotated[Format | None, Query(description="Overrides `Accept`")] = None,  # noqa: A002
-    after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="Only lines with a seq above this")] = 0,
-    last: Annotated[
-        int | None, Query(alias="tail", ge=0, le=MAX_SEQ, description="Only the last so many lines")
-    ] = None,
-    streams: Annotated[str, Query(description="Any of stdout, stderr, system; separated by commas")] = "stdout,stderr",
-    follow: Annotated[bool, Query(description="Go on until the execution ends")] = False,  # noqa: FBT002
-    download: Annotated[bool, Query(description="As an attachment")] = False,  # noqa: FBT002
 ) -> StreamingResponse:
     """Lines after `after`. `follow` streams until the end; a browser's EventSource resumes by `Last-Event-ID`."""
-    view = View(format or _negotiate(accept), parse_streams(streams))
-    start = await _start(process, execution, caller.sees, after=last_event_id or after, last=last)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
-    if download:
-        headers["Content-Disposition"] = f'attachment; filename="{execution}.log"'
+    view = View(query.format or _negotiate(accept), parse_streams(query.streams))
+    start = await _start(process, execution, caller.sees, after=last_event_id or query.after, last=query.tail)
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
-    items = tail(
-        process,
-        start.record.id,
-        after=start.after,
-        event=start.event,
-        follow=follow and view.format is not Format.RAW,
-    )
+    follow = query.follow and view.format is not Format.RAW
+    items = tail(process, execution, after=start.after, event=start.event, follow=follow)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
+    if query.download:
+        headers["Content-Disposition"] = f'attachment; filename="{execution}.log"'
     return StreamingResponse(view.encode(items), media_type=MEDIA_TYPES[view.format], headers=headers)
 
 
@@ -79,8 +81,7 @@ async def tail_socket(socket: WebSocket) -> None:
     await socket.accept()
     try:
         caller = await authenticate(process, socket.headers)
-        if not caller.may(Scope.READ):
-            raise NotAllowed("This token may not read.")
+        caller.require(Scope.READ)
         query = _TailQuery(socket.path_params["id"], socket.query_params)
         start = await _start(process, query.execution, caller.sees, after=query.after, last=query.last)
     except ServiceError as error:

@@ -15,7 +15,6 @@ from app.logs.store import Chunk, Missing
 from app.logs.tail import CaughtUp, Ended, Item, Notice
 
 ALL_STREAMS = frozenset(LogStream)
-PROGRAM_STREAMS = frozenset({LogStream.STDOUT, LogStream.STDERR})
 # Beyond this an unfinished line is passed on in parts rather than held.
 JOIN_BYTES = 2**20
 

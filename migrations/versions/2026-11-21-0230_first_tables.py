@@ -210,6 +210,8 @@ def upgrade() -> None:
         sa.Column("create_intent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("start_intent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("events_offset", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("events_lines", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("stop_written_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("signaled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("killed_at", sa.DateTime(timezone=True), nullable=True),

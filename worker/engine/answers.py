@@ -76,6 +76,10 @@ def read_inspection(found: Mapping[str, Any]) -> Inspection:
     # The engine says 0 also where nothing has ended yet, but leaves the code of a refused start on a created container.
     alive = now in (ContainerState.RUNNING, ContainerState.PAUSED)
     ended = not alive and (started_at is not None or state["ExitCode"] != 0)
+    finished_at = read_moment(state["FinishedAt"]) if ended else None
+    if started_at and finished_at:
+        # The engine stamps the start after the fact: a program of a millisecond ends "before" it (measured).
+        finished_at = max(started_at, finished_at)
     return Inspection(
         id=found["Id"],
         name=found["Name"].removeprefix("/"),
@@ -84,7 +88,7 @@ def read_inspection(found: Mapping[str, Any]) -> Inspection:
         oom_killed=bool(state["OOMKilled"]),
         error=state["Error"],
         started_at=started_at,
-        finished_at=read_moment(state["FinishedAt"]) if ended else None,
+        finished_at=finished_at,
         labels=found["Config"]["Labels"] or {},
     )
 

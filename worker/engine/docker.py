@@ -158,7 +158,9 @@ class DockerRuntime:
     async def read_log(self, container: str, *, follow: bool) -> AsyncIterator[AsyncIterator[Piece]]:
         """The engine's own log from its beginning, with times. Raises `NoSuchContainer`.
 
-        Of a container that was never started it is empty, and ends at once even with `follow`.
+        Of a container that was never started it is empty, and ends at once even with `follow`. At an exit the engine's
+        follower often stops before the last message (measured); and when the log outgrows its file and begins anew,
+        the follower skips some of it and gives some twice. Read without `follow`, it is always exactly what is there.
         """
         path = f"/containers/{_quoted(container)}/logs"
         params = {"follow": str(int(follow)), "stdout": "1", "stderr": "1", "timestamps": "1"}

@@ -16,6 +16,8 @@ _HEADER: Final = struct.Struct(">II")
 _STREAMS: Final = {0: Stream.STDOUT, 1 << 24: Stream.STDOUT, 2 << 24: Stream.STDERR}
 # "2026-11-21T02:34:47.802991498+01:00" is 35 bytes; engines differ in the zone they write, not in the nine digits.
 _LONGEST_STAMP: Final = 40
+# The engine stores a longer line in parts of this size; only these are exactly as long and have no newline.
+_PART: Final = 16_384
 _SECONDS, _MILLISECONDS, _NANOSECONDS = 19, 23, 29
 
 
@@ -26,17 +28,24 @@ class FrameError(EngineError):
 class Demultiplexer:
     """Turns a byte stream, cut anywhere, into pieces. Neighbouring frames of one stream come as one piece.
 
-    With `timestamps` it reads the engine's log asked for `timestamps=1`: every frame begins with a time and a space,
-    also the second and later frames of one long line. The time becomes `Piece.at_ms` and is no part of the data.
+    With `timestamps` it reads the engine's log asked for `timestamps=1`, one message per frame:
+
+    - Every frame begins with a time and a space, also the second and later parts of one long line. The time becomes
+      `Piece.at_ms` and is no part of the data.
+    - The `local` log driver gives no newline back after a line that was stored in parts (measured), and byte offsets
+      would not hold: it is put back. Only a last line of 16 KiB or more that the program left without its newline
+      cannot be told from one with it, and gets one that was not written.
     """
 
     def __init__(self, *, timestamps: bool = False) -> None:
         self._clock = _Clock() if timestamps else None
         self._held = b""  # the beginning of a frame whose header or time is not complete yet
         self._left = 0  # bytes of the current frame that are still to come
+        self._size = 0  # the length of its payload, without its time
         self._word = 0  # the first word of its header
         self._stamp = b""  # its time, with the zone and the space
         self._at_ms: int | None = None
+        self._in_parts: set[int] = set()  # the streams of which some parts of a long line have come
 
     def feed(self, data: bytes) -> list[Piece]:
         """What these bytes add; the payload of an incomplete frame too. Raises `FrameError` on a bad header."""
@@ -53,7 +62,11 @@ class Demultiplexer:
             self._left -= stop - at
             parts = runs.of(_STREAMS[self._word], self._at_ms)
             parts.append(data[at:stop])
-            at = self._follow(data, stop, parts)
+            at = stop
+            if not self._left:
+                if self._clock:
+                    self._end_message(data[at - 1 : at] if self._size else b"", parts)
+                at = self._follow(data, at, parts)
         return runs.close()
 
     def close(self) -> None:
@@ -71,9 +84,9 @@ class Demultiplexer:
         if word not in _STREAMS:
             raise FrameError(f"Not a frame of the engine: {data[at : at + 80]!r}")
         self._word, self._left = word, size
-        return start if self._clock is None else self._open_stamp(data, start, self._clock)
+        return start if self._clock is None else self._open_message(data, start, self._clock)
 
-    def _open_stamp(self, data: bytes, start: int, clock: _Clock) -> int:
+    def _open_message(self, data: bytes, start: int, clock: _Clock) -> int:
         limit = start + min(self._left, _LONGEST_STAMP)
         payload = data.find(b" ", start, limit) + 1
         if not payload and len(data) < limit:
@@ -87,22 +100,33 @@ class Demultiplexer:
             text = data[start : start + min(self._left, 200)]
             raise FrameError(f"A line of the engine's log has no time: {text!r}") from None
         self._left -= payload - start
+        self._size = self._left
         return payload
+
+    def _end_message(self, last: bytes, parts: list[bytes]) -> None:
+        """Put back the newline after the last part of a long line, which may be empty."""
+        if last != b"\n" and self._size == _PART:
+            self._in_parts.add(self._word)
+        elif self._word in self._in_parts:
+            self._in_parts.remove(self._word)
+            if last != b"\n":
+                parts.append(b"\n")
 
     def _follow(self, data: bytes, at: int, parts: list[bytes]) -> int:
         """Take the whole frames that continue the run of the last one: the short way for floods of tiny frames.
 
-        Returns where it stopped; a frame that is cut or different is left to `_open`.
+        Returns where it stopped; a frame that is cut or in any way different is left to `_open`.
         """
         end = len(data)
         moment, zone = self._stamp[:_MILLISECONDS], self._stamp[_NANOSECONDS:]
         length = len(moment)
         least = _HEADER.size + len(self._stamp)
-        while end - at >= least:
+        most = least + _PART if self._clock else 1 << 32
+        while end - at >= least and self._word not in self._in_parts:
             word, size = _HEADER.unpack_from(data, at)
             start = at + _HEADER.size
             stop, payload = start + size, at + least
-            if word != self._word or not payload <= stop <= end:
+            if word != self._word or not payload <= stop <= end or stop - at >= most:
                 break
             if data[start : start + length] != moment or data[start + _NANOSECONDS : payload] != zone:
                 break

@@ -166,7 +166,11 @@ class ContainerRuntime(Protocol):
         """
 
     def read_log(self, container: str, *, follow: bool) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
-        """The engine's own log from its beginning, with times; with `follow`, until the container exits."""
+        """The engine's own log from its beginning, with times; with `follow`, until the container exits.
+
+        A follower may end without the last of it: once `inspect` says that the container has exited, the log read
+        without `follow` is whole.
+        """
 
     def wait(self, container: str) -> AbstractAsyncContextManager[WaitForExit]:
         """Watch for the next exit; open before `start`. The context is entered once the engine watches."""
