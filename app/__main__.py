@@ -30,10 +30,11 @@ def main() -> int:
     except OSError as error:
         log.error("api.cannot_listen", host=settings.host, port=settings.port, error=str(error))  # noqa: TRY400
         return CANNOT_START
-    log.info("api.listening", host=settings.host, port=listener.getsockname()[1])
+    log.info("api.bound", host=settings.host, port=listener.getsockname()[1])
+    app = create_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -46,6 +47,7 @@ def main() -> int:
             ws_max_size=WS_MAX_MESSAGE,
         ),
     )
+    app.state.is_closing = lambda: server.should_exit
     with suppress(KeyboardInterrupt):  # uvicorn raises SIGINT again after a clean stop
         server.run(sockets=[listener])
     return 0 if server.started else CANNOT_START

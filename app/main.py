@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.is_closing = lambda: False  # `app.__main__` knows better
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(RequestContext)
     add_handlers(app)

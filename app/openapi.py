@@ -27,6 +27,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.executions.schemas import AttemptList, EventList, Execution, ExecutionList, Rehearsal
 from app.logs.protocol import FRAMES, CloseCode
 from app.problems import MEDIA_TYPE, Problem
 
@@ -49,6 +50,8 @@ _ALL_ERRORS = (
     MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PayloadTooLarge,
     UnsupportedMediaType, InvalidRequest, Unavailable,
 )  # fmt: skip
+# FastAPI leaves out whatever is null, even where an example means it.
+_EXAMPLES_WITH_NULLS = (Execution, ExecutionList, Rehearsal, EventList, AttemptList)
 _BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
 
 
@@ -86,6 +89,8 @@ def build_document(app: FastAPI) -> Document:
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for model in _EXAMPLES_WITH_NULLS:
+        schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
     problem = TypeAdapter(Problem).json_schema(ref_template=_REF)
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem

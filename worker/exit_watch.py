@@ -27,14 +27,17 @@ class ExitWatch:
 
     async def run(self, *, started: bool) -> Inspection:
         """How it ended. With `started` it may have exited already. Raises `NoSuchContainer` when it was removed."""
+        look_first = started
         while True:
             try:
-                inspection = await self._wait_once(look_first=started or self.breaks > 0)
+                inspection = await self._wait_once(look_first=look_first)
             except EngineUnreachable as error:
                 log.warning("engine.unreachable", container=self._container, error=str(error))
                 self._break()
                 await asyncio.sleep(RETRY_AFTER)
+                look_first = True
                 continue
+            look_first = True
             if inspection.state is ContainerState.EXITED:
                 self.exit = inspection
                 self._changed.set()

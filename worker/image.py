@@ -10,20 +10,22 @@ from worker.engine.port import ContainerRuntime, Image, ImageNotFound, ImagePull
 from worker.over import Over
 
 
-async def obtain(runtime: ContainerRuntime, reference: str, policy: ImagePolicy, *, pull_within: int) -> Image:
-    """The image as held by the engine, pulled if policy says so. Raises `Over`, `EngineUnreachable`."""
+async def find(runtime: ContainerRuntime, reference: str, policy: ImagePolicy) -> Image | None:
+    """The image as the engine holds it; None when it is to be pulled. Raises `Over`, `EngineError`."""
     image = None if policy is ImagePolicy.ALWAYS else await runtime.find_image(reference)
-    if image is not None:
-        return image
-    if policy is ImagePolicy.NEVER:
+    if image is None and policy is ImagePolicy.NEVER:
         raise Over(Cause.IMAGE_NOT_FOUND, f"The image {reference} is not on this engine, and `image_policy` is never.")
+    return image
+
+
+async def pull(runtime: ContainerRuntime, reference: str, *, within: int) -> Image:
+    """Fetch it, within so many seconds. Raises `Over`, `EngineError`."""
     try:
-        async with asyncio.timeout(pull_within):
+        async with asyncio.timeout(within):
             await runtime.pull_image(reference)
     except TimeoutError:
-        raise Over(
-            Cause.PULL_TIMEOUT, f"Pulling {reference} took longer than `limits.pull_timeout` of {pull_within} s."
-        ) from None
+        message = f"Pulling {reference} took longer than `limits.pull_timeout` of {within} s."
+        raise Over(Cause.PULL_TIMEOUT, message) from None
     except ImageNotFound as error:
         raise Over(Cause.IMAGE_NOT_FOUND, f"There is no image {reference}: {error}") from error
     except ImagePullFailed as error:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, cast, extract, func, insert, select, update
+from sqlalchemy import Float, cast, exists, extract, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -23,7 +23,7 @@ from app.executions import repository
 from app.executions.model import Event, Lease, Outcome, Stop
 from app.executions.record import Record, stop_of
 from app.executions.repository import NoSuchExecution, StaleLease
-from app.executions.states import STATUS_OF, Status, StopReason
+from app.executions.states import STATUS_OF, Cause, Status, StopReason
 from app.executions.tables import Attempt, Execution, Pool, Worker
 from app.logs.tables import LogHead
 from worker.engine.port import EngineInfo
@@ -134,10 +134,13 @@ async def sign_off(connection: Connection, worker: UUID) -> None:
 
 async def claim(connection: Connection, worker: Identity, *, most: int) -> list[Claim]:
     """Take up to `most` of the queue, oldest first. The pool's row is the lock: limits are exact, orders are fair."""
+    queue = (Execution.status == Status.QUEUED, Execution.pool == worker.pool)
+    if not (await connection.execute(select(exists().where(*queue)))).scalar_one():
+        return []
     await connection.execute(select(Pool.name).where(Pool.name == worker.pool).with_for_update())
     queued = await connection.execute(
         select(Execution.id)
-        .where(Execution.status == Status.QUEUED, Execution.pool == worker.pool)
+        .where(*queue)
         .order_by(Execution.queued_at, Execution.id)
         .limit(most)
         .with_for_update(skip_locked=True),
@@ -293,26 +296,21 @@ async def set_phase(connection: Connection, lease: Lease, phase: str) -> None:
     await _update_execution(connection, lease, {"phase": phase})
 
 
-async def note_image(connection: Connection, lease: Lease, *, image_id: str, digest: str | None) -> None:
-    """Which image it really is."""
-    await _update_execution(connection, lease, {"image_id": image_id, "image_digest": digest})
-
-
-async def intend_create(connection: Connection, lease: Lease, *, container_name: str) -> None:
-    """From now on a container of this name may exist."""
+async def intend_create(
+    connection: Connection, lease: Lease, *, container_name: str, image_id: str, image_digest: str | None
+) -> None:
+    """From now on a container of this name, from this image, may exist."""
+    await _update_execution(
+        connection, lease, {"phase": "creating", "image_id": image_id, "image_digest": image_digest}
+    )
     await _update_attempt(connection, lease, {"container_name": container_name, "create_intent_at": func.now()})
 
 
-async def note_created(connection: Connection, lease: Lease, *, container_id: str) -> None:
-    """It exists."""
-    await _update_attempt(connection, lease, {"container_id": container_id})
-
-
-async def intend_start(connection: Connection, lease: Lease) -> bool:
+async def intend_start(connection: Connection, lease: Lease, *, container_id: str) -> bool:
     """From now on the program may have run. False when a stop was committed first: then it must not be started."""
     if await _hold(connection, lease) is not Status.PREPARING:
         return False
-    await _update_attempt(connection, lease, {"start_intent_at": func.now()})
+    await _update_attempt(connection, lease, {"container_id": container_id, "start_intent_at": func.now()})
     return True
 
 
@@ -409,7 +407,32 @@ class Kept:
 
 
 async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, actor: str, kept: Kept | None) -> Event:
-    """The end: attempt, artifacts and terminal status in one transaction."""
+    """The end: terminal status, attempt and artifacts in one transaction. Raises `IllegalMove` when it has ended."""
+    changes: dict[str, Any] = {
+        "exit_code": outcome.exit_code,
+        "oom_killed": outcome.oom_killed,
+        "deadline": None,
+        "log_complete": kept.log_complete if kept else True,
+        "control_version": Execution.control_version + 1,
+    }
+    if kept is not None:
+        changes |= {
+            "outputs_files": len(kept.outputs),
+            "outputs_bytes": sum(file.bytes for file in kept.outputs),
+            # A program that did not succeed has perhaps not written all it meant to.
+            "outputs_partial": kept.outputs_partial or outcome.cause is not Cause.OK,
+            "warnings": _with_warnings(kept.warnings),
+        }
+    event = await repository.move(
+        connection,
+        lease.execution,
+        STATUS_OF[outcome.cause],
+        actor=actor,
+        epoch=lease.epoch,
+        cause=outcome.cause,
+        message=outcome.message,
+        changes=changes,
+    )
     await _update_attempt(
         connection,
         lease,
@@ -423,34 +446,10 @@ async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, acto
             "checkpoint_bytes": sum(file.bytes for file in kept.checkpoint) if kept else 0,
         },
     )
-    attempt = (await connection.execute(select(Execution.attempt).where(Execution.id == lease.execution))).scalar_one()
-    changes: dict[str, Any] = {
-        "exit_code": outcome.exit_code,
-        "oom_killed": outcome.oom_killed,
-        "deadline": None,
-        "log_complete": kept.log_complete if kept else True,
-        "control_version": Execution.control_version + 1,
-    }
     if kept is not None:
         for kind, files in ((ArtifactKind.OUTPUT, kept.outputs), (ArtifactKind.CHECKPOINT, kept.checkpoint)):
-            await artifacts.add_artifacts(connection, ArtifactSet(lease.execution, attempt, kind), files)
-        changes |= {
-            "outputs_files": len(kept.outputs),
-            "outputs_bytes": sum(file.bytes for file in kept.outputs),
-            "outputs_partial": kept.outputs_partial,
-        }
-        if kept.warnings:
-            changes["warnings"] = _with_warnings(kept.warnings)
-    return await repository.move(
-        connection,
-        lease.execution,
-        STATUS_OF[outcome.cause],
-        actor=actor,
-        epoch=lease.epoch,
-        cause=outcome.cause,
-        message=outcome.message,
-        changes=changes,
-    )
+            await artifacts.add_artifacts(connection, ArtifactSet(lease.execution, event.attempt, kind), files)
+    return event
 
 
 async def requeue(connection: Connection, lease: Lease, *, actor: str, why: str) -> Event:

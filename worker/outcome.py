@@ -63,7 +63,7 @@ def _own_exit(ended: Exit) -> Outcome:
     if ended.code == CANCELED_ON_PURPOSE and ended.announced:
         return _outcome(ended, Cause.SELF_CANCELED, "The program canceled itself (exit code 86).")
     if ended.init_complaint is not None and ended.code in {NOT_FOUND, NOT_EXECUTABLE}:
-        return unstartable(ended.code, ended.init_complaint)
+        return _unstartable(ended.code, ended.init_complaint)
     if ended.oom_killed and ended.code == 128 + signal.SIGKILL:
         return _outcome(ended, Cause.OOM_KILLED, "Killed by the kernel: it used more memory than `limits.memory`.")
     if 128 < ended.code <= 128 + signal.NSIG:
@@ -71,15 +71,11 @@ def _own_exit(ended: Exit) -> Outcome:
     return _outcome(ended, Cause.EXIT_NONZERO, f"Exit code {ended.code}.")
 
 
-def unstartable(code: int | None, complaint: str) -> Outcome:
-    """The program never ran: it is not in the image, or may not be executed."""
-    match code:
-        case 127:
-            return Outcome(Cause.COMMAND_NOT_FOUND, f"The command is not in the image: {complaint}", code)
-        case 126:
-            return Outcome(Cause.COMMAND_NOT_EXECUTABLE, f"The command cannot be executed: {complaint}", code)
-        case _:
-            return Outcome(Cause.SPEC_REJECTED, f"The engine refused to start the container: {complaint}")
+def _unstartable(code: int, complaint: str) -> Outcome:
+    """The program never ran."""
+    if code == NOT_FOUND:
+        return Outcome(Cause.COMMAND_NOT_FOUND, f"The command is not in the image: {complaint}", code)
+    return Outcome(Cause.COMMAND_NOT_EXECUTABLE, f"The command cannot be executed: {complaint}", code)
 
 
 def _and_saved(ended: Exit) -> str:

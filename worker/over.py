@@ -14,11 +14,6 @@ class Over(Exception):
         super().__init__(message)
         self.outcome = Outcome(cause, message, exit_code)
 
-    @classmethod
-    def by(cls, outcome: Outcome) -> Over:
-        """With an outcome that was worked out elsewhere."""
-        return cls(outcome.cause, outcome.message, outcome.exit_code)
-
 
 def stopped_before_start(stop: Stop) -> Over:
     """A stop came before the program was started."""

@@ -13,10 +13,10 @@ from app.executions.record import Record
 from app.executions.states import Cause
 from worker import ledger
 from worker.collect import restore
-from worker.container import container_name, container_spec
+from worker.container import container_spec
 from worker.context import WorkerContext
-from worker.engine.port import EngineError, EngineUnreachable, Image, NameTaken, SpecRejected
-from worker.image import obtain
+from worker.engine.port import EngineError, Image, SpecRejected
+from worker.image import find, pull
 from worker.over import Over
 from worker.workspace import Workspace
 
@@ -59,42 +59,37 @@ class Preparation:
     async def obtain_image(self) -> Image:
         """The image, pulled if need be. Raises `Over`."""
         spec, limits = self._record.spec, self._record.limits
-        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "image"))
         try:
-            image = await obtain(self._runtime, spec.image, spec.image_policy, pull_within=limits.pull_timeout)
+            image = await find(self._runtime, spec.image, spec.image_policy)
+            if image is None:
+                self._say(f"Pulling {spec.image}.")
+                await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "pulling"))
+                image = await pull(self._runtime, spec.image, within=limits.pull_timeout)
         except EngineError as error:
             raise Over(Cause.ENGINE_ERROR, f"The engine could not tell about the image: {error}") from error
-        await self._context.commit(
-            lambda connection: ledger.note_image(connection, self._lease, image_id=image.id, digest=image.digest)
-        )
         return image
 
     async def create(self, image: Image) -> str:
-        """The container, committed before and after. Raises `Over`."""
+        """The container, which is committed before it may exist. Raises `Over`."""
         instance = self._context.process.instance
         spec = container_spec(self._record, image, self._workspace, self._lease, instance)
         await self._context.commit(
-            lambda connection: ledger.intend_create(connection, self._lease, container_name=spec.name)
+            lambda connection: ledger.intend_create(
+                connection, self._lease, container_name=spec.name, image_id=image.id, image_digest=image.digest
+            )
         )
         try:
-            container = await self._runtime.create(spec)
+            return await self._runtime.create(spec)
         except SpecRejected as error:
             raise Over(Cause.SPEC_REJECTED, f"The engine refused the container: {error}") from error
-        except (EngineUnreachable, NameTaken) as error:
+        except EngineError as error:
             # Whatever exists under this name, nobody has started it.
             await self.discard(spec.name)
             raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
-        except EngineError as error:
-            raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
-        await self._context.commit(
-            lambda connection: ledger.note_created(connection, self._lease, container_id=container)
-        )
-        return container
 
-    async def discard(self, container: str | None = None) -> None:
-        """Remove the container, never forced: a process that still ran in there would be a mistake to look at."""
-        name = container or container_name(self._lease, self._record.attempt)
+    async def discard(self, container: str) -> None:
+        """Remove it, never forced: a process that still ran in there would be a mistake to look at."""
         try:
-            await self._runtime.remove(name)
+            await self._runtime.remove(container)
         except EngineError as error:
-            log.warning("container.not_removed", container=name, error=str(error))
+            log.warning("container.not_removed", container=container, error=str(error))

@@ -30,7 +30,7 @@ from worker.engine.port import (
     StartRefused,
 )
 from worker.log_sink import Fenced, LogSink
-from worker.outcome import Exit, init_complaint, read_exit, unstartable
+from worker.outcome import Exit, init_complaint, read_exit
 from worker.over import Over
 from worker.oversight import Oversight
 from worker.preparation import Preparation
@@ -51,6 +51,7 @@ class Runner:
         self._lease = lease
         self._record = record
         self._sink = sink
+        self._container: str | None = None
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
         self._oversight = Oversight(context, lease, record, self._workspace, sink.system)
         self._preparation = Preparation(context, lease, record, self._workspace, sink.system)
@@ -79,29 +80,25 @@ class Runner:
         await self._preparation.make_workspace()
         await unless_stopped(self._preparation.restore_checkpoint())
         image = await unless_stopped(self._preparation.obtain_image())
-        container = await self._preparation.create(image)
+        container = self._container = await self._preparation.create(image)
         watch = Watch(self._runtime, container, self._sink, self._oversight)
         try:
             ended = await watch.run(partial(self._start, container))
         except NoSuchContainer:
             raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.") from None
-        except Over:
-            await self._preparation.discard(container)
-            raise
-        await self._conclude(container, ended, log_complete=watch.log_complete)
+        await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _from_the_middle(self, attempt: ledger.AttemptState) -> None:
         self._sink.system(f"Taken over by {self._context.identity.actor}.")
         if not attempt.meant_to_start or attempt.container_name is None:
             # Its program provably never ran: what there is of it goes, and it is queued anew.
-            if attempt.container_name is not None:
-                await self._preparation.discard(attempt.container_name)
+            self._container = attempt.container_name
             await self._give_back()
             return
         try:
             found = await self._inspect(attempt.container_name)
+            self._container = found.id
             if found.state is ContainerState.CREATED:
-                await self._preparation.discard(found.id)
                 await self._give_back()
                 return
             if attempt.started_at is None:
@@ -111,7 +108,7 @@ class Runner:
             ended = await watch.run(None)
         except NoSuchContainer:
             raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.") from None
-        await self._conclude(found.id, ended, log_complete=watch.log_complete)
+        await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _to_a_forced_end(self, attempt: ledger.AttemptState) -> None:
         if attempt.container_name is not None:
@@ -121,18 +118,20 @@ class Runner:
     async def _start(self, container: str) -> None:
         """The point of no return: from the intent on the program may have run."""
         self._workspace.write_deadline(time.time() + self._record.limits.timeout)
-        if not await self._context.commit(lambda connection: ledger.intend_start(connection, self._lease)):
+        may_start = await self._context.commit(
+            lambda connection: ledger.intend_start(connection, self._lease, container_id=container)
+        )
+        if not may_start:
             raise await self._oversight.refuse_start()
         try:
             await self._runtime.start(container)
         except StartRefused as error:
-            raise Over.by(unstartable(error.exit_code, str(error))) from error
-        except EngineUnreachable:
-            # No answer: never ask twice, see what came of it.
-            if (await self._inspect(container)).state is ContainerState.CREATED:
-                raise Over(Cause.ENGINE_ERROR, "The engine went away when it was asked to start it.") from None
+            # A missing command is told by the container's init; this is something else, a bad `workdir` for instance.
+            raise Over(Cause.SPEC_REJECTED, f"The engine refused to start the container: {error}") from error
         except EngineError as error:
-            raise Over(Cause.ENGINE_ERROR, f"The container could not be started: {error}") from error
+            # Whether it runs is open: never ask twice, see what came of it.
+            if (await self._inspect(container)).state is ContainerState.CREATED:
+                raise Over(Cause.ENGINE_ERROR, f"The container could not be started: {error}") from error
         await self._note_started()
 
     async def _note_started(self) -> None:
@@ -147,8 +146,8 @@ class Runner:
         await self._context.announce(self._lease.execution, event)
         log.info("attempt.started")
 
-    async def _conclude(self, container: str, ended: Inspection, *, log_complete: bool) -> None:
-        """No process runs any more: read the exit, keep what it left, commit the end, clear up."""
+    async def _conclude(self, ended: Inspection, *, log_complete: bool) -> None:
+        """No process runs any more: read the exit, keep what it left, commit the end."""
         await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
         exit_ = Exit(
@@ -162,7 +161,6 @@ class Runner:
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
         kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
         await self._finish(outcome, kept)
-        await self._preparation.discard(container)
 
     async def _finish(self, outcome: Outcome, kept: ledger.Kept | None = None) -> None:
         """The log first, then the end: whoever sees the end has the whole log."""
@@ -180,7 +178,7 @@ class Runner:
         else:
             await self._context.announce(self._lease.execution, event)
         log.info("attempt.ended", cause=outcome.cause, exit_code=outcome.exit_code)
-        await asyncio.to_thread(self._workspace.remove)
+        await self._clear_up()
 
     async def _give_back(self) -> None:
         """Queue it anew, unless it is to stop: then this is its end."""
@@ -192,9 +190,18 @@ class Runner:
             )
         except IllegalMove:
             raise await self._oversight.refuse_start() from None
-        await asyncio.to_thread(self._workspace.remove)
+        await self._clear_up()
         await self._context.announce(self._lease.execution, event)
         await self._context.process.hints.ring(self._record.pool)
+
+    async def _clear_up(self) -> None:
+        """The end is committed: what cannot be removed now is not worth failing for."""
+        if self._container is not None:
+            await self._preparation.discard(self._container)
+        try:
+            await asyncio.to_thread(self._workspace.remove)
+        except OSError as error:
+            log.warning("workspace.not_removed", error=str(error))
 
     async def _tell(self, story: Coroutine[object, object, None]) -> None:
         try:

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.convertors import Convertor, register_url_convertor
+from typing_extensions import override
 
 from app.artifacts import service
 from app.artifacts.model import Artifact
@@ -15,6 +17,22 @@ from app.artifacts.zip import zip_files
 from app.deps import ExecutionId, ProcessDep, ReaderDep
 from app.etags import is_known
 
+
+class _AnyPath(Convertor[str]):
+    """Starlette's own `path` stops at a newline, which a file's name may well have."""
+
+    regex = r"[\s\S]*"
+
+    @override
+    def convert(self, value: str) -> str:
+        return value
+
+    @override
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("file", _AnyPath())
 router = APIRouter(prefix="/v1/executions/{id}", tags=["outputs"])
 
 OPAQUE = "application/octet-stream"
@@ -51,7 +69,7 @@ async def download_outputs(execution: ExecutionId, process: ProcessDep, caller: 
 
 
 @router.get(
-    "/outputs/{path:path}",
+    "/outputs/{path:file}",
     operation_id="download_output",
     summary="One output file",
     response_class=StreamingResponse,

@@ -86,7 +86,12 @@ async def get_execution(
     caller: ReaderDep,
 ) -> Response:
     """With `wait` the answer comes when the execution ends, or after so many seconds as it then stands."""
-    record = await service.wait_for_end(process, caller, execution, within=query.wait, is_gone=request.is_disconnected)
+
+    async def is_over() -> bool:
+        # At a shutdown the answer as it stands now is worth more than a broken connection in a moment.
+        return request.app.state.is_closing() or await request.is_disconnected()
+
+    record = await service.wait_for_end(process, caller, execution, within=query.wait, is_over=is_over)
     return _unless_known(request, _json(Execution.of(record)))
 
 

@@ -148,9 +148,9 @@ async def get_attempts(process: Process, caller: Caller, execution: UUID) -> lis
 
 
 async def wait_for_end(
-    process: Process, caller: Caller, execution: UUID, *, within: float, is_gone: Callable[[], Awaitable[bool]]
+    process: Process, caller: Caller, execution: UUID, *, within: float, is_over: Callable[[], Awaitable[bool]]
 ) -> Record:
-    """The record once it is terminal, the time is over, or whoever asked is gone. Raises `NotFound`.
+    """The record once it is terminal, the time is over, or nobody wants it any more. Raises `NotFound`.
 
     No database connection is held between two looks.
     """
@@ -163,7 +163,7 @@ async def wait_for_end(
         while True:
             record = await get(process, caller, execution)
             left = until - clock()
-            if record.is_terminal or left <= 0 or await is_gone():
+            if record.is_terminal or left <= 0 or await is_over():
                 return record
             poll = POLL_SECONDS if process.listener.connected else POLL_SECONDS_UNHINTED
             await _next_look(messages, within=min(left, poll))

@@ -72,24 +72,24 @@ class _Cursor:
 async def tail(
     process: Process, execution: UUID, *, after: int, event: int, follow: bool = True
 ) -> AsyncIterator[Item]:
-    """Everything after line `after` and after event number `event`, in order; with `follow`, until the execution ends.
+    """Everything after line `after` and event number `event`, in order; with `follow`, until the execution ends.
 
     Ends silently when the execution is deleted meanwhile. Survives outages of Postgres and Redis.
     """
     cursor = _Cursor(after, event)
     async with process.listener.subscribe(process.channels.execution(execution)) as feed:
         while True:
-            async for item in _catch_up(process, execution, cursor):
-                yield item
-                if isinstance(item, Ended):
-                    return
-            if not follow:
+            last: Item | None = None
+            async for last in _catch_up(process, execution, cursor):
+                yield last
+            if not (follow and isinstance(last, CaughtUp)):
                 return
             async for item in _live(process, feed, cursor):
                 yield item
 
 
 async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> AsyncIterator[Item]:
+    """What is stored; the last item is `CaughtUp` or `Ended`, or neither when the execution is deleted."""
     while True:
         # No connection is held while the consumer, who may be slow, takes its items.
         snapshot = await _look(process, execution, cursor)

@@ -28,6 +28,7 @@ def configure_logging(log_format: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
+        _drop_color,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,12 +59,17 @@ def _renderers(log_format: str) -> list[Processor]:
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dump)]
 
 
+def _drop_color(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.pop("color_message", None)  # uvicorn says everything twice
+    return event
+
+
 def escape_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A terminal obeys control characters, so none is printed as such; lines of a traceback are marked as its own."""
     for key, value in event.items():
         if isinstance(value, str):
-            lines = value.split("\n") if key == "exception" else [value]
-            event[key] = "\n  | ".join(line.translate(_CONTROL) for line in lines)
+            lines = [f"  | {line}" for line in value.split("\n")] if key == "exception" else [value]
+            event[key] = "\n".join(line.translate(_CONTROL) for line in lines)
     return event
 
 

@@ -1,0 +1,87 @@
+"""Real servers for every test: PostgreSQL, Redis and a container engine, started once, stopped at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from stack.engine import ensure_engine
+from stack.images import ensure_images
+from stack.postgres import EmbeddedPostgres
+from stack.redis import EmbeddedRedis
+from support.running import Running, running
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TEMPLATE = "tailrace_template"
+
+NewDatabase = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
+    """A server whose durability nobody needs."""
+    directory = tmp_path_factory.mktemp("postgres")
+    settings = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off", "shared_buffers": "64MB"}
+    async with EmbeddedPostgres(directory / "data", directory / "run", settings=settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    directory = tmp_path_factory.mktemp("redis")
+    async with EmbeddedRedis(directory / "data", directory / "run") as server:
+        yield server.url
+
+
+async def run_alembic(database_url: str, *arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "alembic",
+        *arguments,
+        cwd=REPOSITORY,
+        env={**os.environ, "TAILRACE_DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await process.wait() == 0, f"alembic {' '.join(arguments)} failed"
+
+
+@pytest.fixture(scope="session")
+async def new_database(postgres: EmbeddedPostgres) -> NewDatabase:
+    """Makes an empty, migrated database at each call; a copy takes a fraction of a migration."""
+    await run_alembic(await postgres.create_database(TEMPLATE), "upgrade", "head")
+    made = 0
+
+    async def make() -> str:
+        nonlocal made
+        made += 1
+        name = f"tailrace_{made}"
+        return await postgres.create_database(name, template=TEMPLATE)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def database_url(new_database: NewDatabase) -> str:
+    """One migrated database for tests that need no other's absence."""
+    return await new_database()
+
+
+@pytest.fixture(scope="session")
+async def images() -> None:
+    """The container engine, and `busybox:local` and `python:local` on it."""
+    ensure_images(ensure_engine())
+
+
+@pytest.fixture(scope="session")
+async def tailrace(
+    images: None, new_database: NewDatabase, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """A whole Tailrace with eight slots, shared by all tests that do not break it."""
+    directory = tmp_path_factory.mktemp("tailrace")
+    async with running(directory, database_url=await new_database(), redis_url=redis_url) as installation:
+        yield installation

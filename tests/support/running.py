@@ -1,0 +1,223 @@
+"""A whole Tailrace for a test: API and worker as processes of their own, and what a client does with them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+from sqlalchemy import select
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.auth.tokens import new_token
+from app.db.engine import open_engine, reading
+from app.executions.tables import Instance
+from stack.ports import free_port
+from support.eventually import eventually
+from worker.container import INSTANCE_LABEL
+from worker.engine.docker import DockerRuntime
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TERMINAL = {"succeeded", "failed", "timed_out", "canceled", "crashed"}
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Running:
+    """One installation. `environment` is what its processes are started with."""
+
+    environment: dict[str, str]
+    log: Path
+    url: str
+    token: str
+    processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        return Path(self.environment["TAILRACE_DATA"])
+
+    @property
+    def database_url(self) -> str:
+        return self.environment["TAILRACE_DATABASE_URL"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def start(self, name: str, module: str, **environment: str) -> asyncio.subprocess.Process:
+        """Start a process of it: `start("worker", "worker")`."""
+        with self.log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                cwd=REPOSITORY,
+                env={**self.environment, **environment},
+                stdout=output,
+                stderr=output,
+            )
+        self.processes[name] = process
+        return process
+
+    async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal a process and wait for its end."""
+        process = self.processes.pop(name)
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+        async with asyncio.timeout(30):
+            return await process.wait()
+
+    async def stop_all(self) -> None:
+        for name in list(self.processes):
+            await self.stop(name)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        # No TLS here: loading the certificates of the world would take longer than most requests.
+        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=70, verify=False) as client:  # noqa: S501
+            yield client
+
+    async def until_ready(self) -> None:
+        async with self.client() as client:
+
+            async def ready() -> bool:
+                with suppress(httpx.TransportError):
+                    return (await client.get("/readyz")).status_code == 200
+                return False
+
+            await eventually(ready, within=60)
+
+    async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async with self.client() as client:
+            return await client.request(method, path, **options)
+
+    async def get(self, path: str, **options: Any) -> Any:
+        response = await self.request("GET", path, **options)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def submit(self, *command: str, **fields: Any) -> str:
+        """Submit to busybox unless another image is named; the execution's id."""
+        body = {"image": "busybox:local", **({"command": list(command)} if command else {}), **fields}
+        response = await self.request("POST", "/v1/executions", json=body)
+        assert response.status_code == 201, response.text
+        execution: str = response.json()["id"]
+        return execution
+
+    async def execution(self, execution: str) -> Json:
+        record: Json = await self.get(f"/v1/executions/{execution}")
+        return record
+
+    async def ended(self, execution: str, *, within: float = 90.0) -> Json:
+        """The record once it is terminal."""
+        async with asyncio.timeout(within):
+            while True:
+                record: Json = await self.get(f"/v1/executions/{execution}", params={"wait": 30})
+                if record["status"] in TERMINAL:
+                    return record
+
+    async def reaches(self, execution: str, *statuses: str, within: float = 60.0) -> Json:
+        """The record once its status is one of these."""
+
+        async def check() -> Json | None:
+            record = await self.execution(execution)
+            return record if record["status"] in statuses else None
+
+        return await eventually(check, within=within) or {}
+
+    async def cancel(self, execution: str, *, force: bool = False) -> httpx.Response:
+        return await self.request("POST", f"/v1/executions/{execution}/cancel", json={"force": force})
+
+    async def events(self, execution: str) -> list[Json]:
+        items: list[Json] = (await self.get(f"/v1/executions/{execution}/events"))["items"]
+        return items
+
+    async def log_text(self, execution: str, **parameters: Any) -> str:
+        response = await self.request("GET", f"/v1/executions/{execution}/logs", params=parameters)
+        assert response.status_code == 200, response.text
+        return response.text
+
+    async def output(self, execution: str, path: str) -> bytes:
+        response = await self.request("GET", f"/v1/executions/{execution}/outputs/{path}")
+        assert response.status_code == 200, response.text
+        return response.content
+
+    def tail(self, execution: str, query: str = "after=0") -> connect:
+        """The WebSocket, as an async context manager."""
+        url = f"{self.url.replace('http', 'ws', 1)}/v1/executions/{execution}/tail?{query}"
+        return connect(url, additional_headers=self.headers, compression=None, max_size=2**24)
+
+    async def frames(self, execution: str, query: str = "after=0") -> list[Json]:
+        """Every frame until the end."""
+        async with self.tail(execution, query) as socket:
+            return [frame async for frame in read_frames(socket)]
+
+
+async def read_frames(socket: ClientConnection) -> AsyncIterator[Json]:
+    async for message in socket:
+        yield orjson.loads(message)
+
+
+def lines_of(frames: Sequence[Json], *letters: str) -> list[tuple[int, str, str]]:
+    """`(seq, stream, text)` of every line in these frames."""
+    return [
+        (frame["first"] + index, line[1], line[2])
+        for frame in frames
+        if frame["type"] == "lines"
+        for index, line in enumerate(frame["lines"])
+        if not letters or line[1] in letters
+    ]
+
+
+@asynccontextmanager
+async def running(
+    directory: Path, *, database_url: str, redis_url: str, slots: int = 8, **environment: str
+) -> AsyncIterator[Running]:
+    """Start API and worker; stop both at the end, and let nothing of theirs remain on the engine."""
+    port = free_port("127.0.0.1")
+    token = new_token()
+    installation = Running(
+        environment={
+            **os.environ,
+            "TAILRACE_DATABASE_URL": database_url,
+            "TAILRACE_REDIS_URL": redis_url,
+            "TAILRACE_REDIS_PREFIX": f"test-{port}",
+            "TAILRACE_DATA": str(directory / "data"),
+            "TAILRACE_PORT": str(port),
+            "TAILRACE_SLOTS": str(slots),
+            "TAILRACE_BOOTSTRAP_TOKEN": token,
+            "TAILRACE_LOG_FORMAT": "console",
+            **environment,
+        },
+        log=directory / "log",
+        url=f"http://127.0.0.1:{port}",
+        token=token,
+    )
+    try:
+        await installation.start("api", "app")
+        await installation.start("worker", "worker")
+        await installation.until_ready()
+        yield installation
+    finally:
+        await installation.stop_all()
+        await _remove_containers(database_url)
+
+
+async def _remove_containers(database_url: str) -> None:
+    """By the label of this installation only."""
+    engine = open_engine(database_url, pool_size=1, application="tailrace-test")
+    async with reading(engine) as connection:
+        instance = (await connection.execute(select(Instance.id))).scalar_one()
+    await engine.dispose()
+    async with DockerRuntime() as runtime:
+        for container in await runtime.list_containers({INSTANCE_LABEL: str(instance)}):
+            await runtime.remove(container.id, force=True)
