@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
 import sys
-from contextlib import suppress
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
+from app.bootstrap import SchemaOutOfDate
+from app.db.engine import is_outage
 from app.main import create_app
 from app.observability.logging import configure_logging
 from app.settings import Settings
@@ -32,25 +36,42 @@ def main() -> int:
         return CANNOT_START
     log.info("api.bound", host=settings.host, port=listener.getsockname()[1])
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=settings.shutdown_grace,
-            ws="websockets-sansio",
-            ws_ping_interval=WS_PING_SECONDS,
-            ws_per_message_deflate=False,
-            ws_max_size=WS_MAX_MESSAGE,
-        ),
-    )
+    config = _configure(app, settings)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_serve(app, uvicorn.Server(config), listener))
+
+
+async def _serve(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> int:
     app.state.is_closing = lambda: server.should_exit
-    with suppress(KeyboardInterrupt):  # uvicorn raises SIGINT again after a clean stop
-        server.run(sockets=[listener])
-    return 0 if server.started else CANNOT_START
+    # uvicorn listens to signals while it serves, and raises them once more afterwards: they must end neither the
+    # opening before nor the closing after it half-way.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    try:
+        async with app.router.lifespan_context(app):
+            await server.serve(sockets=[listener])
+    except Exception as error:
+        if not isinstance(error, SchemaOutOfDate) and not is_outage(error):
+            raise
+        log.error("api.cannot_start", error=str(error) or repr(error))  # noqa: TRY400
+        return CANNOT_START
+    return 0
+
+
+def _configure(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",  # entered by us: a database that is away is one line in the log, not a page
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=settings.shutdown_grace,
+        ws="websockets-sansio",
+        ws_ping_interval=WS_PING_SECONDS,
+        ws_per_message_deflate=False,
+        ws_max_size=WS_MAX_MESSAGE,
+    )
 
 
 def open_listener(settings: Settings) -> socket.socket:

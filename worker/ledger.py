@@ -19,6 +19,7 @@ from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
 from app.artifacts.model import Kind as ArtifactKind
 from app.db.engine import Connection
+from app.db.orm import clock
 from app.executions import repository
 from app.executions.model import Event, Lease, Outcome, Stop
 from app.executions.record import Record, stop_of
@@ -124,12 +125,12 @@ async def register(connection: Connection, worker: Identity) -> None:
 
 async def heartbeat(connection: Connection, worker: UUID) -> None:
     """We are alive."""
-    await connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=func.now()))
+    await connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=clock()))
 
 
 async def sign_off(connection: Connection, worker: UUID) -> None:
     """We go; whatever we held may be adopted at once."""
-    await connection.execute(update(Worker).where(Worker.id == worker).values(gone_at=func.now()))
+    await connection.execute(update(Worker).where(Worker.id == worker).values(gone_at=clock()))
 
 
 async def claim(connection: Connection, worker: Identity, *, most: int) -> list[Claim]:
@@ -180,7 +181,7 @@ async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]
             Execution.id,
             Execution.epoch,
             Worker.id.label("worker"),
-            cast(extract("epoch", func.now() - Worker.heartbeat_at), Float).label("silent_for"),
+            cast(extract("epoch", clock() - Worker.heartbeat_at), Float).label("silent_for"),
             Worker.gone_at.is_not(None).label("gone"),
         )
         .join(Worker, Worker.id == Execution.worker_id)
@@ -210,7 +211,7 @@ async def _take_over(connection: Connection, lease: Lease, changes: Mapping[str,
                 Execution.epoch == lease.epoch,
                 Execution.status.in_(_HELD),
             )
-            .values(epoch=Execution.epoch + 1, updated_at=func.now(), **changes)
+            .values(epoch=Execution.epoch + 1, updated_at=clock(), **changes)
             .returning(Execution.epoch),
         )
     ).scalar_one_or_none()
@@ -274,9 +275,9 @@ async def read_order(connection: Connection, lease: Lease) -> Order:
         Execution.stop_requested_at,
         Execution.stop_deadline,
         Execution.stop_force,
-        _seconds(Execution.deadline - func.now()).label("until_deadline"),
-        _seconds(func.now() - Execution.stop_requested_at).label("since_stop_request"),
-        _seconds(Execution.stop_deadline - func.now()).label("until_kill"),
+        _seconds(Execution.deadline - clock()).label("until_deadline"),
+        _seconds(clock() - Execution.stop_requested_at).label("since_stop_request"),
+        _seconds(Execution.stop_deadline - clock()).label("until_kill"),
     ).where(Execution.id == lease.execution, Execution.epoch == lease.epoch)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
@@ -303,25 +304,25 @@ async def intend_create(
     await _update_execution(
         connection, lease, {"phase": "creating", "image_id": image_id, "image_digest": image_digest}
     )
-    await _update_attempt(connection, lease, {"container_name": container_name, "create_intent_at": func.now()})
+    await _update_attempt(connection, lease, {"container_name": container_name, "create_intent_at": clock()})
 
 
 async def intend_start(connection: Connection, lease: Lease, *, container_id: str) -> bool:
     """From now on the program may have run. False when a stop was committed first: then it must not be started."""
     if await _hold(connection, lease) is not Status.PREPARING:
         return False
-    await _update_attempt(connection, lease, {"container_id": container_id, "start_intent_at": func.now()})
+    await _update_attempt(connection, lease, {"container_id": container_id, "start_intent_at": clock()})
     return True
 
 
 async def note_started(connection: Connection, lease: Lease, *, run_for: int, actor: str) -> Event | None:
     """It runs; its time runs from now. None when a stop came in between: it stays `stopping`, but runs."""
-    await _update_attempt(connection, lease, {"started_at": func.now()})
+    await _update_attempt(connection, lease, {"started_at": clock()})
     await _update_execution(
         connection,
         lease,
         {
-            "started_at": func.coalesce(Execution.started_at, func.now()),
+            "started_at": func.coalesce(Execution.started_at, clock()),
             "deadline": repository.seconds_from_now(run_for),
             "phase": "running",
         },
@@ -352,7 +353,7 @@ async def time_out(connection: Connection, lease: Lease, *, grace: int) -> Event
             changes={
                 "stop_reason": StopReason.TIMEOUT,
                 "stop_by": SYSTEM,
-                "stop_requested_at": func.now(),
+                "stop_requested_at": clock(),
                 "stop_deadline": repository.seconds_from_now(grace),
                 "control_version": Execution.control_version + 1,
             },
@@ -364,7 +365,7 @@ async def time_out(connection: Connection, lease: Lease, *, grace: int) -> Event
 async def climb(connection: Connection, lease: Lease, rung: Rung) -> None:
     """Commit a rung of the ladder before it is acted out."""
     column = {Rung.NOTICE: "stop_written_at", Rung.SIGNAL: "signaled_at", Rung.KILL: "killed_at"}[rung]
-    await _update_attempt(connection, lease, {column: func.coalesce(getattr(Attempt, column), func.now())})
+    await _update_attempt(connection, lease, {column: func.coalesce(getattr(Attempt, column), clock())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +387,7 @@ async def note_said(
     await _update_execution(connection, lease, changes)
     await _update_attempt(connection, lease, {"events_offset": heard.offset, "events_lines": heard.lines})
     row = await connection.execute(
-        select(Execution.progress_percent, Execution.progress_phase, func.now()).where(Execution.id == lease.execution),
+        select(Execution.progress_percent, Execution.progress_phase, clock()).where(Execution.id == lease.execution),
     )
     return Progressed(*row.one())
 
@@ -437,7 +438,7 @@ async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, acto
         connection,
         lease,
         {
-            "finished_at": func.now(),
+            "finished_at": clock(),
             "exit_code": outcome.exit_code,
             "oom_killed": outcome.oom_killed,
             "cause": outcome.cause,
@@ -454,7 +455,7 @@ async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, acto
 
 async def requeue(connection: Connection, lease: Lease, *, actor: str, why: str) -> Event:
     """Give it back: its program provably never ran. A pending stop is not given back, but ended."""
-    await _update_attempt(connection, lease, {"finished_at": func.now(), "message": why})
+    await _update_attempt(connection, lease, {"finished_at": clock(), "message": why})
     return await repository.move(
         connection,
         lease.execution,
@@ -462,7 +463,7 @@ async def requeue(connection: Connection, lease: Lease, *, actor: str, why: str)
         actor=actor,
         epoch=lease.epoch,
         only_from=(Status.PREPARING,),
-        changes={"worker_id": None, "queued_at": func.now(), "phase": None},
+        changes={"worker_id": None, "queued_at": clock(), "phase": None},
     )
 
 
@@ -484,7 +485,7 @@ async def _update_execution(connection: Connection, lease: Lease, values: Mappin
     """Anything but the status."""
     await _hold(connection, lease)
     await connection.execute(
-        update(Execution).where(Execution.id == lease.execution).values(updated_at=func.now(), **values),
+        update(Execution).where(Execution.id == lease.execution).values(updated_at=clock(), **values),
     )
 
 

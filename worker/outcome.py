@@ -66,7 +66,7 @@ def _own_exit(ended: Exit) -> Outcome:
         return _unstartable(ended.code, ended.init_complaint)
     if ended.oom_killed and ended.code == 128 + signal.SIGKILL:
         return _outcome(ended, Cause.OOM_KILLED, "Killed by the kernel: it used more memory than `limits.memory`.")
-    if 128 < ended.code <= 128 + signal.NSIG:
+    if 128 < ended.code < 128 + signal.NSIG:
         return _outcome(ended, Cause.SIGNALED, f"Ended by {_signal_name(ended.code - 128)} (exit code {ended.code}).")
     return _outcome(ended, Cause.EXIT_NONZERO, f"Exit code {ended.code}.")
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import func
 
+from app.db.orm import clock
 from app.executions.model import Lease, Stop
 from app.executions.record import Record
 from app.executions.states import StopReason
@@ -91,6 +91,9 @@ class Oversight:
             if order.stop is None:
                 await self._keep_time(order.clock.until_deadline)
             else:
+                if self._rung < Rung.SIGNAL:
+                    # What it announced just before the request decides when the signal comes.
+                    await self._hear()
                 await self._climb(container, order.stop, order.clock)
 
     async def listen(self) -> None:
@@ -188,7 +191,7 @@ class Oversight:
             values["announced"] = True
             self.notify()
         if said.progressed:
-            values |= {"progress_percent": said.percent, "progress_at": func.now()}
+            values |= {"progress_percent": said.percent, "progress_at": clock()}
             if said.phase is not None:
                 values["progress_phase"] = said.phase
         if said.has_result:

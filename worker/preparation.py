@@ -8,6 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from app.artifacts import repository as artifacts
+from app.artifacts.model import Artifact, ArtifactSet
+from app.db.engine import Connection
 from app.executions.model import Lease
 from app.executions.record import Record
 from app.executions.states import Cause
@@ -47,14 +49,18 @@ class Preparation:
 
     async def restore_checkpoint(self) -> None:
         """A copy of the checkpoint to go on from, if there is one."""
-        source = self._record.resumed_from if self._record.attempt == 1 else self._record.id
-        if source is None:
-            return
-        found = await self._context.read(lambda connection: artifacts.latest_checkpoint(connection, source))
+        found = await self._context.read(self._find_checkpoint)
         if found is not None:
             group, files = found
             await restore(self._context.process.artifacts, group, files, self._workspace.checkpoint)
             self._say(f"The checkpoint of {group.execution} is in place: {len(files)} files.")
+
+    async def _find_checkpoint(self, connection: Connection) -> tuple[ArtifactSet, list[Artifact]] | None:
+        """Of an earlier attempt; failing that, of the execution that this one goes on from."""
+        own = await artifacts.latest_checkpoint(connection, self._record.id)
+        if own is not None or self._record.resumed_from is None:
+            return own
+        return await artifacts.latest_checkpoint(connection, self._record.resumed_from)
 
     async def obtain_image(self) -> Image:
         """The image, pulled if need be. Raises `Over`."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
-from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, func
+from sqlalchemy import BigInteger, ColumnElement, DateTime, MetaData, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -36,10 +35,14 @@ class Base(DeclarativeBase):
     }
 
 
+def clock() -> ColumnElement[datetime]:
+    """The database's time as a statement runs. Its `now()` is when the transaction began, before it waited for a lock:
+    times of two moves that raced would then contradict their order.
+    """
+    return func.clock_timestamp(type_=DateTime(timezone=True))
+
+
 def one_of(column: str, values: type[StrEnum] | frozenset[Any]) -> str:
     """SQL saying that a column holds one of these values (or null)."""
     listed = ", ".join(f"'{value}'" for value in sorted(values))
     return f"{column} IN ({listed})"
-
-
-__all__ = ["UUID", "Base", "Now", "one_of"]

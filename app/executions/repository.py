@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.db.engine import Connection
+from app.db.orm import clock
 from app.executions.model import Event, Limits, Spec
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
@@ -106,12 +108,14 @@ async def move(
     statement = update(Execution).where(Execution.id == prior.c.id, prior.c.status.in_(sorted(allowed)))
     if epoch is not None:
         statement = statement.where(Execution.epoch == epoch)
-    values: dict[str, Any] = {"status": target, "updated_at": func.now(), **(changes or {})}
+    values: dict[str, Any] = {"status": target, "updated_at": clock(), **(changes or {})}
     if target in TERMINAL:
-        values |= {"cause": cause, "message": message, "finished_at": func.now(), "phase": None}
+        values |= {"cause": cause, "message": message, "finished_at": clock(), "phase": None}
     moved = (
         await connection.execute(
-            statement.values(values).returning(prior.c.status.label("from_status"), Execution.attempt),
+            statement.values(values).returning(
+                prior.c.status.label("from_status"), Execution.attempt, Execution.updated_at
+            ),
         )
     ).one_or_none()
     if moved is None:
@@ -125,6 +129,7 @@ async def move(
         message=message,
         actor=actor,
         attempt=moved.attempt,
+        at=moved.updated_at,
     )
 
 
@@ -149,6 +154,7 @@ async def _add_event(
     message: str | None,
     actor: str,
     attempt: int,
+    at: datetime,
 ) -> Event:
     # The row lock of the move makes `max + 1` safe.
     number = (
@@ -168,8 +174,9 @@ async def _add_event(
                 message=message,
                 actor=actor,
                 attempt=attempt,
+                at=at,
             )
-            .returning(ExecutionEvent.number, ExecutionEvent.at),
+            .returning(ExecutionEvent.number),
         )
     ).one()
     return Event(
@@ -180,7 +187,7 @@ async def _add_event(
         message=message,
         actor=actor,
         attempt=attempt,
-        at=row.at,
+        at=at,
     )
 
 
@@ -244,7 +251,7 @@ async def list_events(connection: Connection, execution: UUID, *, after: int = 0
 
 def seconds_from_now(seconds: float) -> ColumnElement[Any]:
     """A time on the database's clock."""
-    return func.now() + literal(f"{seconds} seconds").cast(INTERVAL)
+    return clock() + literal(f"{seconds} seconds").cast(INTERVAL)
 
 
 async def force_stop(connection: Connection, execution: UUID) -> None:
@@ -254,8 +261,8 @@ async def force_stop(connection: Connection, execution: UUID) -> None:
         .where(Execution.id == execution, Execution.stop_reason.is_not(None))
         .values(
             stop_force=True,
-            stop_deadline=func.now(),
+            stop_deadline=clock(),
             control_version=Execution.control_version + 1,
-            updated_at=func.now(),
+            updated_at=clock(),
         ),
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
+from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
@@ -230,7 +230,7 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
     changes: dict[str, Any] = {
         "stop_reason": StopReason.CANCEL,
         "stop_by": caller.owner,
-        "stop_requested_at": func.now(),
+        "stop_requested_at": clock(),
         "stop_deadline": repository.seconds_from_now(0 if force else record.limits.grace),
         "stop_force": force,
         "control_version": Execution.control_version + 1,

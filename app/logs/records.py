@@ -72,5 +72,5 @@ def character_boundary(data: bytes, limit: int) -> int:
             return limit
         if byte >= 0xC0:  # the first byte of a character of `needed` bytes
             needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return limit - back if needed > back and limit > back else limit
+            return limit - back if needed > back else limit
     return limit

@@ -89,6 +89,8 @@ class View:
             piece = self._piece(item, joiner)
             if piece:
                 yield piece
+        if rest := joiner.close():
+            yield rest
 
     def _piece(self, item: Item, joiner: Joiner) -> bytes:
         match self.format:
@@ -101,8 +103,10 @@ class View:
             case Format.RAW:
                 return b"".join(line.data if line.continues else line.data + b"\n" for line in self._lines(item))
             case Format.TEXT:
-                text = joiner.join(self._lines(item))
-                return (text + joiner.close() if isinstance(item, Ended) else text) + _gap_text(item)
+                if isinstance(item, Missing):
+                    rest = joiner.close()
+                    return (rest + b"\n" if rest else b"") + _gap_text(item)
+                return joiner.join(self._lines(item))
 
     def _lines(self, item: Item) -> Iterable[Line]:
         if not isinstance(item, Chunk):
@@ -135,8 +139,8 @@ class Joiner:
         return b"".join(out)
 
     def close(self) -> bytes:
-        """Lines that never got their newline."""
-        rest = b"".join(part for held in self._open.values() for part in held)
+        """Lines that never got their newline, or whose rest is not kept."""
+        rest = b"\n".join(b"".join(held) for held in self._open.values())
         self._open.clear()
         return rest
 
@@ -157,9 +161,7 @@ def _gap_line(item: Item) -> bytes:
     return gap_frame(item.first, item.last, item.reason) + b"\n" if isinstance(item, Missing) else b""
 
 
-def _gap_text(item: Item) -> bytes:
-    if not isinstance(item, Missing):
-        return b""
+def _gap_text(item: Missing) -> bytes:
     return f"[lines {item.first}–{item.last} are not kept: {item.reason}]\n".encode()
 
 
