@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ RESULT_BYTES = 256 * 1024
 WARNING_LENGTH = 1000
 MAX_WARNINGS = 100
 PHASE_LENGTH = 200
+# As JSON escapes it; behind an even number of backslashes, or it is a backslash and then some text.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(slots=True)
@@ -110,12 +113,17 @@ class EventsFile:
         if "progress" in event:
             self._hear_progress(said, event)
         if "warning" in event:
-            self._complain(said, str(event["warning"]).replace("\x00", "�"))
-        if "result" in event:
-            if len(line) > RESULT_BYTES + 64 or b"\\u0000" in line:
-                self._complain(said, f"the result in line {self._line} of events is over 256 KiB or holds NUL")
+            warning = event["warning"]
+            if isinstance(warning, str):
+                self._complain(said, warning.replace("\x00", "�"))
             else:
+                self._complain(said, f"the warning in line {self._line} of events is not text")
+        if "result" in event:
+            if _can_be_kept(event["result"]):
                 said.has_result, said.result = True, event["result"]
+            else:
+                why = "is over 256 KiB, holds NUL or is nested too deeply"
+                self._complain(said, f"the result in line {self._line} of events {why}")
 
     def _hear_progress(self, said: Said, event: dict[str, Any]) -> None:
         percent = event["progress"]
@@ -134,3 +142,11 @@ class EventsFile:
         elif self._warned == MAX_WARNINGS:
             said.warn("there were more warnings; they are not kept")
         self._warned += 1
+
+
+def _can_be_kept(result: Any) -> bool:
+    try:
+        encoded = orjson.dumps(result)
+    except orjson.JSONEncodeError:  # what can be read may be nested more deeply than what can be written
+        return False
+    return len(encoded) <= RESULT_BYTES and not _NUL.search(encoded)

@@ -104,11 +104,6 @@ def _env(value: dict[str, str]) -> dict[str, str]:
 
 
 def _inputs(value: dict[str, Any]) -> dict[str, Any]:
-    for path, leaf in _leaves(value):
-        if isinstance(leaf, str) and "\0" in leaf:
-            raise _rule("nul_character", "must not contain the NUL character", at=path)
-        if isinstance(leaf, float) and not math.isfinite(leaf):
-            raise _rule("not_finite", "must be a finite number: JSON has no NaN or Infinity", at=path)
     try:
         size = len(orjson.dumps(value))
     except TypeError:
@@ -116,6 +111,11 @@ def _inputs(value: dict[str, Any]) -> dict[str, Any]:
         raise _rule("not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels") from None
     if size > INPUTS_BYTES:
         raise _rule("too_large", "must be at most 256 KiB of JSON")
+    for path, leaf in _leaves(value):
+        if isinstance(leaf, str) and "\0" in leaf:
+            raise _rule("nul_character", "must not contain the NUL character", at=path)
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise _rule("not_finite", "must be a finite number: JSON has no NaN or Infinity", at=path)
     return value
 
 

@@ -81,7 +81,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """One container to create. Sizes in bytes; `cpus` in cores; `stop_signal` is recorded, not sent."""
+    """One container to create. Sizes in bytes; `cpus` in cores."""
 
     name: str
     image: str
