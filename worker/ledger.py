@@ -413,7 +413,7 @@ async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, acto
         "exit_code": outcome.exit_code,
         "oom_killed": outcome.oom_killed,
         "deadline": None,
-        "log_complete": kept.log_complete if kept else True,
+        "log_complete": kept.log_complete if kept else outcome.cause is not Cause.OUTCOME_UNKNOWN,
         "control_version": Execution.control_version + 1,
     }
     if kept is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.executions.model import Lease
@@ -21,6 +21,8 @@ from worker.engine.port import Piece, Stream
 CHUNK_BYTES = 128 * 1024
 BATCH_BYTES = 2**20
 BUFFER_BYTES = 4 * 2**20
+# Of a flood, before others have their turn: thousands of tiny lines are milliseconds of work.
+TURN_BYTES = 16 * 1024
 QUIET_PARTIAL_AFTER = 1.0
 ROLLING_WINDOW_BYTES = 256 * 1024
 ROLLING_INTERVAL = 0.25
@@ -34,7 +36,7 @@ class Fenced(Exception):
     """Somebody else writes this log now."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tally:
     """Some records, added up: how many, raw bytes per stream, and what they cost against the cap."""
 
@@ -43,23 +45,61 @@ class Tally:
     err_bytes: int = 0
     charge: int = 0
 
-    def add(self, entry: Entry) -> None:
-        """Count one more."""
-        self.count += 1
-        self.charge += cost(entry)
-        size = len(entry.data) + (not entry.continues)
-        if entry.letter == Stream.STDOUT:
-            self.out_bytes += size
-        elif entry.letter == Stream.STDERR:
-            self.err_bytes += size
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.count + other.count,
+            self.out_bytes + other.out_bytes,
+            self.err_bytes + other.err_bytes,
+            self.charge + other.charge,
+        )
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Tally:
-        """All of these."""
-        tally = cls()
-        for entry in entries:
-            tally.add(entry)
-        return tally
+    def of(cls, letter: str, *, count: int, newlines: int, size: int) -> Tally:
+        """Records of one stream: `size` bytes, of which so many records ended with a newline."""
+        raw = size + newlines
+        return cls(
+            count=count,
+            out_bytes=raw if letter == Stream.STDOUT else 0,
+            err_bytes=raw if letter == Stream.STDERR else 0,
+            charge=size + count * RECORD_OVERHEAD,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Records of one stream that came together: what the sink counts with, so that no line is counted by itself."""
+
+    entries: list[Entry]
+    tally: Tally
+
+    @classmethod
+    def of(cls, at_ms: int, letter: str, cuts: Sequence[Cut]) -> Block:
+        """The records that one piece of output completed."""
+        entries = [_new(Entry, (at_ms, letter, data, continues)) for data, continues in cuts]
+        return cls(entries, _tally(letter, entries))
+
+    def split(self, room: int) -> tuple[Block, Block]:
+        """What fits into so much of the cap, and the rest."""
+        fitting = 0
+        for entry in self.entries:
+            room -= len(entry.data) + RECORD_OVERHEAD
+            if room < 0:
+                break
+            fitting += 1
+        letter = self.entries[0].letter
+        parts = self.entries[:fitting], self.entries[fitting:]
+        first, rest = (Block(entries, _tally(letter, entries)) for entries in parts)
+        return first, rest
+
+
+# NamedTuple's own constructor takes three times as long, and floods pass here line by line.
+_new = tuple.__new__
+
+
+def _tally(letter: str, entries: Sequence[Entry]) -> Tally:
+    size = sum([len(data) for _, _, data, _ in entries])
+    open_ended = sum([continues for _, _, _, continues in entries])
+    return Tally.of(letter, count=len(entries), newlines=len(entries) - open_ended, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +123,6 @@ class Head:
             self.charged + tally.charge,
             self.truncated,
         )
-
-
-def cost(entry: Entry) -> int:
-    """What a record counts against the cap."""
-    return len(entry.data) + RECORD_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +152,9 @@ class Batch:
 class _Rolling:
     """The newest records beyond the head, and the chunks of them that are stored."""
 
-    pending: deque[Entry] = field(default_factory=deque)
-    pending_bytes: int = 0
-    dropped: Tally = field(default_factory=Tally)
+    pending: deque[Block] = field(default_factory=deque)
+    charge: int = 0
+    dropped: Tally = Tally()
     stored: deque[tuple[int, int]] = field(default_factory=deque)
     stored_bytes: int = 0
     last_taken: float = 0.0
@@ -130,14 +165,31 @@ class _Rolling:
         chunks = deque(stored)
         return cls(stored=chunks, stored_bytes=sum(charge for _, charge in chunks))
 
-    def push(self, entry: Entry) -> None:
-        """Take the newest record; the oldest ones give way."""
-        self.pending.append(entry)
-        self.pending_bytes += cost(entry)
-        while self.pending_bytes > ROLLING_WINDOW_BYTES:
-            oldest = self.pending.popleft()
-            self.pending_bytes -= cost(oldest)
-            self.dropped.add(oldest)
+    def push(self, block: Block) -> None:
+        """Take the newest records; older ones give way as long as a window full remains."""
+        self.pending.append(block)
+        self.charge += block.tally.charge
+        while self.charge - self.pending[0].tally.charge >= ROLLING_WINDOW_BYTES:
+            self._drop_oldest()
+
+    def skip(self, tally: Tally) -> None:
+        """Records that were not even cut: what is pending is older, and goes with them."""
+        while self.pending:
+            self._drop_oldest()
+        self.dropped += tally
+
+    def take(self) -> tuple[Tally, list[Block]]:
+        """What was dropped since the last time, and what is kept after it."""
+        dropped, blocks = self.dropped, list(self.pending)
+        self.dropped = Tally()
+        self.pending.clear()
+        self.charge = 0
+        return dropped, blocks
+
+    def _drop_oldest(self) -> None:
+        tally = self.pending.popleft().tally
+        self.charge -= tally.charge
+        self.dropped += tally
 
 
 class LogSink:
@@ -161,13 +213,13 @@ class LogSink:
         self._splitters = {Stream.STDOUT: Splitter(), Stream.STDERR: Splitter()}
         self._received = {Stream.STDOUT: head.out_bytes, Stream.STDERR: head.err_bytes}
         self._fed_at = dict.fromkeys(Stream, 0.0)
-        self._pending: list[Entry] = []
+        self._pending: deque[Block] = deque()
         self._pending_bytes = 0
         self._charged = head.charged
         self._rolling = _Rolling.resumed(rolling) if head.truncated else None
         self._inflight: Batch | None = None
         self._changed = asyncio.Event()
-        self._fenced = False
+        self._refusal: Exception | None = None
         self._draining = False
         self.last_at_ms = 0
         self.first_error_line: bytes | None = None
@@ -182,23 +234,31 @@ class LogSink:
         return self._received[stream]
 
     async def feed(self, piece: Piece, *, patience: float | None) -> None:
-        """Take some output; waits for room, `patience` seconds at most.
+        """Take some output, in turns with everybody else on the loop; waits for room, `patience` seconds at most.
 
-        Raises `Stalled` (nothing was taken) and `Fenced`.
+        Raises `Stalled` (`received` tells what was taken), and whatever it was refused with.
         """
-        await self._room(patience)
         at_ms = piece.at_ms if piece.at_ms is not None else time.time_ns() // 1_000_000
-        self.last_at_ms = at_ms
-        self._received[piece.stream] += len(piece.data)
-        self._fed_at[piece.stream] = time.monotonic()
-        self._append(at_ms, piece.stream, self._splitters[piece.stream].feed(piece.data))
+        rest = memoryview(piece.data)[self._skip(piece) :]
+        for start in range(0, len(rest), TURN_BYTES):
+            await self._room(patience)
+            data = bytes(rest[start : start + TURN_BYTES])
+            self.last_at_ms = at_ms
+            self._received[piece.stream] += len(data)
+            self._fed_at[piece.stream] = time.monotonic()
+            self._append(at_ms, piece.stream, self._splitters[piece.stream].feed(data))
+            await asyncio.sleep(0)
 
     def system(self, text: str) -> None:
         """Add a line of our own."""
-        self._extend([Entry(time.time_ns() // 1_000_000, LogStream.SYSTEM.letter, text.encode(), continues=False)])
+        cut = Cut(text.replace("\n", " ").encode(), continues=False)
+        self._extend(Block.of(time.time_ns() // 1_000_000, LogStream.SYSTEM.letter, [cut]))
 
     async def drain(self) -> None:
-        """The program is gone: flush what it left unfinished and wait until all is durable. Raises `Fenced`."""
+        """The program is gone: flush what it left unfinished and wait until all is durable.
+
+        Raises whatever it was refused with.
+        """
         self._draining = True
         for stream, splitter in self._splitters.items():
             self._append(self.last_at_ms, stream, splitter.flush(end=True))
@@ -214,7 +274,7 @@ class LogSink:
 
     def take(self, now: float) -> Batch | None:
         """The next batch to commit; the same one again until it is confirmed."""
-        if self._fenced:
+        if self._refusal is not None:
             return None
         if self._inflight is None:
             if self._pending:
@@ -232,29 +292,30 @@ class LogSink:
         self._head = batch.after
         self._signal()
 
-    def fence(self) -> None:
-        """Somebody else writes this log now: take and give nothing any more."""
-        self._fenced = True
+    def refuse(self, error: Exception) -> None:
+        """Take and give nothing any more: `Fenced`, or what makes this log impossible to write."""
+        self._refusal = error
         self._signal()
 
     async def _room(self, patience: float | None) -> None:
         if self._pending_bytes > BUFFER_BYTES:
             try:
                 async with asyncio.timeout(patience):
-                    while self._pending_bytes > BUFFER_BYTES and not self._fenced:
+                    while self._pending_bytes > BUFFER_BYTES and self._refusal is None:
                         await self._change()
             except TimeoutError:
                 raise Stalled from None
-        if self._fenced:
-            raise Fenced
+        self._check()
 
     async def _change(self) -> None:
-        if self._fenced:
-            raise Fenced
+        self._check()
         self._changed.clear()
         await self._changed.wait()
-        if self._fenced:
-            raise Fenced
+        self._check()
+
+    def _check(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
 
     def _signal(self) -> None:
         self._changed.set()
@@ -265,52 +326,58 @@ class LogSink:
             self._inflight or self._pending or (rolling is not None and (rolling.pending or rolling.dropped.count)),
         )
 
+    def _skip(self, piece: Piece) -> int:
+        """Beyond the head, where of a large piece to begin: what would give way at once is only counted."""
+        if self._rolling is None or len(piece.data) <= TURN_BYTES:
+            return 0
+        start = _newest_lines(piece.data)
+        if start == 0:
+            return 0
+        splitter = self._splitters[piece.stream]
+        held, skipped = splitter.pending, piece.data[:start]
+        lines = splitter.skip(skipped)
+        size = held + len(skipped) - lines
+        self._rolling.skip(Tally.of(piece.stream.value, count=lines, newlines=lines, size=size))
+        self._received[piece.stream] += len(skipped)
+        return start
+
     def _append(self, at_ms: int, stream: Stream, cuts: list[Cut]) -> None:
         if not cuts:
             return
-        letter = stream.value
-        if letter == Stream.STDERR and self.first_error_line is None:
+        if stream is Stream.STDERR and self.first_error_line is None:
             self.first_error_line = cuts[0].data
-        self._extend([Entry(at_ms, letter, data, continues) for data, continues in cuts])
+        self._extend(Block.of(at_ms, stream.value, cuts))
 
-    def _extend(self, entries: list[Entry]) -> None:
+    def _extend(self, block: Block) -> None:
         if self._rolling is None:
-            sizes = [cost(entry) for entry in entries]
-            total = sum(sizes)
-            if self._charged + total <= self._head_limit:
-                self._keep(entries, total)
-                return
-            fitting = 0
             room = self._head_limit - self._charged
-            while fitting < len(sizes) and room >= sizes[fitting]:
-                room -= sizes[fitting]
-                fitting += 1
-            self._keep(entries[:fitting], sum(sizes[:fitting]))
+            if block.tally.charge <= room:
+                self._keep(block)
+                return
+            fitting, block = block.split(room)
+            if fitting.entries:
+                self._keep(fitting)
             self._rolling = _Rolling()
-            entries = entries[fitting:]
-        for entry in entries:
-            self._rolling.push(entry)
+        self._rolling.push(block)
         self._wake()
 
-    def _keep(self, entries: list[Entry], size: int) -> None:
-        self._pending += entries
-        self._pending_bytes += size
-        self._charged += size
+    def _keep(self, block: Block) -> None:
+        self._pending.append(block)
+        self._pending_bytes += block.tally.charge
+        self._charged += block.tally.charge
         self._wake()
 
     def _take_head(self) -> Batch:
-        size = count = 0
-        for entry in self._pending:
-            size += cost(entry)
-            count += 1
-            if size >= BATCH_BYTES:
-                break
-        entries, self._pending = self._pending[:count], self._pending[count:]
-        self._pending_bytes -= size
+        blocks: list[Block] = []
+        tally = Tally()
+        while self._pending and tally.charge < BATCH_BYTES:
+            blocks.append(self._pending.popleft())
+            tally += blocks[-1].tally
+        self._pending_bytes -= tally.charge
         return Batch(
             before=self._head,
-            after=self._head.plus(Tally.of(entries)),
-            chunks=list(_chunks(self._head.next_seq, entries, rolling=False)),
+            after=self._head.plus(tally),
+            chunks=list(_chunks(self._head.next_seq, blocks, rolling=False)),
             dropped=0,
             trim_below=None,
         )
@@ -322,14 +389,12 @@ class LogSink:
 
     def _take_rolling(self, rolling: _Rolling, now: float) -> Batch:
         rolling.last_taken = now
-        dropped, rolling.dropped = rolling.dropped, Tally()
-        entries = list(rolling.pending)
-        rolling.pending.clear()
-        rolling.pending_bytes = 0
+        dropped, blocks = rolling.take()
         behind = self._head.plus(dropped)
+        tally = sum((block.tally for block in blocks), Tally())
         # The tail is bounded by what it gives up, not by the charge.
-        after = replace(behind.plus(Tally.of(entries)), charged=self._head.charged, truncated=True)
-        chunks = list(_chunks(behind.next_seq, entries, rolling=True))
+        after = replace(behind.plus(tally), charged=self._head.charged, truncated=True)
+        chunks = list(_chunks(behind.next_seq, blocks, rolling=True))
         return Batch(self._head, after, chunks, dropped.count, self._trim(rolling, chunks))
 
     def _trim(self, rolling: _Rolling, chunks: list[NewChunk]) -> int | None:
@@ -345,11 +410,27 @@ class LogSink:
         return below
 
 
-def _chunks(first: int, entries: list[Entry], *, rolling: bool) -> Iterable[NewChunk]:
-    start = size = 0
-    for index, entry in enumerate(entries):
-        size += cost(entry)
-        if size >= CHUNK_BYTES or index == len(entries) - 1:
-            frame, raw = encode_lines(first + start, entries[start : index + 1])
-            yield NewChunk(first + start, first + index, frame, raw, size, rolling)
-            start, size = index + 1, 0
+def _chunks(first: int, blocks: Sequence[Block], *, rolling: bool) -> Iterator[NewChunk]:
+    entries: list[Entry] = []
+    charge = 0
+    for index, block in enumerate(blocks):
+        entries += block.entries
+        charge += block.tally.charge
+        if charge >= CHUNK_BYTES or index == len(blocks) - 1:
+            frame, raw = encode_lines(first, entries)
+            yield NewChunk(first, first + len(entries) - 1, frame, raw, charge, rolling)
+            first += len(entries)
+            entries, charge = [], 0
+
+
+def _newest_lines(data: bytes) -> int:
+    """Where the lines begin that a full window can hold; 0 when it may hold all of them."""
+    start = max(0, len(data) - ROLLING_WINDOW_BYTES)
+    most = ROLLING_WINDOW_BYTES // RECORD_OVERHEAD
+    *_, rest = data[start:].split(b"\n", 1) if start else (data,)
+    older = rest.rsplit(b"\n", most + 1)
+    if len(older) > most + 1:
+        rest = rest[len(older[0]) + 1 :]
+    elif start and len(rest) == len(data) - start:
+        return 0  # one long line: it is cut as it comes
+    return len(data) - len(rest)

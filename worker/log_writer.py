@@ -22,7 +22,7 @@ from app.hints import Hints
 from app.logs.protocol import GapReason, Kind, Message, gap_frame, pack_message
 from app.logs.store import compress
 from app.logs.tables import LogChunk, LogHead
-from worker.log_sink import Batch, Head, LogSink
+from worker.log_sink import Batch, Fenced, Head, LogSink
 
 log = structlog.get_logger(__name__)
 
@@ -85,8 +85,9 @@ class LogWriter:
                 for one in taken:
                     await self._write([one])
             else:
-                log.exception("log.write_failed", execution_id=str(taken[0][0].lease.execution))
-                taken[0][0].fence()
+                sink = taken[0][0]
+                log.exception("log.write_failed", execution_id=str(sink.lease.execution))
+                sink.refuse(error)
             return
         await self._hints.publish([message for sink, batch in durable for message in _messages(sink, batch)])
 
@@ -143,7 +144,7 @@ async def _lock(connection: Connection, taken: Sequence[Taken]) -> tuple[list[Ta
         head = heads.get(sink.lease.execution)
         if head is None or head.epoch != sink.lease.epoch:
             log.info("log.fenced", execution_id=str(sink.lease.execution), epoch=sink.lease.epoch)
-            sink.fence()
+            sink.refuse(Fenced())
         elif head.next_seq == batch.before.next_seq:
             owned.append((sink, batch))
         else:

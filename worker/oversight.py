@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 LISTEN_EVERY = 0.2
 LAST_WORDS = 64
-# The container's init passes no signal on before the program runs (measured: one in fifty was lost right after a start).
+# The init of a container passes no signal on before the program runs: one in fifty was lost right after a start.
 SIGNALS_ARRIVE_AFTER = 0.4
 
 

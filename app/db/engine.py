@@ -8,12 +8,16 @@ from contextlib import asynccontextmanager
 import orjson
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
+# SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
+# something, starting up or shutting down or taking too long, a lock not had in time.
+TRANSIENT = ("08", "40", "53", "57", "55P03")
 
 
 def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
@@ -55,10 +59,13 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database was not there or broke off, so that trying again later is right."""
-    if isinstance(error, OperationalError | OSError | TimeoutError):
+    """Whether the database was not there, broke off or was too busy, so that trying again later is right."""
+    if isinstance(error, OperationalError | NoFreeConnection | OSError | TimeoutError):
         return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state.startswith(TRANSIENT)
 
 
 async def is_reachable(engine: AsyncEngine) -> bool:
@@ -66,7 +73,7 @@ async def is_reachable(engine: AsyncEngine) -> bool:
     try:
         async with reading(engine) as connection:
             await connection.execute(text("SELECT 1"))
-    except (DBAPIError, OSError, TimeoutError):
+    except (DBAPIError, NoFreeConnection, OSError, TimeoutError):
         return False
     return True
 

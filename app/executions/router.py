@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -53,7 +54,7 @@ async def submit_execution(
         record = await service.rehearse(process, caller, submission.draft())
         return _json(Rehearsal(accepted=True, execution=Execution.of(record)))
     execution = Execution.of(await service.submit(process, caller, submission.draft()))
-    background.start(process.hints.ring(execution.pool), what="bell")
+    background.start_once(partial(process.hints.ring, execution.pool), what=f"bell:{execution.pool}")
     return _json(execution, status=201, headers={"Location": execution.links.self})
 
 

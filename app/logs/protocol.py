@@ -6,7 +6,7 @@ A frame of lines is encoded once, by the worker; the same bytes are stored, publ
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple, TypedDict
@@ -149,19 +149,34 @@ class Line(NamedTuple):
 _INEXACT = struct.Struct("!II")
 
 
-def encode_lines(first: int, entries: Iterable[Entry]) -> tuple[bytes, bytes | None]:
+def encode_lines(first: int, entries: Sequence[Entry]) -> tuple[bytes, bytes | None]:
     """A `lines` frame, and the exact bytes of those lines that are not valid UTF-8 (None when all are)."""
-    lines: list[tuple[int, str, str] | tuple[int, str, str, str]] = []
+    texts, raw = _decode([data for _, _, data, _ in entries])
+    lines = [
+        (at_ms, letter, text, "+") if continues else (at_ms, letter, text)
+        for (at_ms, letter, _, continues), text in zip(entries, texts, strict=True)
+    ]
+    return orjson.dumps({"type": "lines", "first": first, "lines": lines}), raw
+
+
+def _decode(datas: list[bytes]) -> tuple[list[str], bytes | None]:
+    """Text for people, and the exact bytes of what is not valid UTF-8."""
+    try:
+        # All at once: a flood comes through here line by line otherwise.
+        texts = b"\n".join(datas).decode().split("\n")
+        if len(texts) == len(datas):
+            return texts, None
+    except UnicodeDecodeError:
+        pass
+    texts = []
     inexact = bytearray()
-    for index, (at_ms, letter, data, continues) in enumerate(entries):
+    for index, data in enumerate(datas):
         try:
-            text = data.decode()
+            texts.append(data.decode())
         except UnicodeDecodeError:
-            text = data.decode(errors="replace")
+            texts.append(data.decode(errors="replace"))
             inexact += _INEXACT.pack(index, len(data)) + data
-        lines.append((at_ms, letter, text, "+") if continues else (at_ms, letter, text))
-    frame = orjson.dumps({"type": "lines", "first": first, "lines": lines})
-    return frame, bytes(inexact) or None
+    return texts, bytes(inexact) or None
 
 
 def decode_lines(frame: bytes, raw: bytes | None = None) -> list[Line]:

@@ -163,5 +163,5 @@ def _beyond(part: Chunk | Missing, seq: int) -> Chunk | Missing:
     if isinstance(part, Missing):
         return replace(part, first=seq + 1)
     rest = [line for line in decode_lines(part.frame, part.raw) if line.seq > seq]
-    frame, raw = encode_lines(seq + 1, (line.entry for line in rest))
+    frame, raw = encode_lines(seq + 1, [line.entry for line in rest])
     return Chunk(seq + 1, part.last, frame, raw)

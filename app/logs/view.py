@@ -72,7 +72,7 @@ def _runs(chunk: Chunk, streams: frozenset[LogStream]) -> Iterator[bytes]:
     for wanted, run in groupby(lines, key=lambda line: line.letter in letters):
         if wanted:
             kept = list(run)
-            yield encode_lines(kept[0].seq, (line.entry for line in kept))[0]
+            yield encode_lines(kept[0].seq, [line.entry for line in kept])[0]
 
 
 @dataclass(frozen=True, slots=True)
