@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.executions.model import Lease
-from app.logs.protocol import Entry, LogStream, encode_lines
+from app.logs.protocol import Entry, GapReason, LogStream, encode_lines
 from app.logs.records import RECORD_OVERHEAD, Cut, Splitter
 from worker.engine.port import Piece, Stream
 
@@ -127,14 +127,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """A frame to store; `charge` counts against the cap."""
+    """A frame to store, or a `gap` where one should be; `charge` counts against the cap."""
 
     first: int
     last: int
-    frame: bytes
+    frame: bytes | None
     raw: bytes | None
     charge: int
     rolling: bool
+    gap: GapReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +159,18 @@ class _Rolling:
     stored: deque[tuple[int, int]] = field(default_factory=deque)
     stored_bytes: int = 0
     last_taken: float = 0.0
+    gap: GapReason | None = None
 
     @classmethod
     def resumed(cls, stored: Iterable[tuple[int, int]]) -> _Rolling:
         """The tail of a log whose head was full already."""
         chunks = deque(stored)
         return cls(stored=chunks, stored_bytes=sum(charge for _, charge in chunks))
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to commit."""
+        return bool(self.pending or self.dropped.count or self.gap)
 
     def push(self, block: Block) -> None:
         """Take the newest records; older ones give way as long as a window full remains."""
@@ -184,6 +191,7 @@ class _Rolling:
         self.dropped = Tally()
         self.pending.clear()
         self.charge = 0
+        self.gap = None
         return dropped, blocks
 
     def _drop_oldest(self) -> None:
@@ -203,8 +211,11 @@ class LogSink:
         log_bytes: int,
         wake: Callable[[], None],
         rolling: Iterable[tuple[int, int]] = (),
+        last_at_ms: int = 0,
     ) -> None:
-        """`rolling` are the `(last_seq, charge)` of the tail's chunks that are stored already."""
+        """Of a log beyond its head, `rolling` are the `(last_seq, charge)` of the tail's chunks that are stored, and
+        `last_at_ms` is the time of its newest line.
+        """
         self.lease = lease
         self._head = head
         self._head_limit = log_bytes * 3 // 4
@@ -221,7 +232,7 @@ class LogSink:
         self._changed = asyncio.Event()
         self._refusal: Exception | None = None
         self._draining = False
-        self.last_at_ms = 0
+        self.last_at_ms = last_at_ms
         self.first_error_line: bytes | None = None
 
     @property
@@ -253,6 +264,12 @@ class LogSink:
         """Add a line of our own."""
         cut = Cut(text.replace("\n", " ").encode(), continues=False)
         self._extend(Block.of(time.time_ns() // 1_000_000, LogStream.SYSTEM.letter, [cut]))
+
+    def miss(self, reason: GapReason) -> None:
+        """Beyond the head: note that an unknown number of lines is missing here. It takes one seq."""
+        if self._rolling is not None:
+            self._rolling.gap = reason
+            self._wake()
 
     async def drain(self) -> None:
         """The program is gone: flush what it left unfinished and wait until all is durable.
@@ -323,7 +340,7 @@ class LogSink:
     def _has_pending(self) -> bool:
         rolling = self._rolling
         return bool(
-            self._inflight or self._pending or (rolling is not None and (rolling.pending or rolling.dropped.count)),
+            self._inflight or self._pending or (rolling is not None and rolling.waits),
         )
 
     def _skip(self, piece: Piece) -> int:
@@ -383,18 +400,21 @@ class LogSink:
         )
 
     def _rolling_due(self, rolling: _Rolling, now: float) -> bool:
-        if not (rolling.pending or rolling.dropped.count):
+        if not rolling.waits:
             return False
         return self._draining or now - rolling.last_taken >= ROLLING_INTERVAL
 
     def _take_rolling(self, rolling: _Rolling, now: float) -> Batch:
         rolling.last_taken = now
+        gap = rolling.gap
         dropped, blocks = rolling.take()
         behind = self._head.plus(dropped)
+        chunks = list(_gap_chunk(behind.next_seq, gap))
+        behind = behind.plus(Tally(count=len(chunks)))
+        chunks += _chunks(behind.next_seq, blocks, rolling=True)
         tally = sum((block.tally for block in blocks), Tally())
         # The tail is bounded by what it gives up, not by the charge.
         after = replace(behind.plus(tally), charged=self._head.charged, truncated=True)
-        chunks = list(_chunks(behind.next_seq, blocks, rolling=True))
         return Batch(self._head, after, chunks, dropped.count, self._trim(rolling, chunks))
 
     def _trim(self, rolling: _Rolling, chunks: list[NewChunk]) -> int | None:
@@ -421,6 +441,11 @@ def _chunks(first: int, blocks: Sequence[Block], *, rolling: bool) -> Iterator[N
             yield NewChunk(first, first + len(entries) - 1, frame, raw, charge, rolling)
             first += len(entries)
             entries, charge = [], 0
+
+
+def _gap_chunk(seq: int, gap: GapReason | None) -> Iterator[NewChunk]:
+    if gap is not None:
+        yield NewChunk(seq, seq, frame=None, raw=None, charge=RECORD_OVERHEAD, rolling=True, gap=gap)
 
 
 def _newest_lines(data: bytes) -> int:

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Lease
 from app.hints import Hints
-from app.logs.protocol import GapReason, Kind, Message, gap_frame, pack_message
-from app.logs.store import compress
+from app.logs.protocol import GapReason, Kind, Message, decode_lines, gap_frame, pack_message
+from app.logs.store import compress, decompress
 from app.logs.tables import LogChunk, LogHead
 from worker.log_sink import Batch, Fenced, Head, LogSink
 
@@ -47,7 +47,8 @@ class LogWriter:
         async with reading(self._database) as connection:
             head = await _read_head(connection, lease.execution)
             rolling = await _read_rolling(connection, lease.execution) if head.truncated else []
-        sink = LogSink(lease, head, log_bytes=log_bytes, wake=self._wake.set, rolling=rolling)
+            last_at_ms = await _read_last_time(connection, lease.execution) if head.truncated else 0
+        sink = LogSink(lease, head, log_bytes=log_bytes, wake=self._wake.set, rolling=rolling, last_at_ms=last_at_ms)
         self._sinks.add(sink)
         return sink
 
@@ -111,6 +112,18 @@ async def _read_rolling(connection: Connection, execution: UUID) -> list[tuple[i
     return [(row.last_seq, row.charge) for row in rows]
 
 
+async def _read_last_time(connection: Connection, execution: UUID) -> int:
+    frame = (
+        await connection.execute(
+            select(LogChunk.frame)
+            .where(LogChunk.execution_id == execution, LogChunk.frame.is_not(None))
+            .order_by(LogChunk.last_seq.desc())
+            .limit(1),
+        )
+    ).scalar_one_or_none()
+    return decode_lines(decompress(frame))[-1].at_ms if frame is not None else 0
+
+
 async def _read_head(connection: Connection, execution: UUID) -> Head:
     """The head of a log."""
     row = (
@@ -160,8 +173,9 @@ async def _store(connection: Connection, owned: Sequence[Taken]) -> None:
             "first_seq": chunk.first,
             "charge": chunk.charge,
             "rolling": chunk.rolling,
-            "frame": compress(chunk.frame),
+            "frame": None if chunk.frame is None else compress(chunk.frame),
             "raw": chunk.raw,
+            "gap": chunk.gap,
         }
         for sink, batch in owned
         for chunk in batch.chunks
@@ -195,7 +209,15 @@ def _messages(sink: LogSink, batch: Batch) -> list[tuple[UUID, bytes]]:
     execution = sink.lease.execution
     messages: list[Message] = []
     if batch.dropped:
-        first, last = batch.before.next_seq, batch.before.next_seq + batch.dropped - 1
-        messages.append(Message(Kind.GAP, first, last, gap_frame(first, last, GapReason.LOG_LIMIT)))
-    messages += [Message(Kind.LINES, chunk.first, chunk.last, chunk.frame) for chunk in batch.chunks]
+        first = batch.before.next_seq
+        messages.append(_gap_message(first, first + batch.dropped - 1, GapReason.LOG_LIMIT))
+    for chunk in batch.chunks:
+        if chunk.frame is not None:
+            messages.append(Message(Kind.LINES, chunk.first, chunk.last, chunk.frame))
+        elif chunk.gap is not None:
+            messages.append(_gap_message(chunk.first, chunk.last, chunk.gap))
     return [(execution, pack_message(message)) for message in messages]
+
+
+def _gap_message(first: int, last: int, reason: GapReason) -> Message:
+    return Message(Kind.GAP, first, last, gap_frame(first, last, reason))

@@ -10,6 +10,7 @@ import asyncio
 
 import structlog
 
+from app.logs.protocol import GapReason
 from worker.engine.port import ContainerRuntime, EngineUnreachable, Piece, Stream
 from worker.exit_watch import ExitWatch
 from worker.log_sink import LogSink, Stalled
@@ -30,6 +31,7 @@ class Pump:
         self._watch = watch
         self.attached = asyncio.Event()
         self.complete = False
+        self._by_time = False
 
     async def run(self, *, attach: bool) -> None:
         """Until the container has exited and all its output is in the sink. Raises `Fenced`, `NoSuchContainer`."""
@@ -89,6 +91,9 @@ class Pump:
     async def _read_newest(self, *, follow: bool) -> bool:
         """Beyond the head of a log offsets mean nothing: the engine's file has rotated by then. Go on by time."""
         last = self._sink.last_at_ms
+        if not self._by_time:
+            self._by_time = True
+            self._sink.miss(GapReason.ENGINE_LOG_ROTATED)
         try:
             async with self._runtime.read_log(self._container, follow=follow) as pieces:
                 async for piece in pieces:
