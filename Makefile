@@ -1,0 +1,47 @@
+# The verbs of the project; `make help` lists them. Each sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: demo up test lint format bench clean help
+
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+UV = $(or $(wildcard .tools/bin/uv),uv)
+
+# TIER: empty for what every change has to pass, or a marker of pyproject.toml, such as slow. ARGS goes to pytest.
+TIER ?=
+ARGS ?=
+MARKS := $(or $(TIER),not slow)
+
+demo: $(READY)  ## Set everything up, run the example three times (whole, stopped, resumed), clean up
+	@$(PYTHON) -m stack demo
+
+up: $(READY)  ## The stack in the foreground, until Ctrl-C (TAILRACE_PORT, TAILRACE_DATA)
+	@$(PYTHON) -m stack up
+
+test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, ARGS=…)
+	@$(PYTHON) -m pytest -m '$(MARKS)' $(ARGS) || { status=$$?; \
+		[ -n '$(TIER)' ] && [ $$status = 5 ] && echo 'no tests in tier $(TIER)' || exit $$status; }
+
+lint: $(READY)  ## Style, formatting, types, import contracts, the lock file
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(UV) lock --check
+
+format: $(READY)  ## Rewrite the sources in the project's format
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+bench: $(READY)  ## Measure one execution beside its peers: start, log, dispatch (ARGS=…)
+	@$(PYTHON) -m bench.core $(ARGS)
+
+clean:  ## Remove the environments and caches; the data stays
+	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml uv.lock stack/setup.sh
+	@sh stack/setup.sh
+	@touch $@
