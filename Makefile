@@ -32,7 +32,7 @@ format: $(READY)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: $(READY)  ## Measure one execution beside its peers: start, log, dispatch (ARGS=…)
+bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run (ARGS=…)
 	@$(PYTHON) -m bench.core $(ARGS)
 
 clean:  ## Remove the environments and caches; the data stays

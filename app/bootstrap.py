@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from alembic.config import Config
@@ -22,7 +23,7 @@ from app.hints import Channels, Hints, decode_job, encode_job
 from app.listener import Listener
 from app.settings import Settings
 
-SCHEMA_CONFIG = "alembic.ini"
+SCHEMA_CONFIG = Path(__file__).resolve().parent.parent / "alembic.ini"
 
 
 class SchemaOutOfDate(RuntimeError):

@@ -10,24 +10,22 @@ import argparse
 import asyncio
 import json
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "tests")]
-
 from rich.console import Console
 from rich.table import Table
-from support.running import Running, running
 
 from stack.engine import ensure_engine
 from stack.images import ensure_images
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
+from support.migrations import run_alembic
+from support.running import Running, running
 
 IMAGE = "busybox:local"
 LINE = "a line of one hundred bytes, as programs write them when they are in a hurry to tell what they did to"
@@ -159,13 +157,8 @@ def show(rows: list[Row]) -> None:
     Console().print(table)
 
 
-async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--lines", type=int, default=500_000)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
-    arguments = parser.parse_args()
-    ensure_images(ensure_engine())
+async def run(*, rounds: int, lines: int) -> list[Row]:
+    """On a stack of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         async with (
@@ -173,22 +166,23 @@ async def main() -> None:
             EmbeddedRedis(directory / "redis", directory / "run") as redis,
         ):
             database_url = await postgres.create_database("bench")
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "alembic",
-                "upgrade",
-                "head",
-                env={"TAILRACE_DATABASE_URL": database_url},
-                cwd=Path(__file__).resolve().parent.parent,
-            )
-            if await process.wait() != 0:
-                raise SystemExit("the migration failed")
+            await run_alembic(database_url, "upgrade", "head")
             async with running(directory, database_url=database_url, redis_url=redis.url, slots=4) as tailrace:
-                rows = await measure(tailrace, rounds=arguments.rounds, lines=arguments.lines)
+                return await measure(tailrace, rounds=rounds, lines=lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--lines", type=int, default=500_000)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    ensure_images(ensure_engine())
+    rows = asyncio.run(run(rounds=arguments.rounds, lines=arguments.lines))
     show(rows)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps([{**row.__dict__, "ratio": row.ratio} for row in rows], indent=2))
+        arguments.json.write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=2))
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    main()
