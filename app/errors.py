@@ -97,6 +97,6 @@ class InvalidRequest(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """The database is away; nothing was changed. Try again after `Retry-After` seconds."""
+    """The database is away. Try again after `Retry-After` seconds; look first whether a change was made."""
 
     status, code, title = 503, "unavailable", "Temporarily unavailable"

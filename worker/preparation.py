@@ -44,11 +44,13 @@ class Preparation:
         self._say = say
 
     async def make_workspace(self) -> None:
-        """The mount, with the inputs and the kit. Not to be given up half-way: a thread works on it."""
+        """The mount, with the inputs and the kit."""
         await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
 
     async def restore_checkpoint(self) -> None:
         """A copy of the checkpoint to go on from, if there is one."""
+        if self._record.attempt == 1 and self._record.resumed_from is None:
+            return
         found = await self._context.read(self._find_checkpoint)
         if found is not None:
             group, files = found

@@ -77,9 +77,13 @@ class Runner:
     async def _from_the_claim(self) -> None:
         self._sink.system(f"Attempt {self._record.attempt} is prepared by {self._context.identity.actor}.")
         unless_stopped = self._oversight.unless_stopped
-        await self._preparation.make_workspace()
+        # Not to be given up half-way, since a thread works on it; the image may be looked for meanwhile.
+        making = asyncio.create_task(self._preparation.make_workspace())
+        try:
+            image = await unless_stopped(self._preparation.obtain_image())
+        finally:
+            await making
         await unless_stopped(self._preparation.restore_checkpoint())
-        image = await unless_stopped(self._preparation.obtain_image())
         container = self._container = await self._preparation.create(image)
         watch = Watch(self._runtime, container, self._sink, self._oversight)
         try:

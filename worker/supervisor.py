@@ -87,8 +87,9 @@ class Supervisor:
             async with transaction(self._context.process.database) as connection:
                 claims = await ledger.claim(connection, self._worker, most=free)
             for claim in claims:
-                await self._context.announce(claim.lease.execution, claim.event)
                 self._begin(claim.lease, claim.record, None)
+            for claim in claims:
+                await self._context.announce(claim.lease.execution, claim.event)
             if len(claims) < free:
                 return
 

@@ -23,6 +23,8 @@ from worker.engine.port import Mount
 TARGET = "/tailrace"
 KIT = Path(__file__).resolve().parent.parent / "sdk" / "job" / "tailrace_job.py"
 KIT_TARGET = f"{TARGET}/python"
+# Linux's limit on one argument or environment string, its closing NUL included.
+ENVIRONMENT_STRING_BYTES = 131_071
 OPEN_DIRECTORY = 0o777
 OPEN_FILE = 0o666
 
@@ -96,11 +98,15 @@ def _make(directory: Path, mode: int) -> None:
 
 
 def input_environment(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """`INPUT_<NAME>` per input: strings as they are, everything else as JSON."""
-    return {
+    """`INPUT_<NAME>` per input: strings as they are, everything else as JSON.
+
+    What no environment can hold is left out; `inputs.json` has everything.
+    """
+    texts = {
         f"INPUT_{name.upper()}": value if isinstance(value, str) else orjson.dumps(value).decode()
         for name, value in inputs.items()
     }
+    return {name: text for name, text in texts.items() if len(f"{name}={text}".encode()) <= ENVIRONMENT_STRING_BYTES}
 
 
 def open_hostile(name: str, directory: int | None = None) -> int:

@@ -67,7 +67,7 @@ class Limits(BaseModel):
         "Default: 0, or three quarters of `grace` once the program said that it checkpoints",
     )
     pull_timeout: int = Field(default=600, ge=1, le=86_400, strict=True, description="Pulling the image, seconds")
-    cpus: float = Field(default=1.0, ge=0.01, le=1024, allow_inf_nan=False, description="CPU cores")
+    cpus: float = Field(default=1.0, ge=0.01, le=1024, strict=True, allow_inf_nan=False, description="CPU cores")
     memory: Size = _size(512 * MIB, at_least=6 * MIB, at_most=2**50, description="Memory, swap included")
     pids: int = Field(default=256, ge=1, le=2**22, strict=True, description="Processes and threads")
     shm: Size = _size(64 * MIB, at_least=0, at_most=2**50, description="Shared memory")

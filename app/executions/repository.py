@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.db.engine import Connection
@@ -57,29 +57,46 @@ class NewExecution:
     resumed_from: UUID | None
 
 
-async def add(connection: Connection, new: NewExecution) -> None:
-    """Accept: the record, its first event and the head of its log."""
-    await connection.execute(
-        insert(Execution).values(
-            id=new.id,
-            owner=new.owner,
-            source=new.source,
-            name=new.name,
-            note=new.note,
-            labels=dict(new.labels),
-            pool=new.pool,
-            spec=new.spec.model_dump(mode="json"),
-            limits=new.limits.model_dump(mode="json"),
-            resumed_from=new.resumed_from,
-            status=Status.QUEUED,
-        ),
+_NEW_COLUMNS = ("id", "owner", "source", "name", "note", "labels", "pool", "spec", "limits", "resumed_from", "status")
+_new = (
+    insert(Execution)
+    .values({name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS})
+    .returning(*Execution.__table__.c)
+    .cte("new")
+)
+_first_event = (
+    insert(ExecutionEvent)
+    .from_select(
+        ["execution_id", "number", "to_status", "actor", "attempt"],
+        select(_new.c.id, literal(1), _new.c.status, _new.c.owner, literal(0)),
     )
-    await connection.execute(
-        insert(ExecutionEvent).values(
-            execution_id=new.id, number=1, to_status=Status.QUEUED, actor=new.owner, attempt=0
-        ),
+    .cte("first_event")
+)
+_log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(_new.c.id, literal(0))).cte("log_head")
+_ADD = select(
+    _new, literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated")
+).add_cte(_first_event, _log_head)
+
+
+async def add(connection: Connection, new: NewExecution) -> Record:
+    """Accept: the record, its first event and the head of its log, in one statement."""
+    row = await connection.execute(
+        _ADD,
+        {
+            "new_id": new.id,
+            "new_owner": new.owner,
+            "new_source": new.source,
+            "new_name": new.name,
+            "new_note": new.note,
+            "new_labels": dict(new.labels),
+            "new_pool": new.pool,
+            "new_spec": new.spec.model_dump(mode="json"),
+            "new_limits": new.limits.model_dump(mode="json"),
+            "new_resumed_from": new.resumed_from,
+            "new_status": Status.QUEUED,
+        },
     )
-    await connection.execute(insert(LogHead).values(execution_id=new.id, epoch=0))
+    return record_of(row.mappings().one())
 
 
 async def move(

@@ -79,8 +79,7 @@ async def _add(connection: Connection, caller: Caller, draft: Draft) -> Record:
         limits=draft.limits,
         resumed_from=draft.resume_from,
     )
-    await repository.add(connection, new)
-    return await _get(connection, new.id)
+    return await repository.add(connection, new)
 
 
 async def _check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:

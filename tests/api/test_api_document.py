@@ -1,0 +1,146 @@
+"""The OpenAPI document: whole, true, and useful without the Internet."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+from served import Api, Submit
+
+from app.executions.causes import EXPLANATIONS
+from app.executions.states import Cause
+from app.logs.protocol import FRAMES
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def document(api: Api) -> dict[str, Any]:
+    return api.app.openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in item.keys() & METHODS:
+            yield f"{method} {path}", item[method]
+
+
+def check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    """Whether a value fits a schema of the document."""
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def bodies(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from operation.get("requestBody", {}).get("content", {}).items()
+    for response in operation["responses"].values():
+        yield from response.get("content", {}).items()
+
+
+def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "anyOf" in schema:  # an optional body
+        schema = next(option for option in schema["anyOf"] if "$ref" in option)
+    if "$ref" not in schema:
+        return schema
+    found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def test_every_schema_is_a_schema(document: dict[str, Any]) -> None:
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for name in re.findall(r"#/components/schemas/(\w+)", str(document)):
+        assert name in document["components"]["schemas"]
+
+
+def test_every_json_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for name, operation in operations(document):
+        for media_type, content in bodies(operation):
+            if "json" not in media_type or "ndjson" in media_type:
+                continue
+            schema = resolve(document, content["schema"])
+            examples = schema.get("examples", []) + ([content["example"]] if "example" in content else [])
+            assert examples, f"{name} {media_type} has no example"
+            for example in examples:
+                check(document, content["schema"], example)
+                checked += 1
+    assert checked >= 30
+
+
+def test_operations_are_named_tagged_and_summed_up(document: dict[str, Any]) -> None:
+    identifiers = [operation["operationId"] for _, operation in operations(document)]
+    assert len(identifiers) == len(set(identifiers))
+    known = {tag["name"] for tag in document["tags"]}
+    for name, operation in operations(document):
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", operation["operationId"]), name
+        assert operation["summary"], name
+        assert set(operation["tags"]) <= known, name
+        for parameter in operation.get("parameters", []):
+            assert parameter["name"] not in {"execution", "args", "kwargs"}, name
+
+
+def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status.startswith("4") or (status == "503" and "security" in operation):
+                assert list(response["content"]) == ["application/problem+json"], f"{name} {status}"
+        if "security" in operation:
+            assert {"401", "403", "503"} <= operation["responses"].keys(), name
+        if "{id}" in name:
+            assert {"404", "422"} <= operation["responses"].keys(), name
+    submit = document["paths"]["/v1/executions"]["post"]["responses"]
+    assert {"200", "201", "400", "401", "403", "413", "415", "422", "503"} <= submit.keys()
+    assert "409" in document["paths"]["/v1/executions/{id}/cancel"]["post"]["responses"]
+
+
+async def test_real_answers_fit_the_document(
+    document: dict[str, Any], client: httpx.AsyncClient, submit: Submit
+) -> None:
+    own = f"/v1/executions/{await submit(name='real')}"
+    asked = {
+        "/v1/executions": "/v1/executions",
+        "/v1/executions/{id}": own,
+        "/v1/executions/{id}/events": f"{own}/events",
+        "/v1/executions/{id}/attempts": f"{own}/attempts",
+        "/v1/executions/{id}/outputs": f"{own}/outputs",
+        "/readyz": "/readyz",
+        "/healthz": "/healthz",
+    }
+    for path, url in asked.items():
+        schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        check(document, schema, (await client.get(url)).json())
+    problem = (await client.get(f"{own}?wait=-1")).json()
+    check(document, {"$ref": "#/components/schemas/Problem"}, problem)
+
+
+def test_the_websocket_is_documented_beside_it(document: dict[str, Any]) -> None:
+    item = document["paths"]["/v1/executions/{id}/tail"]
+    socket = item["x-websocket"]
+    assert socket["frames"].keys() == FRAMES.keys()
+    assert {"4401", "4404", "1000"} <= socket["closeCodes"].keys()
+    frame = {"type": "lines", "first": 1, "lines": [[1700000000000, "o", "hi"], [1700000000001, "e", "part", "+"]]}
+    check(document, socket["frames"]["lines"], frame)
+    check(document, socket["frames"]["gap"], {"type": "gap", "from": 1, "to": 2, "reason": "log_limit"})
+
+
+async def test_the_documentation_needs_no_other_host(anonymous: httpx.AsyncClient) -> None:
+    page = await anonymous.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not re.findall(r"(?:https?:)?//[\w.]+", page.text)
+    for asset in re.findall(r'(?:src|href)="\.(/[^"]+)"', page.text):
+        response = await anonymous.get(asset)
+        assert response.status_code == 200, asset
+        assert len(response.content) > 100
+    assert "url: 'openapi.json'" in page.text
+
+
+def test_every_cause_is_explained() -> None:
+    assert EXPLANATIONS.keys() == set(Cause)
+    for cause, explanation in EXPLANATIONS.items():
+        assert explanation.sentence.endswith(".")
+        assert bool(explanation.hint) is (cause is not Cause.OK)

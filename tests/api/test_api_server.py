@@ -1,0 +1,192 @@
+"""`python -m app` as a process of its own: its socket, its end, and clients that leave."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import orjson
+import pytest
+from sqlalchemy import text
+
+from app.__main__ import open_listener
+from app.auth.tokens import new_token
+from app.bootstrap import Process
+from app.db.engine import open_engine, transaction
+from app.settings import Settings
+from support.eventually import eventually
+
+ROOT = Path(__file__).parents[2]
+TOKEN = new_token()
+NewDatabase = Callable[[], Awaitable[str]]
+
+
+class Server:
+    """The process, and what it logged."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[dict[str, object]] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(orjson.loads(line))
+
+    async def event(self, name: str) -> dict[str, object]:
+        found = await eventually(lambda: [line for line in self.lines if line["event"] == name])
+        return found[0]
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(10):
+            code = await self.process.wait()
+            await self._reading
+        return code
+
+
+async def start(settings: Settings, **more: str) -> Server:
+    environment = {
+        **os.environ,
+        "TAILRACE_DATABASE_URL": settings.database_url,
+        "TAILRACE_REDIS_URL": settings.redis_url,
+        "TAILRACE_DATA": str(settings.data),
+        "TAILRACE_BOOTSTRAP_TOKEN": TOKEN,
+        "TAILRACE_PORT": "0",
+        "TAILRACE_LOG_FORMAT": "json",
+        **more,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    return Server(process)
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A client over TCP, once the server answers."""
+    port = (await server.event("api.bound"))["port"]
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        await eventually(lambda: _answers(client))
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def remote(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server that stays up."""
+    server = await start(settings)
+    async with connected(server) as client:
+        yield client
+    await server.end(signal.SIGKILL)
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/readyz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def watchers(process: Process, execution: str) -> int:
+    """How many processes listen to what becomes of it."""
+    ((_, count),) = await process.redis.pubsub_numsub(process.channels.execution(UUID(execution)))
+    return int(count)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_at_the_end_a_waiting_request_is_answered(number: int, settings: Settings, process: Process) -> None:
+    server = await start(settings, TAILRACE_SHUTDOWN_GRACE="20")  # far more than it takes, on a busy machine too
+    async with connected(server) as client:
+        response = await client.post("/v1/executions", json={"image": "busybox:local"})
+        assert response.status_code == 201
+        assert "server" not in response.headers
+        body = response.json()
+        waiting = asyncio.create_task(client.get(f"{body['links']['self']}?wait=60"))
+        await eventually(lambda: watchers(process, body["id"]))
+        assert await server.end(number) == 0
+        assert (await waiting).json()["status"] == "queued"
+    assert {line["level"] for line in server.lines} == {"info"}
+    assert server.lines[-1]["event"] == "api.stopped"
+
+
+async def test_a_client_that_left_is_not_waited_for(remote: httpx.AsyncClient, process: Process) -> None:
+    own = (await remote.post("/v1/executions", json={"image": "busybox:local"})).json()
+    waiting = asyncio.create_task(remote.get(f"{own['links']['self']}?wait=60"))
+    await eventually(lambda: watchers(process, own["id"]))
+    waiting.cancel()
+
+    async def nobody() -> bool:
+        return await watchers(process, own["id"]) == 0
+
+    await eventually(nobody, within=10)
+    await remote.post(own["links"]["cancel"])
+
+
+@pytest.mark.parametrize("token", [f"Bearer {TOKEN}", ""])
+async def test_an_upload_that_is_not_read_is_answered(token: str, remote: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b" " * 65_536
+
+    headers = {"Content-Type": "application/json", "Authorization": token}
+    with suppress(httpx.WriteError, httpx.RemoteProtocolError):  # the answer may come before the upload is through
+        response = await remote.post("/v1/executions", content=endless(), headers=headers)
+        assert response.status_code == (413 if token else 401)
+    assert (await remote.get("/healthz")).status_code == 200
+
+
+async def test_an_oversized_upload_is_answered_over_tcp(remote: httpx.AsyncClient) -> None:
+    response = await remote.post(
+        "/v1/executions", content=b" " * (9 * 2**20), headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 413
+    assert (await remote.get("/healthz")).status_code == 200
+
+
+async def test_on_another_schema_it_says_what_to_do(settings: Settings, new_database: NewDatabase) -> None:
+    url = await new_database()
+    engine = open_engine(url, pool_size=1, application="test")
+    async with transaction(engine) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    await engine.dispose()
+    server = await start(settings, TAILRACE_DATABASE_URL=url)
+    async with asyncio.timeout(30):
+        assert await server.process.wait() == 3
+    await server.end()
+    assert "alembic upgrade head" in str(server.lines[-1]["error"])
+
+
+async def test_a_taken_port_is_said_in_one_line(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = await start(settings, TAILRACE_PORT=str(taken.getsockname()[1]))
+        async with asyncio.timeout(30):
+            assert await server.process.wait() == 3
+        assert [line["event"] for line in server.lines] == ["api.cannot_listen"]
+        await server.end()
+
+
+async def test_without_its_database_it_does_not_start(settings: Settings, tmp_path: Path) -> None:
+    server = await start(settings, TAILRACE_DATABASE_URL=f"postgresql://x@/y?host={tmp_path}")
+    async with asyncio.timeout(30):
+        assert await server.process.wait() == 3
+    await server.end()
+    assert [line["event"] for line in server.lines] == ["api.bound", "api.cannot_start"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_listening_socket_frees_itself_of_stalled_peers(host: str) -> None:
+    settings = Settings(host=host, port=0, stalled_after=7, send_buffer=65_536)
+    with open_listener(settings) as listener:
+        listener.listen()
+        with socket.create_connection((host, listener.getsockname()[1])), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 131_072  # the kernel doubles it

@@ -1,0 +1,52 @@
+"""Whatever JSON comes in, it is refused by name or fit for Postgres; nothing in between."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from app.errors import InvalidRequest
+from app.executions.schemas import ListQuery, Submission, encode_cursor
+from app.problems import _explain, problem_response
+
+TEXT = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8) | st.sampled_from(
+    ["", "sh", "/", "A", "SIGINT"]
+)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+VALUE = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
+)
+FIELD = st.sampled_from([*Submission.model_fields, "unknown"])
+
+
+@given(body=st.dictionaries(FIELD | TEXT, VALUE, max_size=5), image=st.sampled_from(["busybox", "a/b:1"]) | TEXT)
+def test_a_submission_is_refused_by_name_or_storable(body: dict[str, Any], image: str) -> None:
+    try:
+        draft = Submission.model_validate({**body, "image": image}).draft()
+    except ValidationError as error:
+        problem = _explain([{**item, "loc": ("body", *item["loc"])} for item in error.errors()])
+        assert isinstance(problem, InvalidRequest)
+        named = orjson.loads(problem_response(problem, "/v1/executions").body)["errors"]
+        assert named
+        assert all(item["field"] and item["message"] for item in named)
+        return
+    for stored in (draft.spec.model_dump(mode="json"), draft.limits.model_dump(mode="json"), draft.labels, draft.name):
+        # Postgres cannot hold what JSON writes so.
+        assert b"\\u0000" not in orjson.dumps(stored)
+
+
+@given(identifier=st.uuids())
+def test_a_cursor_comes_back_as_the_id_it_was_made_of(identifier: UUID) -> None:
+    cursor = encode_cursor(identifier)
+    assert ListQuery.model_validate({"cursor": cursor}).cursor == identifier
+    assert cursor.isalnum() or {"-", "_"} & set(cursor)
+
+
+@given(cursor=TEXT)
+def test_anything_else_is_no_cursor(cursor: str) -> None:
+    with pytest.raises(ValidationError):
+        ListQuery.model_validate({"cursor": cursor})
