@@ -30,3 +30,14 @@ async def result_of(task: asyncio.Future[T]) -> T:
     """What the task returns or raises. Cancelling this does not cancel the task."""
     await asyncio.wait({task})
     return task.result()
+
+
+async def to_the_end(work: Coroutine[Any, Any, T], *, within: float) -> T:
+    """Await the work; when cancelled meanwhile, let it go on for at most so many seconds before giving in."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=within)
+        task.cancel()
+        raise

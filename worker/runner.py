@@ -20,6 +20,7 @@ from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import Cause
 from worker import ledger
 from worker.collect import keep
+from worker.concurrency import to_the_end
 from worker.context import WorkerContext
 from worker.engine.port import (
     ContainerState,
@@ -40,6 +41,7 @@ from worker.workspace import Workspace
 log = structlog.get_logger(__name__)
 
 ENGINE_RETRY_AFTER = 1.0
+CLEAR_UP_WITHIN = 1.5
 
 
 class Runner:
@@ -182,7 +184,8 @@ class Runner:
         else:
             await self._context.announce(self._lease.execution, event)
         log.info("attempt.ended", cause=outcome.cause, exit_code=outcome.exit_code)
-        await self._clear_up()
+        # Nobody comes back to what has ended: a worker that is asked to go clears up first.
+        await to_the_end(self._clear_up(), within=CLEAR_UP_WITHIN)
 
     async def _give_back(self) -> None:
         """Queue it anew, unless it is to stop: then this is its end."""
