@@ -71,8 +71,9 @@ class Hints:
 
         async def send() -> None:
             await self._redis.publish(self._channels.bell(pool), b"")
+            queue = self._channels.queue(pool)
             # One bell is enough however many were queued: while it waits, arq refuses another of its id.
-            await self._redis.enqueue_job("ring", _job_id="bell", _queue_name=self._channels.queue(pool))
+            await self._redis.enqueue_job("ring", _job_id=f"{queue}:bell", _queue_name=queue)
 
         await self._bounded("bell", send)
 

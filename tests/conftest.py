@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
+
 from stack.engine import ensure_engine
 from stack.images import ensure_images
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
+from support.migrations import NewDatabase, run_alembic
 from support.running import Running, running
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 TEMPLATE = "tailrace_template"
 
-NewDatabase = Callable[[], Awaitable[str]]
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("tailrace", deadline=None)
+settings.load_profile("tailrace")
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +35,6 @@ async def redis_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[s
     directory = tmp_path_factory.mktemp("redis")
     async with EmbeddedRedis(directory / "data", directory / "run") as server:
         yield server.url
-
-
-async def run_alembic(database_url: str, *arguments: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "alembic",
-        *arguments,
-        cwd=REPOSITORY,
-        env={**os.environ, "TAILRACE_DATABASE_URL": database_url},
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    assert await process.wait() == 0, f"alembic {' '.join(arguments)} failed"
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from app.bootstrap import Process
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Event
 from app.logs.protocol import status_message
+from worker.claims import Identity
 from worker.engine.port import ContainerRuntime
-from worker.ledger import Identity
 from worker.log_writer import LogWriter
 
 log = structlog.get_logger(__name__)

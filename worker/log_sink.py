@@ -151,8 +151,9 @@ class Batch:
 
 @dataclass(slots=True)
 class _Rolling:
-    """The newest records beyond the head, and the chunks of them that are stored."""
+    """The newest records beyond the head, `window` bytes of them, and the chunks of them that are stored."""
 
+    window: int
     pending: deque[Block] = field(default_factory=deque)
     charge: int = 0
     dropped: Tally = Tally()
@@ -162,10 +163,10 @@ class _Rolling:
     gap: GapReason | None = None
 
     @classmethod
-    def resumed(cls, stored: Iterable[tuple[int, int]]) -> _Rolling:
+    def resumed(cls, window: int, stored: Iterable[tuple[int, int]]) -> _Rolling:
         """The tail of a log whose head was full already."""
         chunks = deque(stored)
-        return cls(stored=chunks, stored_bytes=sum(charge for _, charge in chunks))
+        return cls(window, stored=chunks, stored_bytes=sum(charge for _, charge in chunks))
 
     @property
     def waits(self) -> bool:
@@ -227,7 +228,8 @@ class LogSink:
         self._pending: deque[Block] = deque()
         self._pending_bytes = 0
         self._charged = head.charged
-        self._rolling = _Rolling.resumed(rolling) if head.truncated else None
+        self._window = min(ROLLING_WINDOW_BYTES, self._tail_limit)
+        self._rolling = _Rolling.resumed(self._window, rolling) if head.truncated else None
         self._inflight: Batch | None = None
         self._changed = asyncio.Event()
         self._refusal: Exception | None = None
@@ -271,14 +273,18 @@ class LogSink:
             self._rolling.gap = reason
             self._wake()
 
+    def flush(self) -> None:
+        """The program is gone: lines that it left unfinished are whole now."""
+        for stream, splitter in self._splitters.items():
+            self._append(self.last_at_ms, stream, splitter.flush(end=True))
+
     async def drain(self) -> None:
         """The program is gone: flush what it left unfinished and wait until all is durable.
 
         Raises whatever it was refused with.
         """
+        self.flush()
         self._draining = True
-        for stream, splitter in self._splitters.items():
-            self._append(self.last_at_ms, stream, splitter.flush(end=True))
         while self._has_pending():
             self._wake()
             await self._change()
@@ -374,7 +380,7 @@ class LogSink:
             fitting, block = block.split(room)
             if fitting.entries:
                 self._keep(fitting)
-            self._rolling = _Rolling()
+            self._rolling = _Rolling(self._window)
         self._rolling.push(block)
         self._wake()
 

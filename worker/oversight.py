@@ -15,7 +15,7 @@ from app.executions.model import Lease, Stop
 from app.executions.record import Record
 from app.executions.states import StopReason
 from app.logs.protocol import progress_message
-from worker import ledger
+from worker import claims, ledger
 from worker.context import WorkerContext
 from worker.engine.port import EngineUnreachable, NoSuchContainer
 from worker.ladder import Rung, next_step
@@ -64,7 +64,7 @@ class Oversight:
         """Look at the record again."""
         self._notified.set()
 
-    def resume(self, attempt: ledger.AttemptState) -> None:
+    def resume(self, attempt: claims.AttemptState) -> None:
         """Go on where the worker that held this attempt before had come."""
         self._rung = attempt.rung
         self._heard = attempt.heard

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import is_outage, transaction
-from worker import ledger
+from worker import claims
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,14 @@ class Presence:
         self._database = database
         self._worker = worker
         self._renewed = time.monotonic()
+        self._steady_since = self._renewed
+
+    @property
+    def may_judge(self) -> bool:
+        """Whether we have renewed without a miss for long enough to hold another's silence against it: after an outage
+        of the database everybody was silent.
+        """
+        return self.certain and time.monotonic() - self._steady_since >= claims.LOST_AFTER
 
     @property
     def certain(self) -> bool:
@@ -43,11 +51,12 @@ class Presence:
             asked = time.monotonic()
             try:
                 async with transaction(self._database) as connection:
-                    await ledger.heartbeat(connection, self._worker)
+                    await claims.heartbeat(connection, self._worker)
                 self._renewed = asked
             except Exception as error:
                 if not is_outage(error):
                     raise
+                self._steady_since = time.monotonic()
                 log.warning("heartbeat.missed", error=repr(error))
 
 

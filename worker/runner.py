@@ -18,7 +18,7 @@ from app.executions.model import Lease, Outcome
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import Cause
-from worker import ledger
+from worker import claims, ledger
 from worker.collect import keep
 from worker.concurrency import to_the_end
 from worker.context import WorkerContext
@@ -67,12 +67,12 @@ class Runner:
         log.info("attempt.claimed", image=self._record.spec.image)
         await self._tell(self._from_the_claim())
 
-    async def adopt(self, attempt: ledger.AttemptState) -> None:
+    async def adopt(self, attempt: claims.AttemptState) -> None:
         """From where another worker left off to the end."""
         log.info("attempt.adopted", container=attempt.container_name)
         await self._tell(self._from_the_middle(attempt))
 
-    async def give_up(self, attempt: ledger.AttemptState) -> None:
+    async def give_up(self, attempt: claims.AttemptState) -> None:
         """We failed at it again and again: let nothing of it run, and say so."""
         await self._tell(self._to_a_forced_end(attempt))
 
@@ -94,7 +94,7 @@ class Runner:
             raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.") from None
         await self._conclude(ended, log_complete=watch.log_complete)
 
-    async def _from_the_middle(self, attempt: ledger.AttemptState) -> None:
+    async def _from_the_middle(self, attempt: claims.AttemptState) -> None:
         self._sink.system(f"Taken over by {self._context.identity.actor}.")
         if not attempt.meant_to_start or attempt.container_name is None:
             # Its program provably never ran: what there is of it goes, and it is queued anew.
@@ -116,7 +116,7 @@ class Runner:
             raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.") from None
         await self._conclude(ended, log_complete=watch.log_complete)
 
-    async def _to_a_forced_end(self, attempt: ledger.AttemptState) -> None:
+    async def _to_a_forced_end(self, attempt: claims.AttemptState) -> None:
         if attempt.container_name is not None:
             await self._runtime.remove(attempt.container_name, force=True)
         raise Over(Cause.ENGINE_ERROR, "The worker failed repeatedly at running it; the worker's own log says why.")
@@ -170,6 +170,7 @@ class Runner:
 
     async def _finish(self, outcome: Outcome, kept: ledger.Kept | None = None) -> None:
         """The log first, then the end: whoever sees the end has the whole log."""
+        self._sink.flush()
         self._sink.system(f"Ended, {outcome.cause}: {outcome.message}")
         await self._sink.drain()
         try:

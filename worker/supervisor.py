@@ -24,7 +24,7 @@ from app.executions.model import Lease
 from app.executions.record import Record
 from app.listener import Missed
 from app.version import VERSION
-from worker import ledger
+from worker import claims, ledger
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.log_writer import LogWriter
@@ -85,35 +85,36 @@ class Supervisor:
         while self.free_slots > 0 and self._presence.certain:
             free = self.free_slots
             async with transaction(self._context.process.database) as connection:
-                claims = await ledger.claim(connection, self._worker, most=free)
-            for claim in claims:
+                taken = await claims.claim(connection, self._worker, most=free)
+            for claim in taken:
                 self._begin(claim.lease, claim.record, None)
-            for claim in claims:
+            for claim in taken:
                 await self._context.announce(claim.lease.execution, claim.event)
-            if len(claims) < free:
+            if len(taken) < free:
                 return
 
     async def _adopt(self) -> None:
         data = self._context.process.settings.data
         for worker in list_gone(data):
             async with transaction(self._context.process.database) as connection:
-                await ledger.sign_off(connection, worker)
+                await claims.sign_off(connection, worker)
             bury(data, worker)
         async with reading(self._context.process.database) as connection:
-            orphans = await ledger.find_orphans(connection, self._worker)
+            orphans = await claims.find_orphans(connection, self._worker)
         for orphan in orphans:
-            if (orphan.gone or orphan.silent_for > ledger.LOST_AFTER) and self._presence.certain:
+            silent = orphan.silent_for > claims.LOST_AFTER and self._presence.may_judge
+            if (orphan.gone or silent) and self._presence.certain:
                 await self._adopt_one(orphan)
 
-    async def _adopt_one(self, orphan: ledger.Orphan) -> None:
+    async def _adopt_one(self, orphan: claims.Orphan) -> None:
         async with transaction(self._context.process.database) as connection:
-            lease = await ledger.adopt(connection, orphan, self._worker)
+            lease = await claims.adopt(connection, orphan, self._worker)
             if lease is None:
                 return
-            record, attempt = await ledger.read_attempt(connection, lease)
+            record, attempt = await claims.read_attempt(connection, lease)
         self._begin(lease, record, attempt)
 
-    def _begin(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None) -> None:
+    def _begin(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
         """Give it a task of its own."""
         task = asyncio.create_task(self._attend(lease, record, attempt), name=f"attempt {lease.execution}")
         self._tasks.add(task)
@@ -123,7 +124,7 @@ class Supervisor:
         self._tasks.discard(task)
         self._bell.set()
 
-    async def _attend(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None) -> None:
+    async def _attend(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
         """See an attempt through. A mistake of ours is met like the death of a worker: by taking the attempt over."""
         structlog.contextvars.bind_contextvars(execution_id=str(lease.execution), attempt=record.attempt)
         for failures in itertools.count(1):
@@ -133,13 +134,13 @@ class Supervisor:
             except Exception:
                 log.exception("attempt.failed", failures=failures)
             await asyncio.sleep(min(RETRY_AFTER * 2**failures, RETRY_AT_MOST_AFTER))
-            taken = await self._context.commit(partial(ledger.take_again, lease=lease))
+            taken = await self._context.commit(partial(claims.take_again, lease=lease))
             if taken is None:
                 return
             lease = taken
-            record, attempt = await self._context.read(partial(ledger.read_attempt, lease=lease))
+            record, attempt = await self._context.read(partial(claims.read_attempt, lease=lease))
 
-    async def _tell(self, lease: Lease, record: Record, attempt: ledger.AttemptState | None, *, give_up: bool) -> None:
+    async def _tell(self, lease: Lease, record: Record, attempt: claims.AttemptState | None, *, give_up: bool) -> None:
         sink = await self._context.logs.open(lease, log_bytes=int(record.limits.log_bytes))
         runner = Runner(self._context, lease, record, sink)
         self._runners[lease.execution] = runner
@@ -205,7 +206,7 @@ class Supervisor:
 async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncIterator[Supervisor]:
     """Register a worker, and sign it off at the end, however it ends."""
     settings = process.settings
-    worker = ledger.Identity(
+    worker = claims.Identity(
         id=uuid7(),
         pool=settings.pool,
         host=socket.gethostname(),
@@ -217,7 +218,7 @@ async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncI
     lock = ProcessLock(settings.data, worker.id)
     try:
         async with transaction(process.database) as connection:
-            await ledger.register(connection, worker)
+            await claims.register(connection, worker)
         log.info("worker.started", worker_id=str(worker.id), pool=worker.pool, slots=worker.slots)
         context = WorkerContext(process, runtime, worker, LogWriter(process.database, process.hints))
         try:
@@ -225,6 +226,6 @@ async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncI
         finally:
             with suppress(Exception):
                 async with asyncio.timeout(1.0), transaction(process.database) as connection:
-                    await ledger.sign_off(connection, worker.id)
+                    await claims.sign_off(connection, worker.id)
     finally:
         lock.release()

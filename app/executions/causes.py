@@ -85,7 +85,7 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
     ),
     Cause.IMAGE_PULL_FAILED: Explanation(
         "The image could not be pulled; nothing is wrong with the request itself.",
-        "The registry may be away. It was tried several times; submit it again later.",
+        "The registry may be away. Nothing was started: submit it again later.",
     ),
     Cause.HOST_LOST: Explanation(
         "The host it ran on did not come back.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from app.executions.states import NEXT, STATUS_OF, TERMINAL, Cause, Status
@@ -53,7 +54,7 @@ def _check_times(record: Json) -> None:
 def _check_events(record: Json, events: list[Json]) -> None:
     assert [event["number"] for event in events] == list(range(1, len(events) + 1))
     assert (events[0]["from"], events[0]["to"]) == (None, "queued")
-    for before, after in zip(events, events[1:], strict=False):
+    for before, after in pairwise(events):
         assert after["from"] == before["to"]
         assert Status(after["to"]) in NEXT[Status(after["from"])], events
         assert moment(before["at"]) <= moment(after["at"])

@@ -1,0 +1,143 @@
+"""The tables of the documentation say what the code does."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from app.errors import ServiceError
+from app.executions.causes import EXPLANATIONS
+from app.executions.model import Limits, Stop
+from app.executions.schemas import Submission
+from app.executions.states import ACTIVE, NEXT, STATUS_OF, TERMINAL, Cause, Status, StopReason
+from app.logs.protocol import FRAMES, CloseCode, GapReason
+from app.problems import MethodNotAllowed
+from worker.outcome import Exit, read_exit
+
+ROOT = Path(__file__).parents[2]
+STATES = ROOT / "docs" / "states.md"
+API = ROOT / "docs" / "api.md"
+LOGS = ROOT / "docs" / "logs.md"
+CODE = re.compile(r"`([a-z_]+)`")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+WHO = {"nobody": None, "a cancellation": StopReason.CANCEL, "a timeout": StopReason.TIMEOUT}
+ALSO = {
+    "": {},
+    "it announced itself": {"announced": True},
+    "the container's init complained": {"init_complaint": "exec failed"},
+    "the engine saw it run out of memory": {"oom_killed": True},
+}
+CODES = (0, 1, 2, 85, 86, 125, 126, 127, 128, 129, 134, 137, 139, 143, 192, 193, 255)
+FACTS = (
+    {"announced": False, "oom_killed": False, "init_complaint": None},
+    {"announced": True, "oom_killed": False, "init_complaint": None},
+    {"announced": False, "oom_killed": True, "init_complaint": None},
+    {"announced": False, "oom_killed": False, "init_complaint": "exec failed"},
+)
+
+
+def table(page: Path, *header: str) -> list[list[str]]:
+    """The rows of the table of a page that begins with this header."""
+    lines = iter(page.read_text().splitlines())
+    wanted = "| " + " | ".join(header) + " |"
+    assert wanted in lines, f"{page.name} has no table {wanted}"
+    next(lines)
+    return list(_rows(lines))
+
+
+def _rows(lines: Iterator[str]) -> Iterator[list[str]]:
+    for line in lines:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))]
+
+
+def test_every_status_is_described_and_whether_it_ends() -> None:
+    rows = table(STATES, "status", "ends", "meaning")
+    assert {status.strip("`"): ends == "yes" for status, ends, _ in rows} == {
+        **dict.fromkeys(ACTIVE, False),
+        **dict.fromkeys(TERMINAL, True),
+    }
+
+
+def test_the_table_of_moves_is_the_status_machine() -> None:
+    moves = {Status(start.strip("`")): set(CODE.findall(ends)) for start, ends in table(STATES, "from", "to")}
+    assert moves == {status: set(following) for status, following in NEXT.items() if following}
+
+
+def test_the_table_of_causes_gives_every_cause_its_status() -> None:
+    rows = table(STATES, "status", "causes")
+    assert {cause: status.strip("`") for status, causes in rows for cause in CODE.findall(causes)} == dict(STATUS_OF)
+
+
+def test_the_causes_said_not_to_be_given_are_those_that_no_code_gives() -> None:
+    paths = [path for part in ("app", "worker") for path in (ROOT / part).rglob("*.py")]
+    code = "\n".join(path.read_text() for path in paths if path.name not in {"states.py", "causes.py"})
+    given = {cause for cause in Cause if re.search(rf"\bCause\.{cause.name}\b", code)}
+    listed = re.search(r"Named, but not given by this version: ([^.]*)\.", STATES.read_text())
+    assert listed is not None
+    assert set(CODE.findall(listed[1])) == set(Cause) - given
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_every_exit_is_read_as_the_table_says(who: str) -> None:
+    rows = table(STATES, "asked to stop by", "signal", "exit code", "also", "cause")
+    for code, signaled, facts in product(CODES, (False, True), FACTS):
+        ended = Exit(code=code, signaled=signaled, **facts)
+        outcome = read_exit(ended, stop(WHO[who]), timeout=60)
+        expected = next(row[4].strip("`") for row in rows if row[0] == who and fits(row, ended))
+        assert outcome.cause == expected, (who, ended)
+
+
+def fits(row: list[str], ended: Exit) -> bool:
+    _, signal, codes, also, _ = row
+    holds = all(getattr(ended, name) == value for name, value in ALSO[also].items())
+    return holds and not (signal == "none" and ended.signaled) and ended.code in codes_of(codes)
+
+
+def codes_of(cell: str) -> range:
+    if cell.startswith("any"):
+        return range(256)
+    first, _, last = cell.partition("–")
+    return range(int(first), int(last or first) + 1)
+
+
+def stop(reason: StopReason | None) -> Stop | None:
+    if reason is None:
+        return None
+    by = "ada" if reason is StopReason.CANCEL else "system"
+    return Stop(reason=reason, by=by, requested_at=NOW, deadline=NOW, force=False)
+
+
+def test_the_api_page_explains_every_cause_in_the_words_of_the_record() -> None:
+    rows = table(API, "cause", "status", "what happened", "what to try")
+    assert [tuple(row) for row in rows] == [
+        (f"`{cause}`", f"`{STATUS_OF[cause]}`", said.sentence, said.hint or "–") for cause, said in EXPLANATIONS.items()
+    ]
+
+
+def test_every_problem_is_described_with_its_status_and_code() -> None:
+    described = {(int(status), code.strip("`")) for status, code, _ in table(API, "status", "code", "when")}
+    kinds = {ServiceError, MethodNotAllowed, *ServiceError.__subclasses__()}
+    assert described == {(kind.status, kind.code) for kind in kinds}
+
+
+def test_every_field_of_a_submission_and_every_limit_is_described() -> None:
+    for name, model in (("field", Submission), ("limit", Limits)):
+        rows = table(API, name, "default", "meaning")
+        assert {field for names, *_ in rows for field in CODE.findall(names)} == set(model.model_fields)
+
+
+def test_every_frame_is_described_with_its_fields() -> None:
+    described = {
+        kind.strip("`"): set(CODE.findall(fields)) for kind, fields, _ in table(LOGS, "type", "fields", "when")
+    }
+    assert described == {kind: set(frame.__annotations__) - {"type"} for kind, frame in FRAMES.items()}
+
+
+def test_every_close_code_and_every_reason_of_a_gap_is_described() -> None:
+    assert {int(code) for code, _, _ in table(LOGS, "code", "meaning", "what to do")} == set(CloseCode)
+    assert {reason.strip("`") for reason, _ in table(LOGS, "reason", "meaning")} == set(GapReason)

@@ -1,0 +1,211 @@
+"""What the database refuses by itself, whoever writes."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import ColumnElement, Table, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from app.artifacts.tables import Artifact
+from app.db.engine import Connection, transaction
+from app.executions.tables import Attempt, Execution, Instance
+from app.logs.tables import LogChunk
+from support.moves import CAUSES, MOVES, STATUSES, TERMINAL
+from support.records import Records
+from support.values import NOON, an_id
+
+STOP = {"stop_reason": "cancel", "stop_by": "ann", "stop_requested_at": NOON, "stop_deadline": NOON}
+Columns = dict[str, Any]
+
+
+def an_execution(status: str, records: Records) -> Columns:
+    """A row that satisfies every CHECK."""
+    columns = {"id": uuid4(), "owner": "ann", "pool": records.worker.pool, "spec": {}, "limits": {}, "status": status}
+    return columns | what_goes_with(status, records)
+
+
+def what_goes_with(status: str, records: Records) -> Columns:
+    """All columns that a CHECK binds to the status."""
+    held = {"worker_id": records.worker.id if status in {"preparing", "running", "stopping"} else None}
+    end = {"cause": min(CAUSES[status]), "finished_at": NOON} if status in TERMINAL else {}
+    stop = STOP if status == "stopping" else dict.fromkeys(STOP)
+    return {"cause": None, "finished_at": None, **held, **end, **stop}
+
+
+def violated(error: DBAPIError) -> str:
+    """The constraint that the driver names."""
+    return str(error.orig.__cause__.constraint_name)  # type: ignore[union-attr]
+
+
+async def refused(connection: Connection, statement: Any) -> str | None:
+    """The constraint that refused the statement; None when it was taken. Either way nothing of it remains."""
+    savepoint = await connection.begin_nested()
+    try:
+        await connection.execute(statement)
+    except IntegrityError as error:
+        return violated(error)
+    finally:
+        await savepoint.rollback()
+    return None
+
+
+@pytest.mark.parametrize("source", STATUSES)
+async def test_the_database_takes_exactly_the_moves_of_the_design(records: Records, source: str) -> None:
+    async with transaction(records.process.database) as connection:
+        taken = set()
+        for target in STATUSES:
+            row = an_execution(source, records)
+            await connection.execute(insert(Execution).values(row))
+            change = update(Execution).where(Execution.id == row["id"])
+            values = {"status": target, **what_goes_with(target, records)}
+            refusal = await refused(connection, change.values(values))
+            assert refusal in {None, "executions_refuse_illegal_move"}
+            if refusal is None:
+                taken.add(target)
+        await connection.rollback()
+    # Writing the status that it has already is no move.
+    assert taken - {source} == {target for target in STATUSES if (source, target) in MOVES}
+    assert source in taken
+
+
+async def test_a_raw_update_cannot_bring_an_ended_execution_back(records: Records) -> None:
+    async with transaction(records.process.database) as connection:
+        row = an_execution("succeeded", records)
+        await connection.execute(insert(Execution).values(row))
+        raw = text("UPDATE executions SET status = 'running', cause = NULL, finished_at = NULL WHERE id = :id")
+        savepoint = await connection.begin_nested()
+        with pytest.raises(IntegrityError, match="an execution cannot go from succeeded to running"):
+            await connection.execute(raw.bindparams(id=row["id"]))
+        await savepoint.rollback()
+        await connection.rollback()
+
+
+# One bad row for every CHECK, and a second one where it has two sides.
+BAD_EXECUTIONS: list[tuple[str, str, Columns]] = [
+    ("ck_executions_status", "queued", {"status": "done"}),
+    ("ck_executions_cause", "failed", {"cause": "bad_luck"}),
+    ("ck_executions_cause_iff_terminal", "failed", {"cause": None}),
+    ("ck_executions_finished_iff_terminal", "running", {"finished_at": NOON}),
+    ("ck_executions_finished_iff_terminal", "failed", {"finished_at": None}),
+    ("ck_executions_held_by_a_worker", "preparing", {"worker_id": None}),
+    ("ck_executions_held_by_a_worker", "running", {"worker_id": None}),
+    ("ck_executions_held_by_a_worker", "stopping", {"worker_id": None}),
+    ("ck_executions_stop_reason", "stopping", {"stop_reason": "boredom"}),
+    ("ck_executions_stopping_has_reason", "stopping", dict.fromkeys(STOP)),
+    *(("ck_executions_stop_whole", "running", STOP | {name: None}) for name in STOP if name != "stop_reason"),
+    ("ck_executions_stop_whole", "running", STOP | {"stop_reason": None}),
+    ("ck_executions_progress_percent", "running", {"progress_percent": -1}),
+    ("ck_executions_progress_percent", "running", {"progress_percent": 101}),
+    *(
+        ("ck_executions_cause_fits_status", status, {"cause": cause})
+        for status in TERMINAL
+        for other in TERMINAL
+        if other != status
+        for cause in sorted(CAUSES[other])[:1]
+    ),
+]
+
+
+@pytest.mark.parametrize(("constraint", "status", "changes"), BAD_EXECUTIONS)
+async def test_a_bad_execution_is_refused(records: Records, constraint: str, status: str, changes: Columns) -> None:
+    # Of a row that breaks several rules, Postgres names the first by name.
+    async with transaction(records.process.database) as connection:
+        good = an_execution(status, records)
+        assert await refused(connection, insert(Execution).values(good)) is None
+        assert await refused(connection, insert(Execution).values(good | changes)) == constraint
+
+
+@pytest.mark.parametrize("status", TERMINAL)
+async def test_the_database_takes_exactly_the_causes_of_the_design(records: Records, status: str) -> None:
+    async with transaction(records.process.database) as connection:
+        taken = {
+            cause
+            for cause in set().union(*CAUSES.values())
+            if await refused(connection, insert(Execution).values(an_execution(status, records) | {"cause": cause}))
+            is None
+        }
+    assert taken == CAUSES[status]
+
+
+BAD_ATTEMPTS: list[tuple[str, Columns]] = [
+    ("ck_attempts_cause", {"cause": "bad_luck"}),
+    ("ck_attempts_start_was_meant", {"started_at": NOON}),
+]
+BAD_CHUNKS: list[tuple[str, Columns]] = [
+    ("ck_log_chunks_seqs", {"first_seq": 0}),
+    ("ck_log_chunks_seqs", {"first_seq": 8}),
+    ("ck_log_chunks_frame_or_gap", {"frame": None}),
+    ("ck_log_chunks_frame_or_gap", {"gap": "log_limit"}),
+]
+BAD_ARTIFACTS: list[tuple[str, Columns]] = [("ck_artifacts_kind", {"kind": "souvenir"})]
+
+
+async def is_refused(records: Records, table: Table, good: Columns, bad: Columns) -> str | None:
+    async with transaction(records.process.database) as connection:
+        assert await refused(connection, insert(table).values(good)) is None
+        return await refused(connection, insert(table).values(good | bad))
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_ATTEMPTS)
+async def test_a_bad_attempt_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"execution_id": await records.submit(), "number": 1, "worker_id": records.worker.id, "engine_id": "e"}
+    assert await is_refused(records, Attempt.__table__, good, changes) == constraint
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_CHUNKS)
+async def test_a_bad_chunk_of_a_log_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"execution_id": await records.submit(), "first_seq": 3, "last_seq": 7, "charge": 1, "frame": b"f"}
+    assert await is_refused(records, LogChunk.__table__, good, changes) == constraint
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_ARTIFACTS)
+async def test_a_bad_artifact_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"execution_id": await records.submit(), "kind": "output", "attempt": 1, "path": "p", "bytes": 1}
+    good |= {"sha256": "", "media_type": "", "executable": False}
+    assert await is_refused(records, Artifact.__table__, good, changes) == constraint
+
+
+async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> None:
+    async with transaction(records.process.database) as connection:
+        assert (await connection.execute(select(func.count()).select_from(Instance))).scalar_one() == 1
+        second = insert(Instance).values(id=an_id(1))
+        assert await refused(connection, second) == "uq_instance_one"
+        assert await refused(connection, second.values(one=False)) == "ck_instance_one"
+
+
+async def test_every_check_of_the_database_has_a_bad_row_here(records: Records) -> None:
+    tested = {row[0] for row in [*BAD_EXECUTIONS, *BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_ARTIFACTS]} | {"ck_instance_one"}
+    checks = text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace")
+    async with transaction(records.process.database) as connection:
+        assert set((await connection.execute(checks)).scalars()) == tested
+
+
+async def test_deleting_an_execution_takes_everything_of_it_along(records: Records) -> None:
+    claim = await records.run()
+    later = await records.submit()
+    execution = claim.lease.execution
+    gone = delete(Execution).where(Execution.id == execution)
+    linked = update(Execution).where(Execution.id == later)
+    async with transaction(records.process.database) as connection:
+        await connection.execute(linked.values(resumed_from=execution))
+        await connection.execute(gone)
+    assert (await records.record(later)).resumed_from is None
+    left = text("SELECT count(*) FROM attempts, execution_events, log_heads WHERE attempts.execution_id = :id")
+    async with transaction(records.process.database) as connection:
+        assert (await connection.execute(left.bindparams(id=execution))).scalar_one() == 0
+
+
+async def test_times_are_the_databases_own(records: Records) -> None:
+    before = await _now(records)
+    record = await records.record(await records.submit())
+    after = await _now(records)
+    assert before <= record.created_at <= after + timedelta(0)
+    assert record.created_at.utcoffset() == timedelta(0)
+
+
+async def _now(records: Records) -> Any:
+    clock: ColumnElement[Any] = func.clock_timestamp()
+    async with transaction(records.process.database) as connection:
+        return (await connection.execute(select(clock))).scalar_one()

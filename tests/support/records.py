@@ -1,0 +1,193 @@
+"""Executions that nobody runs, brought where a test wants them by the same code that API and worker use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from uuid_utils.compat import uuid7
+
+from app.bootstrap import Process, open_process
+from app.db.engine import Connection, reading, transaction
+from app.executions import repository
+from app.executions.model import Event, Lease, Limits, Outcome, Spec
+from app.executions.record import Record
+from app.executions.states import Cause, Status, StopReason
+from app.executions.tables import Attempt, Execution
+from app.settings import Settings
+from worker import claims, ledger
+from worker.claims import Claim, Identity
+from worker.engine.port import EngineInfo
+from worker.ledger import Kept
+
+T = TypeVar("T")
+
+NOTHING_KEPT = Kept(outputs=[], outputs_partial=False, checkpoint=[], log_complete=True, warnings=[])
+
+
+@asynccontextmanager
+async def opened(database_url: str, redis_url: str, data: Path, **settings: Any) -> AsyncIterator[Process]:
+    """What a process of an installation holds; its names in Redis are its own."""
+    prefix = f"test-{uuid4().hex}"
+    given = {"database_url": database_url, "redis_url": redis_url, "redis_prefix": prefix, "data": data, **settings}
+    async with open_process(Settings(**given), role="test") as process:
+        yield process
+
+
+@dataclass(frozen=True)
+class Records:
+    """One registered worker with a pool that no other test uses, and what it and its users do."""
+
+    process: Process
+    worker: Identity
+
+    @classmethod
+    async def of(cls, process: Process, *, pool: str | None = None, engine: str | None = None) -> Records:
+        worker = Identity(
+            id=uuid7(),
+            pool=pool or f"pool-{uuid4().hex}",
+            host="here",
+            pid=1,
+            version="0",
+            slots=8,
+            engine=EngineInfo(id=engine or f"engine-{uuid4().hex}", name="e", version="20.10", api_version="1.41"),
+        )
+        async with transaction(process.database) as connection:
+            await claims.register(connection, worker)
+        return cls(process, worker)
+
+    async def colleague(self, *, engine: str | None = None) -> Records:
+        """Another worker of the same pool, and of the same engine unless another is named."""
+        return await Records.of(self.process, pool=self.worker.pool, engine=engine or self.worker.engine.id)
+
+    async def commit(self, act: Callable[[Connection], Awaitable[T]]) -> T:
+        async with transaction(self.process.database) as connection:
+            return await act(connection)
+
+    async def submit(self, **limits: Any) -> UUID:
+        new = repository.NewExecution(
+            id=uuid7(),
+            owner="ann",
+            source="api",
+            name=None,
+            note=None,
+            labels={},
+            pool=self.worker.pool,
+            spec=Spec(image="busybox:local"),
+            limits=Limits(**limits),
+            resumed_from=None,
+        )
+        await self.commit(lambda connection: repository.add(connection, new))
+        return new.id
+
+    async def take(self, *, most: int = 1) -> list[Claim]:
+        return await self.commit(lambda connection: claims.claim(connection, self.worker, most=most))
+
+    async def claim(self, **limits: Any) -> Claim:
+        """Submit one and claim it; the queue of the pool has to be empty before."""
+        execution = await self.submit(**limits)
+        (claim,) = await self.take()
+        assert claim.lease.execution == execution
+        return claim
+
+    async def start(self, lease: Lease, *, run_for: int = 3600) -> Event | None:
+        """As if its container had been created and started."""
+        if not await self.commit(lambda connection: ledger.intend_start(connection, lease, container_id="c")):
+            return None
+        return await self.commit(
+            lambda connection: ledger.note_started(connection, lease, run_for=run_for, actor=self.worker.actor)
+        )
+
+    async def run(self, **limits: Any) -> Claim:
+        """Submit, claim and start one."""
+        claim = await self.claim(**limits)
+        await self.start(claim.lease)
+        return claim
+
+    async def move(self, execution: UUID, target: Status, **more: Any) -> Event:
+        return await self.commit(
+            lambda connection: repository.move(connection, execution, target, **{"actor": "test", **more})
+        )
+
+    async def stop(self, execution: UUID, *, grace: float = 10) -> Event:
+        """As the API does when it is asked to cancel one that is prepared or runs."""
+        changes = {
+            "stop_reason": StopReason.CANCEL,
+            "stop_by": "ann",
+            "stop_requested_at": func.now(),
+            "stop_deadline": repository.seconds_from_now(grace),
+            "control_version": Execution.control_version + 1,
+        }
+        return await self.move(execution, Status.STOPPING, actor="ann", changes=changes)
+
+    async def end(self, lease: Lease, cause: Cause = Cause.OK, *, kept: Kept | None = NOTHING_KEPT) -> Event:
+        outcome = Outcome(cause, "It ended.", 0 if cause is Cause.OK else 1)
+        return await self.commit(
+            lambda connection: ledger.finish(connection, lease, outcome, actor=self.worker.actor, kept=kept)
+        )
+
+    async def record(self, execution: UUID) -> Record:
+        async with reading(self.process.database) as connection:
+            record = await repository.find(connection, execution)
+        assert record is not None
+        return record
+
+    async def events(self, execution: UUID) -> list[Event]:
+        async with reading(self.process.database) as connection:
+            return await repository.list_events(connection, execution)
+
+    async def attempts(self, execution: UUID) -> Sequence[Any]:
+        statement = select(Attempt.__table__).where(Attempt.execution_id == execution).order_by(Attempt.number)
+        async with reading(self.process.database) as connection:
+            return (await connection.execute(statement)).all()
+
+    async def in_status(self, status: Status) -> Lease:
+        """A new one that has come so far. Those that no worker ever held have epoch 0."""
+        execution = await self.submit()
+        if status is Status.QUEUED:
+            return Lease(execution, 0)
+        (claim,) = await self.take()
+        assert claim.lease.execution == execution, "the queue of the pool was not empty"
+        if status is Status.PREPARING:
+            return claim.lease
+        await self.start(claim.lease)
+        match status:
+            case Status.RUNNING:
+                pass
+            case Status.STOPPING:
+                await self.stop(execution)
+            case Status.PAUSED:
+                await self.move(execution, Status.PAUSED)
+            case _:
+                await self.end(claim.lease, a_cause(status))
+        return claim.lease
+
+
+def a_cause(status: Status) -> Cause:
+    """One of the causes of a terminal status."""
+    return {
+        Status.SUCCEEDED: Cause.OK,
+        Status.FAILED: Cause.EXIT_NONZERO,
+        Status.TIMED_OUT: Cause.RUN_TIMEOUT,
+        Status.CANCELED: Cause.CANCELED_BY_USER,
+        Status.CRASHED: Cause.ENGINE_ERROR,
+    }[status]
+
+
+def stale(lease: Lease) -> Lease:
+    """What somebody holds whose epoch has passed."""
+    return replace(lease, epoch=lease.epoch - 1)
+
+
+def check_history(events: Sequence[Event], now: Status) -> None:
+    """Numbers without holes, times in their order, and every move begins where the one before ended."""
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    assert [event.from_status for event in events] == [None, *(event.to_status for event in events[:-1])]
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert events[-1].to_status is now
+    assert [event for event in events[:-1] if event.ends] == []

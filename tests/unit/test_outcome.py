@@ -1,0 +1,147 @@
+import signal
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.executions.model import Outcome, Stop
+from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from support.values import NOON
+from worker.outcome import Exit, canceled_by, init_complaint, read_exit
+
+NOT_FOUND = b"[FATAL tini (7)] exec nosuch failed: No such file or directory"
+NOT_EXECUTABLE = b"[FATAL tini (7)] exec /data failed: Permission denied"
+
+
+def ended(
+    code: int, *, oom: bool = False, signaled: bool = False, announced: bool = False, complaint: bytes | None = None
+) -> Exit:
+    return Exit(
+        code=code, oom_killed=oom, signaled=signaled, announced=announced, init_complaint=init_complaint(complaint)
+    )
+
+
+def asked(reason: StopReason, *, by: str = "ann") -> Stop:
+    return Stop(reason=reason, by=by, requested_at=NOON, deadline=NOON + timedelta(seconds=10), force=False)
+
+
+CANCEL = asked(StopReason.CANCEL)
+SYSTEM_CANCEL = asked(StopReason.CANCEL, by="system")
+TIMEOUT = asked(StopReason.TIMEOUT, by="system")
+PAUSE = asked(StopReason.PAUSE)
+
+# The first reason that is pending wins; with none, the program's own exit.
+TABLE = [
+    ("ended well", ended(0), None, Cause.OK),
+    ("ended well though a process of it was killed for memory", ended(0, oom=True), None, Cause.OK),
+    ("exit code 1", ended(1), None, Cause.EXIT_NONZERO),
+    ("exit code 1 after a process of it was killed for memory", ended(1, oom=True), None, Cause.EXIT_NONZERO),
+    ("exit code 255", ended(255), None, Cause.EXIT_NONZERO),
+    ("exit code 128, which no signal has", ended(128), None, Cause.EXIT_NONZERO),
+    ("exit code 193, which no signal has", ended(128 + signal.NSIG), None, Cause.EXIT_NONZERO),
+    ("no exit code", ended(-1), None, Cause.EXIT_NONZERO),
+    ("85 from a program that announced itself", ended(85, announced=True), None, Cause.EXIT_NONZERO),
+    ("85 from one that did not", ended(85), None, Cause.EXIT_NONZERO),
+    ("86 from a program that announced itself", ended(86, announced=True), None, Cause.SELF_CANCELED),
+    ("86 from one that did not", ended(86), None, Cause.EXIT_NONZERO),
+    ("126 of its own", ended(126), None, Cause.EXIT_NONZERO),
+    ("127 of its own, as a shell ends", ended(127, complaint=b"sh: nosuch: not found"), None, Cause.EXIT_NONZERO),
+    ("127 that the container's init explains", ended(127, complaint=NOT_FOUND), None, Cause.COMMAND_NOT_FOUND),
+    ("126 that it explains", ended(126, complaint=NOT_EXECUTABLE), None, Cause.COMMAND_NOT_EXECUTABLE),
+    ("another code beside such words", ended(1, complaint=NOT_FOUND), None, Cause.EXIT_NONZERO),
+    ("killed", ended(137), None, Cause.SIGNALED),
+    ("killed for memory", ended(137, oom=True), None, Cause.OOM_KILLED),
+    ("aborted", ended(134), None, Cause.SIGNALED),
+    ("segmentation fault beside a killed helper", ended(139, oom=True), None, Cause.SIGNALED),
+    ("SIGHUP, the first signal", ended(129), None, Cause.SIGNALED),
+    ("the last real-time signal", ended(128 + 64), None, Cause.SIGNALED),
+    ("cancel, and it had ended well before any signal", ended(0), CANCEL, Cause.OK),
+    ("cancel, and it ended well after the signal", ended(0, signaled=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and it failed before any signal", ended(1), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and SIGTERM ended it", ended(143, signaled=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and it was killed", ended(137, signaled=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and memory ran out meanwhile", ended(137, oom=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and it saved and stopped", ended(85, announced=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel, and it canceled itself", ended(86, announced=True), CANCEL, Cause.CANCELED_BY_USER),
+    ("cancel by us", ended(143, signaled=True), SYSTEM_CANCEL, Cause.CANCELED_BY_SYSTEM),
+    ("timeout, and it had ended well before any signal", ended(0), TIMEOUT, Cause.OK),
+    ("timeout, and it ended well after the signal", ended(0, signaled=True), TIMEOUT, Cause.RUN_TIMEOUT),
+    ("timeout, and it failed", ended(3), TIMEOUT, Cause.RUN_TIMEOUT),
+    ("timeout, and it saved and stopped", ended(85, announced=True), TIMEOUT, Cause.RUN_TIMEOUT),
+    ("timeout, and it was killed", ended(137, signaled=True), TIMEOUT, Cause.RUN_TIMEOUT),
+    ("timeout, and memory ran out meanwhile", ended(137, oom=True, signaled=True), TIMEOUT, Cause.RUN_TIMEOUT),
+    ("pause, and it had ended well", ended(0), PAUSE, Cause.OK),
+    ("pause, and it canceled itself", ended(86, announced=True), PAUSE, Cause.SELF_CANCELED),
+    ("pause, and it failed", ended(2), PAUSE, Cause.EXIT_NONZERO),
+    ("pause, and it was killed", ended(137), PAUSE, Cause.SIGNALED),
+]
+
+
+@pytest.mark.parametrize(("end", "stop", "cause"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_an_exit_is_read_as_the_design_says(end: Exit, stop: Stop | None, cause: Cause) -> None:
+    outcome = read_exit(end, stop, timeout=60)
+    assert outcome.cause is cause
+    assert outcome.exit_code == end.code
+    assert outcome.oom_killed is end.oom_killed
+    assert outcome.message.endswith(".") or end.init_complaint
+
+
+exits = st.builds(
+    Exit, code=st.integers(0, 255), oom_killed=st.booleans(), signaled=st.booleans(), announced=st.booleans()
+)
+
+
+@given(exits, st.sampled_from([CANCEL, TIMEOUT]))
+def test_once_a_stop_was_asked_only_an_unforced_success_is_anything_else(end: Exit, stop: Stop) -> None:
+    outcome = read_exit(end, stop, timeout=60)
+    by_itself = end.code == 0 and not end.signaled
+    wanted = {StopReason.CANCEL: Status.CANCELED, StopReason.TIMEOUT: Status.TIMED_OUT}[stop.reason]
+    assert STATUS_OF[outcome.cause] is (Status.SUCCEEDED if by_itself else wanted)
+
+
+@given(exits)
+def test_nobody_asked_so_only_its_own_exit_counts(end: Exit) -> None:
+    status = STATUS_OF[read_exit(end, None, timeout=60).cause]
+    assert (status is Status.SUCCEEDED) is (end.code == 0)
+    assert (status is Status.CANCELED) is (end.code == 86 and end.announced)
+    assert status in {Status.SUCCEEDED, Status.CANCELED, Status.FAILED}
+
+
+def test_the_messages_say_what_happened() -> None:
+    assert read_exit(ended(134), None, timeout=60).message == "Ended by SIGABRT (exit code 134)."
+    assert "timeout of 60 s" in read_exit(ended(137, signaled=True), TIMEOUT, timeout=60).message
+    assert "Canceled by ann" in read_exit(ended(143, signaled=True), CANCEL, timeout=60).message
+    assert "nosuch" in read_exit(ended(127, complaint=NOT_FOUND), None, timeout=60).message
+
+
+@pytest.mark.parametrize("stop", [CANCEL, TIMEOUT])
+def test_a_checkpoint_is_mentioned_only_if_the_program_said_that_it_saves_some(stop: Stop) -> None:
+    assert "saved a checkpoint" in read_exit(ended(85, announced=True), stop, timeout=60).message
+    assert "saved a checkpoint" not in read_exit(ended(85), stop, timeout=60).message
+    assert "saved a checkpoint" not in read_exit(ended(1, announced=True), stop, timeout=60).message
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (None, None),
+        (b"", None),
+        (b"FATAL: kernel too old", None),
+        (b" [FATAL tini (7)] exec x failed", None),
+        (NOT_FOUND, "exec nosuch failed: No such file or directory"),
+        (b"[FATAL tini (7)] exec \xff failed", "exec \ufffd failed"),
+        (b"[FATAL tini (", ""),
+    ],
+)
+def test_only_the_inits_own_words_are_its_complaint(line: bytes | None, complaint: str | None) -> None:
+    assert init_complaint(line) == complaint
+
+
+def test_a_cancellation_is_the_users_unless_we_asked() -> None:
+    assert canceled_by("ann") is Cause.CANCELED_BY_USER
+    assert canceled_by("system") is Cause.CANCELED_BY_SYSTEM
+
+
+def test_an_outcome_is_a_plain_value() -> None:
+    assert read_exit(ended(0), None, timeout=60) == Outcome(Cause.OK, "Finished with exit code 0.", 0)

@@ -1,0 +1,234 @@
+"""SQL of taking: who this worker is, what it may claim from the queue, and what it takes over from others.
+
+Whoever takes an execution gets its next epoch; from then on the old one writes nothing (`StaleLease`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Float, cast, exists, extract, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.db.engine import Connection
+from app.db.orm import clock
+from app.executions import repository
+from app.executions.model import Event, Lease
+from app.executions.record import Record
+from app.executions.repository import NoSuchExecution
+from app.executions.states import Status
+from app.executions.tables import Attempt, Execution, Pool, Worker
+from app.logs.tables import LogHead
+from worker.engine.port import EngineInfo
+from worker.ladder import Rung
+from worker.program_events import Heard
+
+# A worker that has been silent for so long is lost: anybody on its engine may take over what it ran.
+LOST_AFTER = 30.0
+HELD = (Status.PREPARING, Status.RUNNING, Status.STOPPING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a worker process is."""
+
+    id: UUID
+    pool: str
+    host: str
+    pid: int
+    version: str
+    slots: int
+    engine: EngineInfo
+
+    @property
+    def actor(self) -> str:
+        """Its name in the history of an execution."""
+        return f"worker {self.host}/{self.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attempt that is ours, and the record as of the claim."""
+
+    lease: Lease
+    record: Record
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A held execution whose worker may be gone, and how far its attempt had come."""
+
+    execution: UUID
+    epoch: int
+    worker: UUID
+    silent_for: float
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptState:
+    """How far an attempt had come when somebody else ran it."""
+
+    number: int
+    container_name: str | None
+    container_id: str | None
+    meant_to_create: bool
+    meant_to_start: bool
+    started_at: datetime | None
+    rung: Rung
+    heard: Heard
+
+
+async def register(connection: Connection, worker: Identity) -> None:
+    """A new worker process."""
+    await connection.execute(upsert(Pool).values(name=worker.pool).on_conflict_do_nothing())
+    await connection.execute(
+        insert(Worker).values(
+            id=worker.id,
+            pool=worker.pool,
+            host=worker.host,
+            pid=worker.pid,
+            version=worker.version,
+            engine_id=worker.engine.id,
+            engine_version=worker.engine.version,
+            slots=worker.slots,
+        ),
+    )
+
+
+async def heartbeat(connection: Connection, worker: UUID) -> None:
+    """We are alive."""
+    await connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=clock()))
+
+
+async def sign_off(connection: Connection, worker: UUID) -> None:
+    """We go; whatever we held may be adopted at once."""
+    await connection.execute(update(Worker).where(Worker.id == worker).values(gone_at=clock()))
+
+
+async def claim(connection: Connection, worker: Identity, *, most: int) -> list[Claim]:
+    """Take up to `most` of the queue, oldest first. The pool's row is the lock: limits are exact, orders are fair."""
+    queue = (Execution.status == Status.QUEUED, Execution.pool == worker.pool)
+    if not (await connection.execute(select(exists().where(*queue)))).scalar_one():
+        return []
+    await connection.execute(select(Pool.name).where(Pool.name == worker.pool).with_for_update())
+    queued = await connection.execute(
+        select(Execution.id)
+        .where(*queue)
+        .order_by(Execution.queued_at, Execution.id)
+        .limit(most)
+        .with_for_update(skip_locked=True),
+    )
+    return [await _claim_one(connection, execution, worker) for execution in queued.scalars()]
+
+
+async def _claim_one(connection: Connection, execution: UUID, worker: Identity) -> Claim:
+    event = await repository.move(
+        connection,
+        execution,
+        Status.PREPARING,
+        actor=worker.actor,
+        changes={
+            "worker_id": worker.id,
+            "epoch": Execution.epoch + 1,
+            "attempt": Execution.attempt + 1,
+            "phase": "claimed",
+        },
+    )
+    record = await _get(connection, execution)
+    await connection.execute(
+        insert(Attempt).values(
+            execution_id=execution, number=record.attempt, worker_id=worker.id, engine_id=worker.engine.id
+        ),
+    )
+    await connection.execute(
+        update(LogHead).where(LogHead.execution_id == execution).values(epoch=record.epoch, out_bytes=0, err_bytes=0),
+    )
+    return Claim(Lease(execution, record.epoch), record, event)
+
+
+async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]:
+    """What other workers of this engine hold, with how long they have been silent."""
+    rows = await connection.execute(
+        select(
+            Execution.id,
+            Execution.epoch,
+            Worker.id.label("worker"),
+            cast(extract("epoch", clock() - Worker.heartbeat_at), Float).label("silent_for"),
+            Worker.gone_at.is_not(None).label("gone"),
+        )
+        .join(Worker, Worker.id == Execution.worker_id)
+        .where(Execution.status.in_(HELD), Worker.engine_id == worker.engine.id, Worker.id != worker.id)
+        .order_by(Execution.id),
+    )
+    return [Orphan(row.id, row.epoch, row.worker, row.silent_for, row.gone) for row in rows]
+
+
+async def adopt(connection: Connection, orphan: Orphan, worker: Identity) -> Lease | None:
+    """Take over from another worker: the next epoch is ours. None if somebody was faster."""
+    return await _take_over(connection, Lease(orphan.execution, orphan.epoch), {"worker_id": worker.id})
+
+
+async def take_again(connection: Connection, lease: Lease) -> Lease | None:
+    """Take over from ourselves, when our own telling of the story failed. None if it is not ours any more."""
+    return await _take_over(connection, lease, {})
+
+
+async def _take_over(connection: Connection, lease: Lease, changes: Mapping[str, Any]) -> Lease | None:
+    """The record and its log in one transaction: from then on the old epoch writes neither."""
+    epoch = (
+        await connection.execute(
+            update(Execution)
+            .where(
+                Execution.id == lease.execution,
+                Execution.epoch == lease.epoch,
+                Execution.status.in_(HELD),
+            )
+            .values(epoch=Execution.epoch + 1, updated_at=clock(), **changes)
+            .returning(Execution.epoch),
+        )
+    ).scalar_one_or_none()
+    if epoch is None:
+        return None
+    await connection.execute(update(LogHead).where(LogHead.execution_id == lease.execution).values(epoch=epoch))
+    return Lease(lease.execution, epoch)
+
+
+async def read_attempt(connection: Connection, lease: Lease) -> tuple[Record, AttemptState]:
+    """The record and its current attempt."""
+    record = await _get(connection, lease.execution)
+    row = (
+        await connection.execute(
+            select(Attempt.__table__).where(Attempt.execution_id == lease.execution, Attempt.number == record.attempt),
+        )
+    ).one()
+    return record, AttemptState(
+        number=row.number,
+        container_name=row.container_name,
+        container_id=row.container_id,
+        meant_to_create=row.create_intent_at is not None,
+        meant_to_start=row.start_intent_at is not None,
+        started_at=row.started_at,
+        rung=_rung(row),
+        heard=Heard(row.events_offset, row.events_lines),
+    )
+
+
+def _rung(row: Any) -> Rung:
+    if row.killed_at is not None:
+        return Rung.KILL
+    if row.signaled_at is not None:
+        return Rung.SIGNAL
+    return Rung.NONE if row.stop_written_at is None else Rung.NOTICE
+
+
+async def _get(connection: Connection, execution: UUID) -> Record:
+    record = await repository.find(connection, execution)
+    if record is None:
+        raise NoSuchExecution(str(execution))
+    return record
