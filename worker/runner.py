@@ -41,7 +41,7 @@ from worker.workspace import Workspace
 log = structlog.get_logger(__name__)
 
 ENGINE_RETRY_AFTER = 1.0
-CLEAR_UP_WITHIN = 1.5
+CLEAR_UP_WITHIN = 1.2
 
 
 class Runner:

@@ -19,6 +19,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from app.bootstrap import Process
+from app.cancellation import being_cancelled
 from app.db.engine import is_outage, reading, transaction
 from app.executions.model import Lease
 from app.executions.record import Record
@@ -29,7 +30,7 @@ from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.log_writer import LogWriter
 from worker.presence import Presence, ProcessLock, bury, list_gone
-from worker.runner import Runner
+from worker.runner import CLEAR_UP_WITHIN, Runner
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,8 @@ ADOPT_EVERY = 5.0
 RETRY_AFTER = 1.0
 RETRY_AT_MOST_AFTER = 60.0
 GIVE_UP_AFTER = 5
+# Time to clear up what has ended, then a second word to whoever missed the first; seconds.
+LET_GO_WITHIN = (CLEAR_UP_WITHIN + 0.1, 0.2)
 
 
 class Supervisor:
@@ -132,6 +135,8 @@ class Supervisor:
                 await self._tell(lease, record, attempt, give_up=failures > GIVE_UP_AFTER)
                 return
             except Exception:
+                if being_cancelled():
+                    raise
                 log.exception("attempt.failed", failures=failures)
             await asyncio.sleep(min(RETRY_AFTER * 2**failures, RETRY_AT_MOST_AFTER))
             taken = await self._context.commit(partial(claims.take_again, lease=lease))
@@ -195,11 +200,13 @@ class Supervisor:
 
     async def _let_go(self) -> None:
         """Containers run on; whoever comes next finds everything committed."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        log.info("worker.let_go", attempts=len(tasks))
+        tasks = set(self._tasks)
+        for patience in LET_GO_WITHIN:
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=patience)
+        log.info("worker.let_go", stuck=len(tasks))
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
+from app.cancellation import being_cancelled
+
 STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
@@ -60,6 +62,8 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database was not there, broke off or was too busy, so that trying again later is right."""
+    if being_cancelled():
+        return False
     if isinstance(error, OperationalError | NoFreeConnection | OSError | TimeoutError):
         return True
     if not isinstance(error, DBAPIError):
