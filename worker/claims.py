@@ -61,7 +61,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A held execution whose worker may be gone, and how far its attempt had come."""
+    """A held execution whose worker may be gone."""
 
     execution: UUID
     epoch: int
@@ -153,7 +153,7 @@ async def _claim_one(connection: Connection, execution: UUID, worker: Identity) 
 
 
 async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]:
-    """What other workers of this engine hold, with how long they have been silent."""
+    """What workers of this engine hold, ourselves included, with how long each has been silent."""
     rows = await connection.execute(
         select(
             Execution.id,
@@ -163,7 +163,7 @@ async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]
             Worker.gone_at.is_not(None).label("gone"),
         )
         .join(Worker, Worker.id == Execution.worker_id)
-        .where(Execution.status.in_(HELD), Worker.engine_id == worker.engine.id, Worker.id != worker.id)
+        .where(Execution.status.in_(HELD), Worker.engine_id == worker.engine.id)
         .order_by(Execution.id),
     )
     return [Orphan(row.id, row.epoch, row.worker, row.silent_for, row.gone) for row in rows]

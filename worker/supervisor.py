@@ -52,7 +52,8 @@ class Supervisor:
         self._worker = context.identity
         self._presence = presence
         self._runners: dict[UUID, Runner] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], UUID] = {}
+        self._unattended: set[UUID] = set()
         self._bell = asyncio.Event()
         self._intent = asyncio.Event()
         self._intents: dict[UUID, int] = {}
@@ -105,9 +106,16 @@ class Supervisor:
         async with reading(self._context.process.database) as connection:
             orphans = await claims.find_orphans(connection, self._worker)
         for orphan in orphans:
-            silent = orphan.silent_for > claims.LOST_AFTER and self._presence.may_judge
-            if (orphan.gone or silent) and self._presence.certain:
+            if self._is_lost(orphan) and self._presence.certain:
                 await self._adopt_one(orphan)
+        # A claim whose answer was lost is ours without our knowing; seen twice, it is not just about to begin.
+        ours = {orphan.execution for orphan in orphans if orphan.worker == self._worker.id}
+        self._unattended = ours - set(self._tasks.values())
+
+    def _is_lost(self, orphan: claims.Orphan) -> bool:
+        if orphan.worker == self._worker.id:
+            return orphan.execution in self._unattended and orphan.execution not in self._tasks.values()
+        return orphan.gone or (orphan.silent_for > claims.LOST_AFTER and self._presence.may_judge)
 
     async def _adopt_one(self, orphan: claims.Orphan) -> None:
         async with transaction(self._context.process.database) as connection:
@@ -120,11 +128,11 @@ class Supervisor:
     def _begin(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
         """Give it a task of its own."""
         task = asyncio.create_task(self._attend(lease, record, attempt), name=f"attempt {lease.execution}")
-        self._tasks.add(task)
+        self._tasks[task] = lease.execution
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._bell.set()
 
     async def _attend(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from job_mount import Mount, finish, read_line
+
 from support.eventually import eventually
 
 RESULT_LIMIT = 256 * 1024

@@ -14,6 +14,7 @@ from support.racing import overtaken, race, repeated, winners
 from support.records import Records, a_cause, check_history, stale
 from support.values import NOON
 from worker import claims, ledger
+from worker.ladder import Rung
 
 CALLER = Caller("ann", frozenset())
 STOP = {"stop_reason": "cancel", "stop_by": "ann", "stop_requested_at": NOON, "stop_deadline": NOON}
@@ -298,7 +299,7 @@ async def test_the_epoch_before_is_stale_for_everything_the_holder_writes(record
         lambda connection: ledger.read_order(connection, old),
         lambda connection: ledger.intend_start(connection, old, container_id="c"),
         lambda connection: ledger.note_started(connection, old, run_for=1, actor="w"),
-        lambda connection: ledger.climb(connection, old, ledger.Rung.KILL),
+        lambda connection: ledger.climb(connection, old, Rung.KILL),
     ]
     before = await records.record(claim.lease.execution)
     for write in writes:

@@ -157,7 +157,7 @@ async def test_a_mistake_of_ours_is_no_outage(engine: AsyncEngine, statement: st
 
 
 @pytest.mark.parametrize("error", [ValueError(), RuntimeError(), KeyError("x"), asyncio.CancelledError()])
-def test_an_error_that_has_nothing_to_do_with_the_database_is_no_outage(error: BaseException) -> None:
+async def test_an_error_that_has_nothing_to_do_with_the_database_is_no_outage(error: BaseException) -> None:
     assert not is_outage(error)
 
 
