@@ -27,8 +27,10 @@ from worker.engine.answers import (
     understanding,
 )
 from worker.engine.frames import Demultiplexer, FrameError
+from worker.engine.oom import OomWitness
 from worker.engine.port import (
     ContainerSpec,
+    ContainerState,
     EngineError,
     EngineInfo,
     EngineUnreachable,
@@ -78,6 +80,7 @@ class DockerRuntime:
         self._version: str | None = None
         self._negotiating = asyncio.Lock()
         self._pulls = SingleFlight()
+        self._oom = OomWitness()
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,6 +93,7 @@ class DockerRuntime:
     async def close(self) -> None:
         """Cut every connection; open streams end with `EngineUnreachable`."""
         self._closed = True
+        self._oom.close()
         if self._session:
             await self._session.close()
 
@@ -208,7 +212,10 @@ class DockerRuntime:
         with _about(container):
             found = await self._json("GET", f"/containers/{_quoted(container)}/json")
         with understanding("the container"):
-            return read_inspection(found)
+            seen = read_inspection(found)
+        if seen.state is ContainerState.EXITED and not seen.oom_killed and self._oom.saw(seen.id):
+            return replace(seen, oom_killed=True)
+        return seen
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove, with its anonymous volumes; gone or going already is fine.
