@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def being_cancelled() -> bool:
@@ -12,3 +14,16 @@ def being_cancelled() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+@contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """Raises `CancelledError` behind a block in which a cancellation got lost.
+
+    Before Python 3.12 `asyncio.wait_for`, through which the Redis client sends, swallows one that comes as it ends.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError

@@ -15,6 +15,8 @@ import structlog
 from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
+from app.cancellation import heeding_cancellation
+
 log = structlog.get_logger(__name__)
 
 SEND_TIMEOUT = 0.25
@@ -95,7 +97,8 @@ class Hints:
 
     async def _bounded(self, what: str, send: Callable[[], Awaitable[object]]) -> None:
         try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await send()
+            with heeding_cancellation():
+                async with asyncio.timeout(SEND_TIMEOUT):
+                    await send()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("hint.lost", what=what, error=repr(error))

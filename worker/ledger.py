@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, cast, extract, func, select, update
+from sqlalchemy import ColumnElement, Float, cast, extract, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.artifacts import repository as artifacts
@@ -172,12 +172,18 @@ class Progressed:
 async def note_said(
     connection: Connection, lease: Lease, values: Mapping[str, Any], warnings: list[str], heard: Heard
 ) -> Progressed:
-    """What the program said of itself: progress, a result, warnings. Never the status."""
+    """What the program said of itself: progress, a result, warnings. The same again changes nothing."""
     changes = dict(values)
     if warnings:
         changes["warnings"] = _with_warnings(warnings)
-    await _update_execution(connection, lease, changes)
-    await _update_attempt(connection, lease, {"events_offset": heard.offset, "events_lines": heard.lines})
+    await _hold(connection, lease)
+    news = await connection.execute(
+        update(Attempt)
+        .where(*_current(lease), Attempt.events_offset < heard.offset)
+        .values(events_offset=heard.offset, events_lines=heard.lines),
+    )
+    if news.rowcount:
+        await _update_execution(connection, lease, changes)
     row = await connection.execute(
         select(Execution.progress_percent, Execution.progress_phase, clock()).where(Execution.id == lease.execution),
     )
@@ -284,12 +290,13 @@ async def _update_execution(connection: Connection, lease: Lease, values: Mappin
 async def _update_attempt(connection: Connection, lease: Lease, values: Mapping[str, Any]) -> None:
     """The current attempt's row."""
     await _hold(connection, lease)
-    await connection.execute(
-        update(Attempt)
-        .where(
-            Attempt.execution_id == lease.execution,
-            Execution.id == lease.execution,
-            Attempt.number == Execution.attempt,
-        )
-        .values(**values),
+    await connection.execute(update(Attempt).where(*_current(lease)).values(**values))
+
+
+def _current(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """The row of the current attempt."""
+    return (
+        Attempt.execution_id == lease.execution,
+        Execution.id == lease.execution,
+        Attempt.number == Execution.attempt,
     )

@@ -78,6 +78,19 @@ class Block:
         entries = [_new(Entry, (at_ms, letter, data, continues)) for data, continues in cuts]
         return cls(entries, _tally(letter, entries))
 
+    def cut(self, most: int) -> Iterator[Block]:
+        """The same records in blocks of about so much."""
+        if self.tally.charge <= most:
+            yield self
+            return
+        start = size = 0
+        for index, entry in enumerate(self.entries):
+            size += len(entry.data) + RECORD_OVERHEAD
+            if size >= most or index == len(self.entries) - 1:
+                entries = self.entries[start : index + 1]
+                yield Block(entries, _tally(entry.letter, entries))
+                start, size = index + 1, 0
+
     def split(self, room: int) -> tuple[Block, Block]:
         """What fits into so much of the cap, and the rest."""
         fitting = 0
@@ -177,7 +190,7 @@ class _Rolling:
         """Take the newest records; older ones give way as long as a window full remains."""
         self.pending.append(block)
         self.charge += block.tally.charge
-        while self.charge - self.pending[0].tally.charge >= ROLLING_WINDOW_BYTES:
+        while self.charge - self.pending[0].tally.charge >= self.window:
             self._drop_oldest()
 
     def skip(self, tally: Tally) -> None:
@@ -400,7 +413,7 @@ class LogSink:
         return Batch(
             before=self._head,
             after=self._head.plus(tally),
-            chunks=list(_chunks(self._head.next_seq, blocks, rolling=False)),
+            chunks=list(_chunks(self._head.next_seq, blocks, CHUNK_BYTES, rolling=False)),
             dropped=0,
             trim_below=None,
         )
@@ -417,11 +430,17 @@ class LogSink:
         behind = self._head.plus(dropped)
         chunks = list(_gap_chunk(behind.next_seq, gap))
         behind = behind.plus(Tally(count=len(chunks)))
-        chunks += _chunks(behind.next_seq, blocks, rolling=True)
+        # The tail gives way a chunk at a time: of a small one, small chunks.
+        most = min(CHUNK_BYTES, self._tail_limit // 8)
+        parts = [part for block in blocks for part in block.cut(most)]
+        chunks += _chunks(behind.next_seq, parts, most, rolling=True)
         tally = sum((block.tally for block in blocks), Tally())
         # The tail is bounded by what it gives up, not by the charge.
         after = replace(behind.plus(tally), charged=self._head.charged, truncated=True)
-        return Batch(self._head, after, chunks, dropped.count, self._trim(rolling, chunks))
+        below = self._trim(rolling, chunks)
+        kept = [chunk for chunk in chunks if below is None or chunk.last >= below]
+        first = kept[0].first if kept else after.next_seq
+        return Batch(self._head, after, kept, first - self._head.next_seq, below)
 
     def _trim(self, rolling: _Rolling, chunks: list[NewChunk]) -> int | None:
         """The seq below which the rolling tail gives way to what is new."""
@@ -436,13 +455,13 @@ class LogSink:
         return below
 
 
-def _chunks(first: int, blocks: Sequence[Block], *, rolling: bool) -> Iterator[NewChunk]:
+def _chunks(first: int, blocks: Sequence[Block], most: int, *, rolling: bool) -> Iterator[NewChunk]:
     entries: list[Entry] = []
     charge = 0
     for index, block in enumerate(blocks):
         entries += block.entries
         charge += block.tally.charge
-        if charge >= CHUNK_BYTES or index == len(blocks) - 1:
+        if charge >= most or index == len(blocks) - 1:
             frame, raw = encode_lines(first, entries)
             yield NewChunk(first, first + len(entries) - 1, frame, raw, charge, rolling)
             first += len(entries)

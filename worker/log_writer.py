@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.cancellation import being_cancelled
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Lease
 from app.hints import Hints
@@ -78,6 +79,8 @@ class LogWriter:
         try:
             durable = await self._commit(taken)
         except Exception as error:
+            if being_cancelled():
+                raise asyncio.CancelledError from error
             if is_outage(error):
                 log.warning("log.database_away", executions=len(taken), error=repr(error))
                 await asyncio.sleep(RETRY_AFTER_OUTAGE)

@@ -53,6 +53,8 @@ class Oversight:
         self.announced = record.announced
         self._events: EventsFile | None = None
         self._heard = NOTHING_HEARD
+        self._hearing = asyncio.Lock()
+        self._unnoted: Said | None = None
         self._watched_since = 0.0
 
     @property
@@ -114,13 +116,18 @@ class Oversight:
                 return
 
     async def _hear(self) -> bool:
-        """What it said since the last time; whether there is more."""
-        if self._events is None:
-            self._events = EventsFile(self._workspace.events, self._heard)
-        said = self._events.read()
-        if said:
-            await self._note(said, self._events.heard)
-        return said.more
+        """What it said since the last time; whether there is more.
+
+        What was read from the file stays here until it is noted: whoever was about to may be cancelled.
+        """
+        async with self._hearing:
+            if self._events is None:
+                self._events = EventsFile(self._workspace.events, self._heard)
+            said = self._unnoted = self._unnoted or self._events.read()
+            if said:
+                await self._note(said, self._events.heard)
+            self._unnoted = None
+            return said.more
 
     def close(self) -> None:
         """Let go of the events file."""
@@ -194,10 +201,8 @@ class Oversight:
 
     async def _note(self, said: Said, heard: Heard) -> None:
         values: dict[str, Any] = {}
-        if said.announced and not self.announced:
-            self.announced = True
+        if said.announced:
             values["announced"] = True
-            self.notify()
         if said.progressed:
             values |= {"progress_percent": said.percent, "progress_at": clock()}
             if said.phase is not None:
@@ -207,6 +212,9 @@ class Oversight:
         noted = await self._context.commit(
             lambda connection: ledger.note_said(connection, self._lease, values, said.warnings or [], heard)
         )
+        if said.announced and not self.announced:
+            self.announced = True
+            self.notify()
         if said.progressed:
             message = progress_message(noted.percent, noted.phase, noted.at)
             await self._context.process.hints.publish([(self._lease.execution, message)])

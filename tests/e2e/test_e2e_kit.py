@@ -164,3 +164,12 @@ async def test_what_is_wrong_in_the_events_becomes_a_warning_that_does_not_repea
     assert len(record["warnings"]) == 4
     assert record["warnings"][0] == "line 1 of events is not JSON"
     assert "secret" not in json.dumps(record["warnings"])
+
+
+async def test_what_was_said_right_before_the_end_is_never_lost(tailrace: Running) -> None:
+    program = """sleep 0.$0; echo "{\\"warning\\": \\"$0\\", \\"result\\": $0}" >> /tailrace/events"""
+    numbers = range(100, 132)
+    executions = [await tailrace.submit("sh", "-c", program, str(number)) for number in numbers]
+    for number, execution in zip(numbers, executions, strict=True):
+        record = await check_history(tailrace, execution)
+        assert (record["result"], record["warnings"]) == (number, [str(number)])

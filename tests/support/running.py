@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -29,6 +30,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TERMINAL = {"succeeded", "failed", "timed_out", "canceled", "crashed"}
 
 Json = dict[str, Any]
+
+# All is plain HTTP: to read the system's certificates for every client takes longer than its request.
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass
