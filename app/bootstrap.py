@@ -54,7 +54,9 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
         job_serializer=encode_job,
         job_deserializer=decode_job,
     )
-    subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, health_check_interval=0)
+    # A connection that only listens would never notice that its peer is gone; a unix socket cannot lose it.
+    keepalive = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
+    subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, **keepalive)
     try:
         instance = await _identify(database)
         channels = Channels(settings.redis_prefix)

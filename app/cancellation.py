@@ -12,7 +12,10 @@ def being_cancelled() -> bool:
 
     A driver that cleans up after a cancelled statement may raise an error of its own in the place of `CancelledError`.
     """
-    task = asyncio.current_task()
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # outside of any event loop
+        return False
     return task is not None and task.cancelling() > 0
 
 

@@ -73,11 +73,15 @@ class Subscription:
 
 
 class _Channel:
-    """Who listens to one channel, and whether Redis has confirmed every subscription that was sent for it."""
+    """Who listens to one channel, and whether Redis has confirmed every subscription that was sent for it.
 
-    def __init__(self) -> None:
+    While it is `deaf`, somebody listens to whom Redis does not send yet.
+    """
+
+    def __init__(self, *, deaf: bool) -> None:
         self.subscribers: set[Subscription] = set()
         self.confirmed = asyncio.Event()
+        self.deaf = deaf
 
 
 class Listener:
@@ -113,15 +117,19 @@ class Listener:
         """Entered once Redis confirmed (or is away): what is sent from now on is received, or `Missed` is raised."""
         subscription = Subscription()
         channel = self._channels.get(name)
+        is_new = channel is None
         if channel is None:
-            channel = self._channels[name] = _Channel()
-            await self._send_subscribe(name)
+            channel = self._channels[name] = _Channel(deaf=not self.connected)
         channel.subscribers.add(subscription)
         try:
+            if is_new:
+                await asyncio.shield(self._send_subscribe(name))
             if self.connected:
-                with suppress(TimeoutError):
+                try:
                     async with asyncio.timeout(CONFIRM_TIMEOUT):
                         await channel.confirmed.wait()
+                except TimeoutError:
+                    channel.deaf = True
             yield subscription
         finally:
             channel.subscribers.discard(subscription)
@@ -143,7 +151,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, to be deaf for ever would be worse
                 log.warning("listener.disconnected", error=repr(error))
             finally:
                 self._pubsub = None
@@ -152,13 +160,15 @@ class Listener:
 
     async def _listen(self) -> None:
         async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(self._keepalive)
             for channel in self._channels.values():
                 channel.confirmed.clear()
+                channel.deaf = True
             self._awaited = Counter(dict.fromkeys(self._channels, 1))
-            await pubsub.subscribe(self._keepalive, *self._channels)
+            # Whoever comes from here on subscribes by themselves.
             self._pubsub = pubsub
-            # Between a loss and this moment messages went by unheard.
-            self._tell_all_missed()
+            if self._channels:
+                await pubsub.subscribe(*self._channels)
             async for message in pubsub.listen():
                 self._dispatch(message["type"], message["channel"].decode(), message["data"])
 
@@ -169,10 +179,18 @@ class Listener:
             if self._awaited[name] <= 0:
                 del self._awaited[name]
                 if channel is not None:
-                    channel.confirmed.set()
+                    self._confirm(channel)
         elif kind == "message" and channel is not None:
             for subscription in channel.subscribers:
                 subscription.put(data)
+
+    def _confirm(self, channel: _Channel) -> None:
+        channel.confirmed.set()
+        if channel.deaf:
+            # Until this moment messages went by unheard.
+            channel.deaf = False
+            for subscription in channel.subscribers:
+                subscription.miss()
 
     def _tell_all_missed(self) -> None:
         for channel in self._channels.values():

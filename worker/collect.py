@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 MAX_DEPTH = 32
 MAX_PATH_BYTES = 1024
 MAX_WARNINGS = 20
-MAX_ENTRIES_SEEN = 2_000_000
+MAX_ENTRIES_SEEN = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Collected:
     bytes: int = 0
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
+    seen: int = 0
 
     def leave_out(self, why: str) -> None:
         """Note that something is not kept."""
@@ -131,69 +132,71 @@ async def _keep(
 
 
 def _walk(directory: Path, most: int, result: Collected) -> Iterator[str]:
-    """Paths of regular files, sorted within each directory, at most so many."""
+    """Paths of regular files, sorted within each directory, at most so many. Holds one directory open at a time."""
     kept = 0
-    root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    pending: list[tuple[int, str]] = [(root, "")]
-    try:
-        while pending:
-            descriptor, prefix = pending.pop()
-            try:
-                for name, is_directory in _entries(descriptor, result):
-                    path = f"{prefix}{name}"
-                    if len(path.encode()) > MAX_PATH_BYTES or path.count("/") >= MAX_DEPTH:
-                        result.leave_out("a path is too long or too deep")
-                    elif is_directory:
-                        if (opened := _open_directory(name, descriptor, result)) is not None:
-                            pending.append((opened, f"{path}/"))
-                    elif kept >= most:
-                        result.leave_out(f"there are more than {most} files")
-                        return
-                    else:
-                        kept += 1
-                        yield path
-            finally:
-                os.close(descriptor)
-    finally:
-        for descriptor, _ in pending:
-            os.close(descriptor)
-
-
-def _entries(descriptor: int, result: Collected) -> list[tuple[str, bool]]:
-    entries: list[tuple[str, bool]] = []
-    with os.scandir(descriptor) as scan:
-        for count, entry in enumerate(scan):
-            if count >= MAX_ENTRIES_SEEN:
-                result.leave_out("a directory has too many entries")
-                break
-            if not entry.name.isprintable():
-                result.leave_out("a name is not printable text")
-            elif entry.is_dir(follow_symlinks=False):
-                entries.append((entry.name, True))
-            elif entry.is_file(follow_symlinks=False):
-                entries.append((entry.name, False))
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        for name, is_directory in _entries(directory, prefix, result):
+            path = f"{prefix}{name}"
+            if len(path.encode()) > MAX_PATH_BYTES or path.count("/") >= MAX_DEPTH:
+                result.leave_out("a path is too long or too deep")
+            elif is_directory:
+                pending.append(f"{path}/")
+            elif kept >= most:
+                result.leave_out(f"there are more than {most} files")
+                return
             else:
-                result.leave_out("links, devices, sockets and FIFOs are not kept")
+                kept += 1
+                yield path
+
+
+def _entries(directory: Path, prefix: str, result: Collected) -> list[tuple[str, bool]]:
+    """Names in one directory of the tree, and whether each is a directory itself."""
+    try:
+        descriptor = _open_directory(directory, prefix.rstrip("/"))
+    except OSError:
+        result.leave_out("a directory could not be read")
+        return []
+    entries: list[tuple[str, bool]] = []
+    try:
+        with os.scandir(descriptor) as scan:
+            for entry in scan:
+                result.seen += 1
+                if result.seen > MAX_ENTRIES_SEEN:
+                    result.leave_out("there are too many entries")
+                    break
+                if not entry.name.isprintable():
+                    result.leave_out("a name is not printable text")
+                elif entry.is_dir(follow_symlinks=False):
+                    entries.append((entry.name, True))
+                elif entry.is_file(follow_symlinks=False):
+                    entries.append((entry.name, False))
+                else:
+                    result.leave_out("links, devices, sockets and FIFOs are not kept")
+    finally:
+        os.close(descriptor)
     return sorted(entries)
 
 
-def _open_directory(name: str, parent: int, result: Collected) -> int | None:
-    try:
-        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    except OSError:
-        result.leave_out("a directory could not be read")
-        return None
+def _open_directory(directory: Path, path: str) -> int:
+    """Open a directory of the tree, no component of its path being a link. Raises `OSError`."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(directory, flags)
+    for folder in path.split("/") if path else ():
+        parent = descriptor
+        try:
+            descriptor = os.open(folder, flags, dir_fd=parent)
+        finally:
+            os.close(parent)
+    return descriptor
 
 
 def _open_beneath(directory: Path, path: str) -> int:
-    """Open a file below a directory, no component of the path being a link."""
-    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    *folders, name = path.split("/")
+    """Open a file of the tree, no component of its path being a link. Raises `OSError`."""
+    folder, _, name = path.rpartition("/")
+    parent = _open_directory(directory, folder)
     try:
-        for folder in folders:
-            child = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-            os.close(parent)
-            parent = child
         return open_hostile(name, parent)
     finally:
         os.close(parent)

@@ -15,13 +15,14 @@ from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Event
 from app.logs.protocol import status_message
 from worker.claims import Identity
-from worker.engine.port import ContainerRuntime
+from worker.engine.port import ContainerRuntime, EngineUnreachable
 from worker.log_writer import LogWriter
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 RETRY_AFTER_OUTAGE = 0.5
+ENGINE_RETRY_AFTER = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class WorkerContext:
     async def read(self, look: Callable[[Connection], Awaitable[T]]) -> T:
         """Statements that only read, repeated while the database is away."""
         return await self._persist(lambda: self._reading(look))
+
+    async def ask_engine(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """A question or order that may be repeated, while the engine does not answer."""
+        while True:
+            try:
+                return await ask()
+            except EngineUnreachable as error:
+                log.warning("engine.unreachable", error=str(error))
+                await asyncio.sleep(ENGINE_RETRY_AFTER)
 
     async def announce(self, execution: UUID, event: Event | None) -> None:
         """Tell the watchers of a committed move."""

@@ -166,7 +166,7 @@ class Progressed:
 
     percent: int | None
     phase: str | None
-    at: datetime
+    at: datetime | None
 
 
 async def note_said(
@@ -185,7 +185,9 @@ async def note_said(
     if news.rowcount:
         await _update_execution(connection, lease, changes)
     row = await connection.execute(
-        select(Execution.progress_percent, Execution.progress_phase, clock()).where(Execution.id == lease.execution),
+        select(Execution.progress_percent, Execution.progress_phase, Execution.progress_at).where(
+            Execution.id == lease.execution
+        ),
     )
     return Progressed(*row.one())
 
@@ -240,7 +242,7 @@ async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, acto
             "exit_code": outcome.exit_code,
             "oom_killed": outcome.oom_killed,
             "cause": outcome.cause,
-            "message": outcome.message,
+            "message": event.message,
             "checkpoint_files": len(kept.checkpoint) if kept else 0,
             "checkpoint_bytes": sum(file.bytes for file in kept.checkpoint) if kept else 0,
         },

@@ -281,10 +281,11 @@ class LogSink:
         self._extend(Block.of(time.time_ns() // 1_000_000, LogStream.SYSTEM.letter, [cut]))
 
     def miss(self, reason: GapReason) -> None:
-        """Beyond the head: note that an unknown number of lines is missing here. It takes one seq."""
-        if self._rolling is not None:
-            self._rolling.gap = reason
-            self._wake()
+        """Note that an unknown number of lines is missing here; it takes one seq. The head of the log ends with it."""
+        if self._rolling is None:
+            self._rolling = _Rolling(self._window)
+        self._rolling.gap = reason
+        self._wake()
 
     def flush(self) -> None:
         """The program is gone: lines that it left unfinished are whole now."""

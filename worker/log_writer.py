@@ -48,7 +48,7 @@ class LogWriter:
         async with reading(self._database) as connection:
             head = await _read_head(connection, lease.execution)
             rolling = await _read_rolling(connection, lease.execution) if head.truncated else []
-            last_at_ms = await _read_last_time(connection, lease.execution) if head.truncated else 0
+            last_at_ms = await _read_last_time(connection, lease.execution) if head.next_seq > 1 else 0
         sink = LogSink(lease, head, log_bytes=log_bytes, wake=self._wake.set, rolling=rolling, last_at_ms=last_at_ms)
         self._sinks.add(sink)
         return sink

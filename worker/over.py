@@ -10,9 +10,11 @@ from worker.outcome import canceled_by
 class Over(Exception):
     """Ends the story of an attempt with this outcome."""
 
-    def __init__(self, cause: Cause, message: str, exit_code: int | None = None) -> None:
+    def __init__(self, cause: Cause, message: str, *, ran: bool = False) -> None:
+        """`ran`: the program may have run, so that it may have left something."""
         super().__init__(message)
-        self.outcome = Outcome(cause, message, exit_code)
+        self.outcome = Outcome(cause, message)
+        self.ran = ran
 
 
 def stopped_before_start(stop: Stop) -> Over:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -17,7 +16,7 @@ from app.executions.states import StopReason
 from app.logs.protocol import progress_message
 from worker import claims, ledger
 from worker.context import WorkerContext
-from worker.engine.port import EngineUnreachable, NoSuchContainer
+from worker.engine.port import EngineError
 from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
 from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
@@ -27,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 LISTEN_EVERY = 0.2
-LAST_WORDS = 64
+LAST_WORDS = 256
 # The init of a container passes no signal on before the program runs: one in fifty was lost right after a start.
 SIGNALS_ARRIVE_AFTER = 0.4
 
@@ -114,6 +113,7 @@ class Oversight:
         for _ in range(LAST_WORDS):
             if not await self._hear():
                 return
+            await asyncio.sleep(0)  # other attempts have their turn
 
     async def _hear(self) -> bool:
         """What it said since the last time; whether there is more.
@@ -172,24 +172,33 @@ class Oversight:
         log.info("stop.rung", rung=step.rung.name)
         match step.rung:
             case Rung.NOTICE:
-                self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
+                self._write_notice(stop)
                 why = "its time is over" if stop.reason is StopReason.TIMEOUT else f"{stop.by} asked for it"
                 self._say(f"Stop: {why}. The program has {max(0.0, clock.until_kill):.0f} s until it is killed.")
             case Rung.SIGNAL:
                 await self._signal(container, self._record.spec.stop_signal, tell=True)
             case Rung.KILL:
                 # A program that was never asked may still find out why.
-                self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
+                self._write_notice(stop)
                 await self._signal(container, "SIGKILL", tell=first_time)
             case Rung.NONE:
                 pass
 
+    def _write_notice(self, stop: Stop) -> None:
+        try:
+            self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
+        except OSError as error:
+            # A full disk must not keep the rungs above from being climbed.
+            log.warning("stop.not_written", error=str(error))
+
     async def _signal(self, container: str, name: str, *, tell: bool) -> None:
         if tell:
             self._say(f"{name} is sent.")
-        # The watch on the exit notices when the engine or the container is gone; the kill is repeated.
-        with suppress(EngineUnreachable, NoSuchContainer):
+        try:
             await self._context.runtime.signal(container, name)
+        except EngineError as error:
+            # The watch on the exit notices when engine or container are gone; the kill is repeated.
+            log.warning("stop.signal_failed", signal=name, error=str(error))
 
     async def _notified_within(self, seconds: float | None) -> bool:
         try:
@@ -215,6 +224,6 @@ class Oversight:
         if said.announced and not self.announced:
             self.announced = True
             self.notify()
-        if said.progressed:
+        if said.progressed and noted.at is not None:
             message = progress_message(noted.percent, noted.phase, noted.at)
             await self._context.process.hints.publish([(self._lease.execution, message)])

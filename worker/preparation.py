@@ -17,7 +17,7 @@ from worker import ledger
 from worker.collect import restore
 from worker.container import container_spec
 from worker.context import WorkerContext
-from worker.engine.port import EngineError, Image, SpecRejected
+from worker.engine.port import ContainerSpec, EngineError, Image, NameTaken, SpecRejected
 from worker.image import find, pull
 from worker.over import Over
 from worker.workspace import Workspace
@@ -67,12 +67,13 @@ class Preparation:
     async def obtain_image(self) -> Image:
         """The image, pulled if need be. Raises `Over`."""
         spec, limits = self._record.spec, self._record.limits
+        ask = self._context.ask_engine
         try:
-            image = await find(self._runtime, spec.image, spec.image_policy)
+            image = await ask(lambda: find(self._runtime, spec.image, spec.image_policy))
             if image is None:
                 self._say(f"Pulling {spec.image}.")
                 await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "pulling"))
-                image = await pull(self._runtime, spec.image, within=limits.pull_timeout)
+                image = await ask(lambda: pull(self._runtime, spec.image, within=limits.pull_timeout))
         except EngineError as error:
             raise Over(Cause.ENGINE_ERROR, f"The engine could not tell about the image: {error}") from error
         return image
@@ -87,13 +88,19 @@ class Preparation:
             )
         )
         try:
-            return await self._runtime.create(spec)
+            return await self._context.ask_engine(lambda: self._create(spec))
         except SpecRejected as error:
             raise Over(Cause.SPEC_REJECTED, f"The engine refused the container: {error}") from error
         except EngineError as error:
-            # Whatever exists under this name, nobody has started it.
-            await self.discard(spec.name)
             raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
+
+    async def _create(self, spec: ContainerSpec) -> str:
+        try:
+            return await self._runtime.create(spec)
+        except NameTaken:
+            # By our own request whose answer was lost: nobody has started it.
+            await self._runtime.remove(spec.name)
+            return await self._runtime.create(spec)
 
     async def discard(self, container: str) -> None:
         """Remove it, never forced: a process that still ran in there would be a mistake to look at."""

@@ -13,7 +13,8 @@ import orjson
 
 from worker.workspace import open_hostile
 
-READ_BYTES = 2**20
+# Little enough that tens of thousands of tiny lines hold up nobody.
+READ_BYTES = 32 * 1024
 LINE_BYTES = 320 * 1024
 RESULT_BYTES = 256 * 1024
 WARNING_LENGTH = 1000

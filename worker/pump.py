@@ -31,7 +31,8 @@ class Pump:
         self._watch = watch
         self.attached = asyncio.Event()
         self.complete = False
-        self._by_time = False
+        self._missed = False
+        self._lost = False
 
     async def run(self, *, attach: bool) -> None:
         """Until the container has exited and all its output is in the sink. Raises `Fenced`, `NoSuchContainer`."""
@@ -51,7 +52,7 @@ class Pump:
             else:
                 await self._watch.exit_or_break(seen)
         # An engine that was away while the program wrote its last lines may have lost them.
-        self.complete = self._watch.breaks == 0
+        self.complete = self._watch.breaks == 0 and not self._lost
 
     async def _read_attached(self) -> bool:
         """Whether the stream was read to its end."""
@@ -75,9 +76,16 @@ class Pump:
         if self._sink.rolling:
             return await self._read_newest(follow=follow)
         skip = {stream: self._sink.received(stream) for stream in Stream}
+        first = True
         try:
             async with self._runtime.read_log(self._container, follow=follow) as pieces:
                 async for piece in pieces:
+                    if first and self._has_rotated(piece):
+                        # The file began anew while nobody read: offsets mean nothing, go on with what is there.
+                        skip = dict.fromkeys(Stream, 0)
+                        self._lost = True
+                        self._miss()
+                    first = False
                     known = min(skip[piece.stream], len(piece.data))
                     skip[piece.stream] -= known
                     if known < len(piece.data):
@@ -88,12 +96,21 @@ class Pump:
             return False
         return True
 
+    def _has_rotated(self, first: Piece) -> bool:
+        """Whether the engine's file begins with something newer than all that we have."""
+        if first.at_ms is None or not any(map(self._sink.received, Stream)):
+            return False
+        return first.at_ms > self._sink.last_at_ms
+
+    def _miss(self) -> None:
+        self._missed = True
+        self._sink.miss(GapReason.ENGINE_LOG_ROTATED)
+
     async def _read_newest(self, *, follow: bool) -> bool:
         """Beyond the head of a log offsets mean nothing: the engine's file has rotated by then. Go on by time."""
         last = self._sink.last_at_ms
-        if not self._by_time:
-            self._by_time = True
-            self._sink.miss(GapReason.ENGINE_LOG_ROTATED)
+        if not self._missed:
+            self._miss()
         try:
             async with self._runtime.read_log(self._container, follow=follow) as pieces:
                 async for piece in pieces:

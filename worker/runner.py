@@ -21,11 +21,11 @@ from app.executions.states import Cause
 from worker import claims, ledger
 from worker.collect import keep
 from worker.concurrency import to_the_end
+from worker.container import container_name
 from worker.context import WorkerContext
 from worker.engine.port import (
     ContainerState,
     EngineError,
-    EngineUnreachable,
     Inspection,
     NoSuchContainer,
     StartRefused,
@@ -40,7 +40,8 @@ from worker.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
-ENGINE_RETRY_AFTER = 1.0
+# Attempts that were prepared in vain, the last one included.
+GIVE_BACK_AT_MOST = 3
 CLEAR_UP_WITHIN = 1.2
 
 
@@ -86,12 +87,13 @@ class Runner:
         finally:
             await making
         await unless_stopped(self._preparation.restore_checkpoint())
-        container = self._container = await self._preparation.create(image)
+        self._container = container_name(self._lease, self._record.attempt)
+        container = await unless_stopped(self._preparation.create(image))
         watch = Watch(self._runtime, container, self._sink, self._oversight)
         try:
             ended = await watch.run(partial(self._start, container))
         except NoSuchContainer:
-            raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.") from None
+            raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.", ran=True) from None
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _from_the_middle(self, attempt: claims.AttemptState) -> None:
@@ -104,7 +106,7 @@ class Runner:
         try:
             found = await self._inspect(attempt.container_name)
             self._container = found.id
-            if found.state is ContainerState.CREATED:
+            if found.state is ContainerState.CREATED and attempt.started_at is None:
                 await self._give_back()
                 return
             if attempt.started_at is None:
@@ -113,13 +115,14 @@ class Runner:
             watch = Watch(self._runtime, found.id, self._sink, self._oversight)
             ended = await watch.run(None)
         except NoSuchContainer:
-            raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.") from None
+            raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.", ran=True) from None
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _to_a_forced_end(self, attempt: claims.AttemptState) -> None:
         if attempt.container_name is not None:
             await self._runtime.remove(attempt.container_name, force=True)
-        raise Over(Cause.ENGINE_ERROR, "The worker failed repeatedly at running it; the worker's own log says why.")
+        why = "The worker failed repeatedly at running it; the worker's own log says why."
+        raise Over(Cause.ENGINE_ERROR, why, ran=attempt.meant_to_start)
 
     async def _start(self, container: str) -> None:
         """The point of no return: from the intent on the program may have run."""
@@ -165,8 +168,10 @@ class Runner:
         )
         outcome = read_exit(exit_, order.stop, timeout=self._record.limits.timeout)
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
-        kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
-        await self._finish(outcome, kept)
+        await self._finish(outcome, await self._keep(log_complete=log_complete))
+
+    async def _keep(self, *, log_complete: bool) -> ledger.Kept:
+        return await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
 
     async def _finish(self, outcome: Outcome, kept: ledger.Kept | None = None) -> None:
         """The log first, then the end: whoever sees the end has the whole log."""
@@ -190,8 +195,14 @@ class Runner:
 
     async def _give_back(self) -> None:
         """Queue it anew, unless it is to stop: then this is its end."""
+        if self._record.attempt > GIVE_BACK_AT_MOST:
+            raise Over(Cause.ENGINE_ERROR, "It could not be prepared, again and again; the worker's own log says why.")
         why = "The worker that prepared it went away before it was started."
         await self._sink.drain()
+        if self._container is not None:
+            # Before anybody can claim it anew: if it was started after all, this is refused.
+            container = self._container
+            await self._context.ask_engine(lambda: self._runtime.remove(container))
         try:
             event = await self._context.commit(
                 lambda connection: ledger.requeue(connection, self._lease, actor=self._context.identity.actor, why=why)
@@ -208,23 +219,18 @@ class Runner:
             await self._preparation.discard(self._container)
         try:
             await asyncio.to_thread(self._workspace.remove)
-        except OSError as error:
+        except (OSError, RecursionError) as error:
             log.warning("workspace.not_removed", error=str(error))
 
     async def _tell(self, story: Coroutine[object, object, None]) -> None:
         try:
             await story
         except Over as over:
-            await self._finish(over.outcome)
+            await self._finish(over.outcome, await self._keep(log_complete=False) if over.ran else None)
         except (StaleLease, Fenced) as error:
             log.warning("attempt.lease_lost", error=str(error))
         finally:
             self._oversight.close()
 
     async def _inspect(self, container: str) -> Inspection:
-        while True:
-            try:
-                return await self._runtime.inspect(container)
-            except EngineUnreachable as error:
-                log.warning("engine.unreachable", error=str(error))
-                await asyncio.sleep(ENGINE_RETRY_AFTER)
+        return await self._context.ask_engine(lambda: self._runtime.inspect(container))

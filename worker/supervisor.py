@@ -7,9 +7,9 @@ anyway. No arq job owns anything here.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -40,6 +40,8 @@ ADOPT_EVERY = 5.0
 RETRY_AFTER = 1.0
 RETRY_AT_MOST_AFTER = 60.0
 GIVE_UP_AFTER = 5
+# A failure after so long is a new one.
+STEADY_AFTER = 600.0
 # Time to clear up what has ended, then a second word to whoever missed the first; seconds.
 LET_GO_WITHIN = (CLEAR_UP_WITHIN + 0.1, 0.2)
 
@@ -138,13 +140,16 @@ class Supervisor:
     async def _attend(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
         """See an attempt through. A mistake of ours is met like the death of a worker: by taking the attempt over."""
         structlog.contextvars.bind_contextvars(execution_id=str(lease.execution), attempt=record.attempt)
-        for failures in itertools.count(1):
+        failures = 0
+        while True:
+            began = time.monotonic()
             try:
-                await self._tell(lease, record, attempt, give_up=failures > GIVE_UP_AFTER)
+                await self._tell(lease, record, attempt, give_up=failures >= GIVE_UP_AFTER)
                 return
             except Exception:
                 if being_cancelled():
                     raise
+                failures = failures + 1 if time.monotonic() - began < STEADY_AFTER else 1
                 log.exception("attempt.failed", failures=failures)
             await asyncio.sleep(min(RETRY_AFTER * 2**failures, RETRY_AT_MOST_AFTER))
             taken = await self._context.commit(partial(claims.take_again, lease=lease))

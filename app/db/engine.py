@@ -60,6 +60,13 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
+@asynccontextmanager
+async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Several statements that see one and the same state."""
+    async with engine.connect() as connection:
+        yield await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the database was not there, broke off or was too busy, so that trying again later is right."""
     if being_cancelled():

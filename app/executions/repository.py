@@ -125,6 +125,8 @@ async def move(
     statement = update(Execution).where(Execution.id == prior.c.id, prior.c.status.in_(sorted(allowed)))
     if epoch is not None:
         statement = statement.where(Execution.epoch == epoch)
+    if message is not None:
+        message = message.replace("\0", "\ufffd")  # texts of programs and registries; Postgres takes no NUL
     values: dict[str, Any] = {"status": target, "updated_at": clock(), **(changes or {})}
     if target in TERMINAL:
         values |= {"cause": cause, "message": message, "finished_at": clock(), "phase": None}

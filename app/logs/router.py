@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
 
 MAX_SEQ = 2**62
+MAX_DIGITS = len(str(MAX_SEQ))
 
 
 class LogQuery(BaseModel):
@@ -122,7 +123,7 @@ def _seq(params: QueryParams, name: str) -> int | None:
     value = params.get(name, "")
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and int(value) <= MAX_SEQ):
+    if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS and int(value) <= MAX_SEQ):
         raise InvalidRequest(f"`{name}` must be a whole number from 0 on.")
     return int(value)
 
@@ -138,13 +139,17 @@ class _Session:
         """Until the frames end, the client leaves, or it takes nothing any more."""
         sender = asyncio.create_task(self._send(frames))
         receiver = asyncio.create_task(self._drain())
-        done, pending = await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        for result in await asyncio.gather(sender, receiver, return_exceptions=True):
+        try:
+            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+            finished = sender.done()
+        finally:
+            sender.cancel()
+            receiver.cancel()
+            results = await asyncio.gather(sender, receiver, return_exceptions=True)
+        for result in results:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | TimeoutError):
                 raise result
-        if sender in done and sender.exception() is None:
+        if finished and results[0] is None:
             with suppress(RuntimeError, WebSocketDisconnect):
                 await self._socket.close(CloseCode.ENDED)
 

@@ -15,12 +15,12 @@ import orjson
 import structlog
 
 from app.bootstrap import Process
-from app.db.engine import is_outage, reading
+from app.db.engine import is_outage, snapshot
 from app.executions import repository
 from app.executions.model import Event
 from app.executions.record import Record
 from app.listener import Missed, Subscription
-from app.logs.protocol import Kind, decode_lines, encode_lines, status_frame, unpack_message
+from app.logs.protocol import Kind, decode_lines, encode_lines, progress_frame, status_frame, unpack_message
 from app.logs.store import Chunk, Missing, Page, read_after
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,7 @@ class _Cursor:
     def __init__(self, after: int, event: int) -> None:
         self.seq = after
         self.event = event
+        self.progress: bytes | None = None
 
 
 async def tail(
@@ -98,12 +99,16 @@ async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> Async
         for part in snapshot.page.parts:
             yield _beyond(part, cursor.seq)
             cursor.seq = part.last
+        progress = _progress(snapshot.record)
+        if progress is not None and progress != cursor.progress:
+            cursor.progress = progress
+            yield Notice(progress)
         for event in snapshot.events:
             cursor.event = event.number
             yield Notice(status_frame(event))
         if not snapshot.page.more:
             break
-    # The record was read before the log: the end is committed after the last line.
+    # The end is committed after the last line, and the snapshot is of one moment.
     if snapshot.record.is_terminal:
         yield Ended(snapshot.record, cursor.seq)
     else:
@@ -113,7 +118,7 @@ async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> Async
 async def _look(process: Process, execution: UUID, cursor: _Cursor) -> _Snapshot | None:
     while True:
         try:
-            async with reading(process.database) as connection:
+            async with snapshot(process.database) as connection:
                 record = await repository.find(connection, execution)
                 if record is None:
                     return None
@@ -138,6 +143,7 @@ async def _live(process: Process, feed: Subscription, cursor: _Cursor) -> AsyncI
             return
         kind, first, last, frame = unpack_message(data)
         if kind is Kind.PROGRESS:
+            cursor.progress = frame
             yield Notice(frame)
         elif kind is Kind.STATUS:
             if first > cursor.event:
@@ -149,6 +155,13 @@ async def _live(process: Process, feed: Subscription, cursor: _Cursor) -> AsyncI
             part = Chunk(first, last, frame, None) if kind is Kind.LINES else _missing(frame)
             yield _beyond(part, cursor.seq)
             cursor.seq = last
+
+
+def _progress(record: Record) -> bytes | None:
+    """The frame in which its progress was last published."""
+    if record.progress_at is None:
+        return None
+    return progress_frame(record.progress_percent, record.progress_phase, record.progress_at)
 
 
 def _missing(frame: bytes) -> Missing:

@@ -104,6 +104,20 @@ async def test_a_tail_goes_on_when_redis_dies_under_it(redis: EmbeddedRedis, own
     assert (await check_history(installation, execution))["exit_code"] == 7
 
 
+async def test_a_redis_that_hangs_now_and_then_leaves_no_hole(redis: EmbeddedRedis, own: StartOwn) -> None:
+    installation = await own(redis_url=redis.url)
+    execution = await installation.submit("sh", "-c", COUNTER % 300)
+    reader = Follower(installation, execution)
+    reading = asyncio.create_task(reader.read())
+    async with Redis.from_url(redis.url) as client:
+        for lines in (20, 60, 100):
+            await eventually(lambda lines=lines: len(reader.lines) > lines, within=WITHIN)  # type: ignore[misc]
+            # Longer than a frame may take: what is sent now gets lost, or comes late.
+            await client.client_pause(600)
+    await reading
+    assert reader.text() == numbered(300)
+
+
 async def test_an_emptied_redis_costs_nothing(redis: EmbeddedRedis, own: StartOwn) -> None:
     installation = await own(redis_url=redis.url, slots=2)
     executions = [await installation.submit("sh", "-c", COUNTER % 40) for _ in range(8)]
@@ -177,6 +191,8 @@ async def submit_until(installation: Running, enough: asyncio.Event) -> list[str
             assert answer.status_code in {201, 503}, answer.text
             if answer.status_code == 201:
                 accepted.append(answer.json()["id"])
+                # As fast as it runs them, so that the queue stays short; not even this may get an answer.
+                await installation.request("GET", f"/v1/executions/{accepted[-1]}", params={"wait": 30})
     return accepted
 
 

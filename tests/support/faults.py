@@ -31,7 +31,7 @@ async def breakable_postgres(directory: Path) -> AsyncIterator[EmbeddedPostgres]
 
 
 class ForgetfulLine:
-    """A line to a Postgres socket that can lose the answer to a COMMIT: the server has done it, the client never hears."""
+    """A line to a Postgres socket that can lose the answer to a COMMIT: the server did it, the client never hears."""
 
     def __init__(self, there: Path) -> None:
         self._there = there

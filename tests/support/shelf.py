@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from app.executions.model import Lease
 from app.logs.protocol import Line, decode_lines
 from support.values import an_id
+from worker.engine.port import Stream
 from worker.log_sink import Batch, Head, LogSink, NewChunk
 
 EMPTY = Head(1, 0, 0, 0, 0, truncated=False)
@@ -63,6 +64,9 @@ class Shelf:
             below = batch.trim_below
             self.chunks = [chunk for chunk in self.chunks if not (chunk.rolling and chunk.last < below)]
         self.head = batch.after
+
+    def received(self, sink: LogSink) -> dict[Stream, int]:
+        return {stream: sink.received(stream) for stream in Stream}
 
     @property
     def charge(self) -> int:

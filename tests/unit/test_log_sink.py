@@ -2,7 +2,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.logs.records import RECORD_BYTES, RECORD_OVERHEAD
@@ -93,7 +93,7 @@ async def test_whoever_goes_on_behind_the_offsets_completes_the_log(run: list[Ou
         assert shelf.written(stream) == written_by(run, stream)
 
 
-@given(runs, st.integers(64 * KIB, 256 * KIB))
+@given(runs, st.integers(160 * KIB, 256 * KIB))
 async def test_a_log_beyond_its_cap_keeps_its_head_and_its_very_last_lines(run: list[Output], log_bytes: int) -> None:
     shelf = Shelf()
     sink = shelf.sink(log_bytes=log_bytes)
@@ -161,6 +161,41 @@ async def test_of_a_flood_beyond_the_cap_at_most_so_much_is_committed_at_a_time(
     assert not shelf.commit(sink)
     shelf.now += ROLLING_INTERVAL
     assert shelf.commit(sink)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(Stream),
+            st.sampled_from([b"\n", b"ab\n", b"x" * 99 + b"\n", b"no newline"]),
+            st.integers(0, 60_000),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=25)
+async def test_a_flood_beyond_the_cap_is_counted_to_the_byte_and_ends_with_its_last_line(
+    floods: list[tuple[Stream, bytes, int]],
+) -> None:
+    """Read from the engine's own log it comes in large pieces, of which most is not even cut into lines."""
+    shelf = Shelf()
+    sink = shelf.sink(log_bytes=64 * KIB)
+    await play(shelf, sink, FLOOD)
+    before = dict(shelf.received(sink))
+    for stream, unit, count in floods:
+        await sink.feed(Piece(stream, unit * count), patience=None)
+        shelf.now += ROLLING_INTERVAL
+        shelf.commit(sink)
+    await sink.feed(out(b"\nthe last line\n"), patience=None)
+    await shelf.drain(sink)
+    sizes = {stream: sum(len(unit) * count for to, unit, count in floods if to is stream) for stream in Stream}
+    sizes[Stream.STDOUT] += len(b"\nthe last line\n")
+    assert shelf.received(sink) == {stream: before[stream] + sizes[stream] for stream in Stream}
+    assert (shelf.head.out_bytes, shelf.head.err_bytes) == tuple(shelf.received(sink).values())
+    assert shelf.head.next_seq == shelf.lines()[-1].seq + 1
+    assert [line.text for line in shelf.lines() if line.letter == "o"][-1] == "the last line"
+    assert shelf.charge <= 64 * KIB + RECORD_BYTES
 
 
 async def test_the_worker_that_takes_over_a_capped_log_goes_on_in_its_tail() -> None:

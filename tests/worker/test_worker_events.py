@@ -63,6 +63,19 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def heard_out(file: EventsFile) -> Said:
+    """Everything that is new: a look takes only so much at a time."""
+    said = file.read()
+    while said.more:
+        more = file.read()
+        warnings = [*(said.warnings or []), *(more.warnings or [])] or None
+        if not more.has_result:
+            more.has_result, more.result = said.has_result, said.result
+        said = more
+        said.warnings = warnings
+    return said
+
+
 def heard_in(path: Path, *pieces: bytes) -> list[Said]:
     """What is heard when the pieces are written one after the other into an empty file."""
     path.write_bytes(b"")
@@ -166,16 +179,16 @@ def test_a_bad_line_is_told_by_its_number_and_never_by_its_text(path: Path, even
 @pytest.mark.parametrize("value", ["-1", "100.5", "true", "null", '"50"', "[]", "1e999"])
 def test_progress_is_a_number_from_0_to_100(path: Path, events: EventsFile, value: str) -> None:
     append(path, f'{{"progress": {value}}}\n'.encode())
-    said = events.read()
+    said = heard_out(events)
     assert not said.progressed
     assert len(said.warnings or []) == 1
 
 
 def test_a_line_that_is_far_too_long_is_left_out_and_the_next_one_heard(path: Path, events: EventsFile) -> None:
     append(path, b'{"result": "' + b"x" * (READ_BYTES * 2) + b'"}\n{"progress": 5}\n')
-    said = [events.read()]
+    said = [heard_out(events)]
     while said[-1].more:
-        said.append(events.read())
+        said.append(heard_out(events))
     assert warnings_in(said) == ["line 1 of events is too long"]
     assert said[-1].percent == 5
     assert not any(each.has_result for each in said)
@@ -183,22 +196,22 @@ def test_a_line_that_is_far_too_long_is_left_out_and_the_next_one_heard(path: Pa
 
 def test_a_line_just_over_the_limit_is_left_out(path: Path, events: EventsFile) -> None:
     append(path, b'{"warning": "' + b"x" * LINE_BYTES + b'"}\n')
-    assert events.read().warnings == ["line 1 of events is too long"]
+    assert heard_out(events).warnings == ["line 1 of events is too long"]
 
 
 def test_a_flood_is_read_a_piece_at_a_time(path: Path, events: EventsFile) -> None:
     line = b'{"progress": 1}\n'
     append(path, line * (READ_BYTES // len(line) + 1) + b'{"progress": 2}\n')
-    first = events.read()
+    first = heard_out(events)
     assert (first.percent, first.more) == (1, True)
-    second = events.read()
+    second = heard_out(events)
     assert (second.percent, second.more) == (2, False)
 
 
 @pytest.mark.parametrize("size", [RESULT_BYTES - 2, RESULT_BYTES - 1])
 def test_a_result_is_kept_up_to_its_limit(path: Path, events: EventsFile, size: int) -> None:
     append(path, orjson.dumps({"result": "x" * size}) + b"\n")
-    said = events.read()
+    said = heard_out(events)
     fits = len(orjson.dumps("x" * size)) <= RESULT_BYTES
     assert said.has_result is fits
     assert bool(said.warnings) is not fits
@@ -210,19 +223,19 @@ def test_a_result_is_kept_up_to_its_limit(path: Path, events: EventsFile, size: 
 )
 def test_a_result_that_no_record_can_hold_is_a_warning(path: Path, events: EventsFile, result: str) -> None:
     append(path, f'{{"result": {result}}}\n'.encode())
-    said = events.read()
+    said = heard_out(events)
     assert not said.has_result
     assert len(said.warnings or []) == 1
 
 
 def test_a_backslash_before_u0000_is_no_nul(path: Path, events: EventsFile) -> None:
     append(path, rb'{"result": "\\u0000"}' + b"\n")
-    assert events.read().result == r"\u0000"
+    assert heard_out(events).result == r"\u0000"
 
 
 def test_nul_in_a_warning_or_a_phase_becomes_visible(path: Path, events: EventsFile) -> None:
     append(path, rb'{"warning": "a\u0000b"}' + b"\n" + rb'{"progress": 1, "phase": "c\u0000"}' + b"\n")
-    said = events.read()
+    said = heard_out(events)
     assert said.warnings == ["a\ufffdb"]
     assert said.phase == "c\ufffd"
 
@@ -230,7 +243,7 @@ def test_nul_in_a_warning_or_a_phase_becomes_visible(path: Path, events: EventsF
 def test_warnings_beyond_the_limit_are_counted_as_one(path: Path, events: EventsFile) -> None:
     append(path, b'{"warning": "w"}\n' * (MAX_WARNINGS + 50))
     append(path, b"not JSON\n" * 50)
-    warnings = events.read().warnings or []
+    warnings = heard_out(events).warnings or []
     assert warnings[:MAX_WARNINGS] == ["w"] * MAX_WARNINGS
     assert warnings[MAX_WARNINGS:] == ["there were more warnings; they are not kept"]
 
