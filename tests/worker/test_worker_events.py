@@ -185,10 +185,10 @@ def test_progress_is_a_number_from_0_to_100(path: Path, events: EventsFile, valu
 
 
 def test_a_line_that_is_far_too_long_is_left_out_and_the_next_one_heard(path: Path, events: EventsFile) -> None:
-    append(path, b'{"result": "' + b"x" * (READ_BYTES * 2) + b'"}\n{"progress": 5}\n')
-    said = [heard_out(events)]
+    append(path, b'{"result": "' + b"x" * (LINE_BYTES * 2) + b'"}\n{"progress": 5}\n')
+    said = [events.read()]
     while said[-1].more:
-        said.append(heard_out(events))
+        said.append(events.read())
     assert warnings_in(said) == ["line 1 of events is too long"]
     assert said[-1].percent == 5
     assert not any(each.has_result for each in said)
@@ -202,9 +202,9 @@ def test_a_line_just_over_the_limit_is_left_out(path: Path, events: EventsFile) 
 def test_a_flood_is_read_a_piece_at_a_time(path: Path, events: EventsFile) -> None:
     line = b'{"progress": 1}\n'
     append(path, line * (READ_BYTES // len(line) + 1) + b'{"progress": 2}\n')
-    first = heard_out(events)
+    first = events.read()
     assert (first.percent, first.more) == (1, True)
-    second = heard_out(events)
+    second = events.read()
     assert (second.percent, second.more) == (2, False)
 
 
