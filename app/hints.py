@@ -67,6 +67,8 @@ class Hints:
     def __init__(self, redis: ArqRedis, channels: Channels) -> None:
         self._redis = redis
         self._channels = channels
+        # Executions whose watchers may have missed something: at most those that this process wrote of.
+        self._lost: set[UUID] = set()
 
     async def ring(self, pool: str) -> None:
         """Wake the workers of a pool: a hint for those that listen, and an arq job for whoever comes first."""
@@ -85,20 +87,31 @@ class Hints:
 
     async def publish(self, frames: Sequence[tuple[UUID, bytes]]) -> None:
         """Send committed frames to whoever watches their executions."""
+        if frames and not await self._send("frames", frames):
+            self._lost.update(execution for execution, _ in frames)
 
+    async def remind(self, message: bytes) -> None:
+        """Send this to the watchers of whatever could not be sent, so that they look now. Call it now and then."""
+        if self._lost:
+            lost = frozenset(self._lost)
+            if await self._send("reminders", [(execution, message) for execution in lost]):
+                self._lost -= lost
+
+    async def _send(self, what: str, frames: Sequence[tuple[UUID, bytes]]) -> bool:
         async def send() -> None:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for execution, frame in frames:
                     pipe.publish(self._channels.execution(execution), frame)
                 await pipe.execute()
 
-        if frames:
-            await self._bounded("frames", send)
+        return await self._bounded(what, send)
 
-    async def _bounded(self, what: str, send: Callable[[], Awaitable[object]]) -> None:
+    async def _bounded(self, what: str, send: Callable[[], Awaitable[object]]) -> bool:
         try:
             with heeding_cancellation():
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await send()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("hint.lost", what=what, error=repr(error))
+            return False
+        return True

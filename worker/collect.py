@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 import structlog
 from obstore.exceptions import BaseError
@@ -206,7 +205,7 @@ class _Source:
     """A file on its way to the store: counted and hashed while it is read, and never longer than it was when opened."""
 
     def __init__(self, descriptor: int, room: int) -> None:
-        self._file: IO[bytes] = os.fdopen(descriptor, "rb", buffering=0)
+        self._descriptor = descriptor
         status = os.fstat(descriptor)
         self.executable = bool(status.st_mode & stat.S_IXUSR)
         self.refusal = _refusal(status, room)
@@ -221,14 +220,17 @@ class _Source:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """All of it."""
-        while piece := await asyncio.to_thread(self._file.read, min(PIECE_BYTES, self._size - self.read_bytes)):
+        while piece := await asyncio.to_thread(self._read, min(PIECE_BYTES, self._size - self.read_bytes)):
             self.read_bytes += len(piece)
             self._hash.update(piece)
             yield piece
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        os.close(self._descriptor)
+
+    def _read(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
 
 
 def _refusal(status: os.stat_result, room: int) -> str | None:

@@ -479,6 +479,8 @@ def _newest_lines(data: bytes) -> int:
     start = max(0, len(data) - ROLLING_WINDOW_BYTES)
     most = ROLLING_WINDOW_BYTES // RECORD_OVERHEAD
     *_, rest = data[start:].split(b"\n", 1) if start else (data,)
+    if start and len(rest) < ROLLING_WINDOW_BYTES // 2:
+        return 0  # the end of a long line: it is cut as it comes, and not left out as a whole
     older = rest.rsplit(b"\n", most + 1)
     if len(older) > most + 1:
         rest = rest[len(older[0]) + 1 :]

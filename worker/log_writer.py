@@ -20,7 +20,7 @@ from app.cancellation import being_cancelled
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Lease
 from app.hints import Hints
-from app.logs.protocol import GapReason, Kind, Message, decode_lines, gap_frame, pack_message
+from app.logs.protocol import LOOK_MESSAGE, GapReason, Kind, Message, decode_lines, gap_frame, pack_message
 from app.logs.store import compress, decompress
 from app.logs.tables import LogChunk, LogHead
 from worker.log_sink import Batch, Fenced, Head, LogSink
@@ -64,6 +64,7 @@ class LogWriter:
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
             self._wake.clear()
+            await self._hints.remind(LOOK_MESSAGE)
             now = time.monotonic()
             taken: list[Taken] = []
             for sink in self._sinks:

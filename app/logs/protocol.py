@@ -257,6 +257,7 @@ class Kind(StrEnum):
     GAP = "G"
     STATUS = "S"
     PROGRESS = "P"
+    LOOK = "K"
 
 
 class Message(NamedTuple):
@@ -282,6 +283,9 @@ def unpack_message(data: bytes) -> Message:
     """The other way round."""
     kind, first, last = _ENVELOPE.unpack_from(data)
     return Message(Kind(kind.decode()), first, last, data[_ENVELOPE.size :])
+
+
+LOOK_MESSAGE = pack_message(Message(Kind.LOOK, 0, 0, b""))
 
 
 def status_message(event: Event) -> bytes:

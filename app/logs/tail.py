@@ -145,6 +145,9 @@ async def _live(process: Process, feed: Subscription, cursor: _Cursor) -> AsyncI
         if kind is Kind.PROGRESS:
             cursor.progress = frame
             yield Notice(frame)
+        elif kind is Kind.LOOK:
+            # Something was not sent; what it was is in the store.
+            return
         elif kind is Kind.STATUS:
             if first > cursor.event:
                 # Through the store: a terminal status comes after all lines, and a record goes with it.

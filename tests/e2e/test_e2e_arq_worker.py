@@ -33,11 +33,11 @@ async def test_a_worker_started_by_arq_runs_executions_and_lets_go_of_them(own: 
         assert reader.text() == f"{number}\n"
         assert (await check_history(installation, execution))["exit_code"] == number
 
-    running = await installation.submit("sh", "-c", "for i in $(seq 500); do echo $i; sleep 0.01; done")
+    running = await installation.submit("sh", "-c", "for i in $(seq 300); do echo $i; sleep 0.01; done")
     container = (await witness.the_container(running)).id
     await installation.stop("arq", signal.SIGTERM)
     assert [found.id for found in await witness.alive(running)] == [container]
     await start_arq(installation)
     record = await check_history(installation, running)
     assert (record["status"], record["attempt"]) == ("succeeded", 1)
-    assert await installation.log_text(running) == "".join(f"{number}\n" for number in range(1, 501))
+    assert await installation.log_text(running) == "".join(f"{number}\n" for number in range(1, 301))

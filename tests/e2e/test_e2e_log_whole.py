@@ -249,6 +249,17 @@ async def test_a_flood_beyond_its_cap_keeps_head_and_end_and_says_what_is_missin
     await check_flood(tailrace, 400_000, 2 * MIB)
 
 
+@pytest.mark.parametrize("end", ["", "; echo end"], ids=["open", "closed"])
+async def test_of_a_line_without_end_the_end_is_kept(tailrace: Running, end: str) -> None:
+    program = f"head -c 20000000 /dev/zero | tr '\\0' x; printf 'the last of it'{end}"
+    execution = await tailrace.submit("sh", "-c", program, limits={"log_bytes": MIB})
+    for reader in (await whole(tailrace, execution), await whole(tailrace, execution)):
+        assert reader.text().endswith("xxxthe last of it" + ("end\n" if end else ""))
+        assert {gap["reason"] for gap in reader.gaps} == {"log_limit"}
+        assert reader.end is not None
+        assert reader.end["bytes"] == 20_000_014 + (4 if end else 0)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_two_hundred_mebibytes_beyond_a_small_cap(tailrace: Running) -> None:

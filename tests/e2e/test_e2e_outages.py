@@ -14,8 +14,9 @@ from stack.redis import EmbeddedRedis
 from support.eventually import eventually
 from support.history import check_history
 from support.logs import Follower, close_code, raw_log
+from support.migrations import NewDatabase
 from support.own import StartOwn, migrated_postgres
-from support.running import Running
+from support.running import Running, running
 from support.witness import Witness
 
 WITHIN = 90.0
@@ -26,12 +27,38 @@ def numbered(count: int) -> str:
     return "".join(f"{number}\n" for number in range(count))
 
 
-@pytest.fixture
-async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRedis]:
-    """A Redis that the test may break."""
+@pytest.fixture(scope="module")
+async def own_redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedRedis]:
+    """A Redis that this module breaks again and again."""
     directory = tmp_path_factory.mktemp("redis")
     async with EmbeddedRedis(directory / "data", directory / "run") as server:
         yield server
+
+
+@pytest.fixture
+async def redis(own_redis: EmbeddedRedis) -> EmbeddedRedis:
+    """The same, up and running, whatever the test before did to it."""
+    if own_redis.pid is None:
+        await own_redis.start()
+    return own_redis
+
+
+@pytest.fixture(scope="module")
+async def patient(
+    images: None, own_redis: EmbeddedRedis, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """A Tailrace that has to live with that Redis."""
+    directory = tmp_path_factory.mktemp("patient")
+    async with running(directory, database_url=await new_database(), redis_url=own_redis.url) as installation:
+        yield installation
+
+
+@pytest.fixture
+async def installation(patient: Running) -> Running:
+    """The same with a worker, whatever the test before did to it."""
+    if "worker" not in patient.processes:
+        await patient.start("worker", "worker")
+    return patient
 
 
 @pytest.fixture
@@ -77,9 +104,8 @@ async def test_without_redis_everything_works_by_looking(redis: EmbeddedRedis, o
 
 
 async def test_what_was_accepted_without_redis_and_worker_runs_when_they_are_there(
-    redis: EmbeddedRedis, own: StartOwn
+    redis: EmbeddedRedis, installation: Running
 ) -> None:
-    installation = await own(redis_url=redis.url)
     await installation.stop("worker")
     await redis.kill()
     execution = await installation.submit("sh", "-c", COUNTER % 5)
@@ -89,8 +115,7 @@ async def test_what_was_accepted_without_redis_and_worker_runs_when_they_are_the
     assert (await check_history(installation, execution))["exit_code"] == 7
 
 
-async def test_a_tail_goes_on_when_redis_dies_under_it(redis: EmbeddedRedis, own: StartOwn) -> None:
-    installation = await own(redis_url=redis.url)
+async def test_a_tail_goes_on_when_redis_dies_under_it(redis: EmbeddedRedis, installation: Running) -> None:
     execution = await installation.submit("sh", "-c", COUNTER % 300)
     readers = [Follower(installation, execution) for _ in range(3)]
     reading = [asyncio.create_task(reader.read()) for reader in readers]
@@ -104,8 +129,7 @@ async def test_a_tail_goes_on_when_redis_dies_under_it(redis: EmbeddedRedis, own
     assert (await check_history(installation, execution))["exit_code"] == 7
 
 
-async def test_a_redis_that_hangs_now_and_then_leaves_no_hole(redis: EmbeddedRedis, own: StartOwn) -> None:
-    installation = await own(redis_url=redis.url)
+async def test_a_redis_that_hangs_now_and_then_leaves_no_hole(redis: EmbeddedRedis, installation: Running) -> None:
     execution = await installation.submit("sh", "-c", COUNTER % 300)
     reader = Follower(installation, execution)
     reading = asyncio.create_task(reader.read())
@@ -118,9 +142,9 @@ async def test_a_redis_that_hangs_now_and_then_leaves_no_hole(redis: EmbeddedRed
     assert reader.text() == numbered(300)
 
 
-async def test_an_emptied_redis_costs_nothing(redis: EmbeddedRedis, own: StartOwn) -> None:
-    installation = await own(redis_url=redis.url, slots=2)
-    executions = [await installation.submit("sh", "-c", COUNTER % 40) for _ in range(8)]
+@pytest.mark.slow
+async def test_an_emptied_redis_costs_nothing(redis: EmbeddedRedis, installation: Running) -> None:
+    executions = [await installation.submit("sh", "-c", COUNTER % 40) for _ in range(20)]
     async with Redis.from_url(redis.url) as client:
         for execution in executions:
             await client.flushall()
@@ -250,7 +274,7 @@ async def test_an_outage_of_postgres_longer_than_any_lease_fences_nobody(
 
 async def test_an_api_that_is_killed_and_started_again_costs_its_readers_only_a_reconnect(own: StartOwn) -> None:
     installation = await own()
-    execution = await installation.submit("sh", "-c", COUNTER % 400)
+    execution = await installation.submit("sh", "-c", COUNTER % 300)
     readers = [Follower(installation, execution) for _ in range(5)]
     reading = [asyncio.create_task(eventually(reader.read_on, within=WITHIN)) for reader in readers]
     for lines in (20, 120):
@@ -260,7 +284,7 @@ async def test_an_api_that_is_killed_and_started_again_costs_its_readers_only_a_
         await installation.until_ready()
     await asyncio.gather(*reading)
     for reader in readers:
-        assert reader.text() == numbered(400)
+        assert reader.text() == numbered(300)
         assert not reader.gaps
     assert (await check_history(installation, execution))["exit_code"] == 7
 
@@ -279,6 +303,7 @@ async def test_an_api_that_is_asked_to_go_says_so_to_its_readers(own: StartOwn) 
     assert (await check_history(installation, execution))["status"] == "canceled"
 
 
+@pytest.mark.slow
 async def test_processes_can_be_restarted_in_any_order_around_a_running_program(own: StartOwn) -> None:
     installation = await own()
     execution = await installation.submit("sh", "-c", COUNTER % 300)

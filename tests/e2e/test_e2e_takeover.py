@@ -62,7 +62,7 @@ def numbered(count: int, prefix: str = "") -> str:
 async def test_the_same_container_runs_on_and_its_log_is_exact(
     installation: Running, witness: Witness, number: signal.Signals
 ) -> None:
-    executions = [await installation.submit("sh", "-c", COUNTER % 600) for _ in range(3)]
+    executions = [await installation.submit("sh", "-c", COUNTER % 400) for _ in range(3)]
     for execution in executions:
         await until_it_says(installation, execution, "20")
     before = {execution: (await witness.the_container(execution)).id for execution in executions}
@@ -86,8 +86,8 @@ async def test_the_same_container_runs_on_and_its_log_is_exact(
     for execution, reader in zip(executions, readers, strict=True):
         record = await check_history(installation, execution)
         assert (record["status"], record["attempt"]) == ("succeeded", 1)
-        assert reader.text("o") == numbered(600) + "end\n"
-        assert reader.text("e") == numbered(600, "err ")
+        assert reader.text("o") == numbered(400) + "end\n"
+        assert reader.text("e") == numbered(400, "err ")
         assert not reader.gaps
         await witness.nothing_left(execution)
 
@@ -120,7 +120,7 @@ async def test_an_end_that_no_worker_saw_is_read_truthfully(installation: Runnin
 
 async def test_a_pending_stop_goes_on_where_it_was(installation: Running) -> None:
     deaf = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"
-    execution = await installation.submit("sh", "-c", deaf, limits={"grace": 8})
+    execution = await installation.submit("sh", "-c", deaf, limits={"grace": 6})
     await until_it_says(installation, execution, "ready")
     stop = (await installation.cancel(execution)).json()["stop"]
     await until_it_says(installation, execution, "asked")

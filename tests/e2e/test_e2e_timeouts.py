@@ -1,6 +1,5 @@
 """A program whose time is over walks the same ladder as one that is canceled."""
 
-import asyncio
 import json
 
 import pytest
@@ -72,12 +71,12 @@ async def test_the_first_reason_to_stop_stays_the_reason(tailrace: Running) -> N
 
 async def test_a_canceled_program_is_not_given_another_reason_by_its_timeout(tailrace: Running) -> None:
     deaf = "trap '' TERM; while :; do sleep 1; done"
-    execution = await tailrace.submit("sh", "-c", deaf, limits={"timeout": 5, "grace": 6})
+    execution = await tailrace.submit("sh", "-c", deaf, limits={"timeout": 4, "grace": 5})
     await tailrace.reaches(execution, "running")
     stop = (await tailrace.cancel(execution)).json()["stop"]
     record = await check_history(tailrace, execution)
     assert (record["status"], record["stop"]) == ("canceled", stop)
-    assert record["run_seconds"] >= 6
+    assert record["run_seconds"] >= 5
 
 
 async def test_the_program_can_know_its_deadline(tailrace: Running) -> None:
@@ -94,11 +93,3 @@ async def test_the_program_can_know_its_deadline(tailrace: Running) -> None:
     assert deadline - 2500 < at_first <= in_file + 1 <= deadline + 2
     await tailrace.cancel(execution, force=True)
     await check_history(tailrace, execution)
-
-
-async def test_time_in_the_queue_and_in_preparation_does_not_count(tailrace: Running) -> None:
-    executions = await asyncio.gather(
-        *(tailrace.submit("sh", "-c", "exit 0", limits={"timeout": 10}) for _ in range(16))
-    )
-    records = [await check_history(tailrace, execution) for execution in executions]
-    assert {record["status"] for record in records} == {"succeeded"}
