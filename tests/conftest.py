@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,7 +18,7 @@ from support.running import Running, running
 TEMPLATE = "tailrace_template"
 
 # How long an example takes says nothing on a busy machine.
-settings.register_profile("tailrace", deadline=None)
+settings.register_profile("tailrace", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tailrace")
 
 

@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -76,7 +77,7 @@ class Workspace:
     def remove(self) -> None:
         """Remove all of it. Never follows a link; a file that cannot be removed is an error."""
         if self.root.exists():
-            shutil.rmtree(self.root)
+            remove_tree(self.root)
         # Another attempt may still be there.
         try:
             self.root.parent.rmdir()
@@ -89,6 +90,53 @@ class Workspace:
         temporary.write_bytes(content)
         temporary.chmod(0o644)
         temporary.replace(path)
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a tree however deep a program made it: no recursion, no long path, and few files open.
+
+    Each directory is moved up, next to the others, before it is emptied.
+    """
+    doomed = root / f".doomed-{uuid4().hex}"
+    doomed.mkdir(mode=0o700)
+    with _opened(doomed) as beside:
+        moved = _empty(root, beside, 0, spare=doomed.name)
+        for number in itertools.count():
+            if number == moved:
+                break
+            moved = _empty(doomed / str(number), beside, moved)
+            os.rmdir(str(number), dir_fd=beside)
+    doomed.rmdir()
+    root.rmdir()
+
+
+def _empty(directory: Path, beside: int, moved: int, *, spare: str | None = None) -> int:
+    """Unlink what is in a directory, and move directories to `beside` under the next numbers; how many that are now."""
+    with _opened(directory) as descriptor:
+        while True:
+            # What is removed while it is listed may hide something else from this listing.
+            with os.scandir(descriptor) as entries:
+                left = 0
+                for entry in entries:
+                    if entry.name == spare:
+                        continue
+                    left += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        os.rename(entry.name, str(moved), src_dir_fd=descriptor, dst_dir_fd=beside)
+                        moved += 1
+                    else:
+                        os.unlink(entry.name, dir_fd=descriptor)
+            if left == 0:
+                return moved
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _make(directory: Path, mode: int) -> None:

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.store import PIECE_BYTES, ArtifactStore
 from app.executions.model import Limits
+from support.hostile import dig
 from support.values import a_record, an_id
 from worker.collect import MAX_DEPTH, MAX_WARNINGS, Caps, Collected, collect, keep, restore
-from worker.workspace import Workspace
+from worker.workspace import Workspace, remove_tree
 
 GROUP = ArtifactSet(an_id(1), 1, Kind.OUTPUT)
 PLENTY = Caps(files=10_000, bytes=2**30)
@@ -235,21 +236,13 @@ async def test_a_tree_that_is_too_deep_is_left_out_below_the_limit(outputs: Path
 async def test_a_depth_bomb_costs_nothing(outputs: Path, store: ArtifactStore) -> None:
     dig(outputs, 3000)
     before = open_files()
-    collected = await collect(store, GROUP, outputs, PLENTY)
+    try:
+        collected = await collect(store, GROUP, outputs, PLENTY)
+    finally:
+        remove_tree(outputs)
     assert collected.files == []
     assert collected.partial
     assert open_files() == before
-
-
-def dig(directory: Path, depth: int) -> None:
-    """So many directories, each in the one before: deeper than any path may be long."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir("d", dir_fd=descriptor)
-        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = below
-    os.close(descriptor)
 
 
 async def test_a_wide_tree_does_not_use_up_the_open_files_of_the_worker(outputs: Path, store: ArtifactStore) -> None:

@@ -1,12 +1,14 @@
 import json
 import os
 import stat
+import subprocess
 import threading
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from support.hostile import dig
 from support.values import an_id
 from worker.workspace import KIT, KIT_TARGET, TARGET, Workspace, input_environment, open_hostile
 
@@ -162,18 +164,30 @@ def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
 
 def test_a_depth_bomb_is_removed(workspace: Workspace) -> None:
     """Deeper than any path may be long, than recursion goes, and than there are files to be opened."""
-    descriptor = os.open(workspace.outputs, os.O_RDONLY)
-    for _ in range(25_000):
-        os.mkdir("d", dir_fd=descriptor)
-        below = os.open("d", os.O_RDONLY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = below
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=descriptor))
-    os.close(descriptor)
+    dig(workspace.outputs, 5_000)
     before = len(list(Path("/proc/self/fd").iterdir()))
-    workspace.remove()
+    try:
+        workspace.remove()
+    finally:
+        subprocess.run(["rm", "-rf", workspace.root], check=True)
     assert not workspace.root.exists()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_removal_that_was_broken_off_is_completed(workspace: Workspace) -> None:
+    for number in range(3):
+        (workspace.root / f".doomed-{number}" / "0" / "deep").mkdir(parents=True)
+        (workspace.root / f".doomed-{number}" / "0" / "file").touch()
+    workspace.remove()
+    assert not workspace.root.exists()
+
+
+def test_a_directory_with_many_names_is_removed(workspace: Workspace) -> None:
+    for number in range(5_000):
+        (workspace.outputs / f"{number}").touch()
+        (workspace.checkpoint / f"{number}").mkdir()
+    workspace.remove()
+    assert not workspace.root.exists()
 
 
 def test_inputs_are_in_the_environment_as_text_or_json() -> None:
