@@ -115,7 +115,7 @@ class Runner:
             watch = Watch(self._runtime, found.id, self._sink, self._oversight)
             ended = await watch.run(None)
         except NoSuchContainer:
-            raise Over(Cause.OUTCOME_UNKNOWN, "Its worker died, and its container is gone.", ran=True) from None
+            raise Over(Cause.OUTCOME_UNKNOWN, "Its container is gone, and nobody saw how it ended.", ran=True) from None
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _to_a_forced_end(self, attempt: claims.AttemptState) -> None:

@@ -179,3 +179,23 @@ async def test_a_pull_can_be_canceled(tailrace: Running, witness: Witness) -> No
     assert (record["status"], record["cause"]) == ("canceled", "canceled_by_user")
     assert record["started_at"] is None
     await witness.nothing_left(execution)
+
+
+async def test_a_container_that_somebody_else_killed_was_ended_by_a_signal(tailrace: Running, witness: Witness) -> None:
+    execution = await tailrace.submit("sleep", "600")
+    await tailrace.reaches(execution, "running")
+    await witness.runtime.signal((await witness.the_container(execution)).id, "SIGKILL")
+    record = await check_history(tailrace, execution)
+    assert (record["status"], record["cause"], record["exit_code"]) == ("failed", "signaled", 137)
+
+
+async def test_of_a_container_that_somebody_else_removed_the_outcome_is_unknown(
+    tailrace: Running, witness: Witness
+) -> None:
+    execution = await tailrace.submit("sh", "-c", "echo x > /tailrace/outputs/x; exec sleep 600")
+    await tailrace.reaches(execution, "running")
+    await witness.runtime.remove((await witness.the_container(execution)).id, force=True)
+    record = await tailrace.ended(execution)
+    assert (record["status"], record["cause"], record["exit_code"]) == ("crashed", "outcome_unknown", None)
+    assert record["log"]["complete"] is False
+    assert "worker" not in record["message"]  # none of ours is to blame

@@ -277,3 +277,17 @@ async def test_a_queued_one_is_canceled_at_once_and_never_runs(own: StartOwn) ->
     record = await check_history(installation, queued)
     assert (record["attempt"], record["started_at"]) == (0, None)
     assert [event["to"] for event in await installation.events(queued)] == ["queued", "canceled"]
+
+
+async def test_while_its_outputs_are_collected_a_stop_changes_nothing(tailrace: Running) -> None:
+    program = "head -c 300000000 /dev/zero > /tailrace/outputs/big"
+    execution = await tailrace.submit("sh", "-c", program, limits={"memory": "1GiB"})
+
+    async def collecting() -> bool:
+        return bool((await tailrace.execution(execution))["phase"] == "collecting")
+
+    await eventually(collecting, within=60)
+    assert (await tailrace.cancel(execution)).status_code == 202
+    record = await check_history(tailrace, execution)
+    assert (record["status"], record["cause"], record["exit_code"]) == ("succeeded", "ok", 0)
+    assert record["outputs"] == {"files": 1, "bytes": 300_000_000, "partial": False}

@@ -195,6 +195,22 @@ async def test_what_was_said_in_events_is_neither_lost_nor_repeated(installation
     assert (record["warnings"], record["result"]) == (["first", "last"], 3)
 
 
+async def test_what_was_being_collected_is_collected_anew(installation: Running, witness: Witness) -> None:
+    program = "echo kept > /tailrace/checkpoint/x; head -c 300000000 /dev/zero > /tailrace/outputs/big"
+    execution = await installation.submit("sh", "-c", program, limits={"memory": "1GiB"})
+
+    async def collecting() -> bool:
+        return bool((await installation.execution(execution))["phase"] == "collecting")
+
+    await eventually(collecting, within=WITHIN)
+    await installation.stop("worker", signal.SIGKILL)
+    await installation.start("worker", "worker")
+    record = await check_history(installation, execution)
+    assert (record["status"], record["outputs"]["bytes"]) == ("succeeded", 300_000_000)
+    assert (await the_attempt(installation, execution))["checkpoint_files"] == 1
+    await witness.nothing_left(execution)
+
+
 async def test_a_flood_beyond_its_cap_is_taken_over_without_repeating_itself(installation: Running) -> None:
     flood = "import itertools\nfor number in itertools.count(): print(number)"
     execution = await installation.submit(

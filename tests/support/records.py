@@ -69,7 +69,7 @@ class Records:
         async with transaction(self.process.database) as connection:
             return await act(connection)
 
-    async def submit(self, **limits: Any) -> UUID:
+    async def submit(self, *command: str, **limits: Any) -> UUID:
         new = repository.NewExecution(
             id=uuid7(),
             owner="ann",
@@ -78,7 +78,7 @@ class Records:
             note=None,
             labels={},
             pool=self.worker.pool,
-            spec=Spec(image="busybox:local"),
+            spec=Spec(image="busybox:local", command=command or None),
             limits=Limits(**limits),
             resumed_from=None,
         )
@@ -88,9 +88,9 @@ class Records:
     async def take(self, *, most: int = 1) -> list[Claim]:
         return await self.commit(lambda connection: claims.claim(connection, self.worker, most=most))
 
-    async def claim(self, **limits: Any) -> Claim:
+    async def claim(self, *command: str, **limits: Any) -> Claim:
         """Submit one and claim it; the queue of the pool has to be empty before."""
-        execution = await self.submit(**limits)
+        execution = await self.submit(*command, **limits)
         (claim,) = await self.take()
         assert claim.lease.execution == execution
         return claim
@@ -103,9 +103,9 @@ class Records:
             lambda connection: ledger.note_started(connection, lease, run_for=run_for, actor=self.worker.actor)
         )
 
-    async def run(self, **limits: Any) -> Claim:
+    async def run(self, *command: str, **limits: Any) -> Claim:
         """Submit, claim and start one."""
-        claim = await self.claim(**limits)
+        claim = await self.claim(*command, **limits)
         await self.start(claim.lease)
         return claim
 

@@ -446,7 +446,9 @@ def _about(container: str) -> Iterator[None]:
     try:
         yield
     except _RefusedError as refusal:
-        if refusal.status == 404 and container in str(refusal):
+        # One that is on its way out is as good as gone, but the engine refuses it in other words.
+        gone = refusal.status == 404 and container in str(refusal)
+        if gone or (refusal.status == 409 and "marked for removal" in str(refusal)):
             raise NoSuchContainer(str(refusal)) from None
         raise
 

@@ -1,0 +1,146 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.db.engine import open_engine
+from support.eventually import eventually
+from support.records import Records
+from worker import claims, presence
+from worker.presence import Presence, ProcessLock, bury, list_gone
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOLD = """
+import sys
+from pathlib import Path
+from uuid import UUID
+from worker.presence import ProcessLock
+
+lock = ProcessLock(Path(sys.argv[1]), UUID(sys.argv[2]))
+print("locked", flush=True)
+sys.stdin.read()
+lock.release()
+"""
+
+
+class Elsewhere:
+    """Another worker process that holds its lock."""
+
+    def __init__(self, data: Path, worker: UUID) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(data), str(worker)],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"locked\n"
+
+    def leave(self) -> None:
+        """In order."""
+        self.process.communicate()
+
+    def die(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def worker() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, worker: UUID) -> Iterator[Elsewhere]:
+    other = Elsewhere(tmp_path, worker)
+    yield other
+    if other.process.returncode is None:
+        other.die()
+
+
+def test_a_worker_that_runs_is_not_gone(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    assert elsewhere.process.poll() is None
+    assert list_gone(tmp_path) == []
+    assert list_gone(tmp_path) == []
+
+
+def test_a_worker_that_was_killed_is_provably_gone_until_it_is_buried(
+    tmp_path: Path, elsewhere: Elsewhere, worker: UUID
+) -> None:
+    elsewhere.die()
+    assert list_gone(tmp_path) == [worker]
+    assert list_gone(tmp_path) == [worker]
+    bury(tmp_path, worker)
+    assert list_gone(tmp_path) == []
+    bury(tmp_path, worker)
+
+
+def test_a_worker_that_left_in_order_leaves_nothing(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    elsewhere.leave()
+    assert elsewhere.process.returncode == 0
+    assert list_gone(tmp_path) == []
+    assert list((tmp_path / "run" / "workers").iterdir()) == []
+
+
+def test_our_own_lock_does_not_make_us_gone(tmp_path: Path, worker: UUID) -> None:
+    lock = ProcessLock(tmp_path, worker)
+    assert list_gone(tmp_path) == []
+    lock.release()
+    assert list_gone(tmp_path) == []
+
+
+def test_a_host_without_workers_has_none_that_are_gone(tmp_path: Path) -> None:
+    assert list_gone(tmp_path) == []
+
+
+async def test_a_worker_renews_its_heartbeat(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "HEARTBEAT_EVERY", 0.01)
+    await records.run()
+    heir = await records.colleague()
+
+    async def silence() -> float:
+        (orphan,) = await heir.commit(lambda connection: claims.find_orphans(connection, heir.worker))
+        return orphan.silent_for
+
+    async def is_silent() -> bool:
+        return await silence() > 0.2
+
+    async def is_heard() -> bool:
+        return await silence() < 0.2
+
+    await eventually(is_silent)
+    alive = Presence(records.process.database, records.worker.id)
+    renewing = asyncio.create_task(alive.run())
+    await eventually(is_heard)
+    assert alive.certain
+    renewing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await renewing
+
+
+async def test_a_worker_without_a_database_is_uncertain_after_a_while_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "HEARTBEAT_EVERY", 0.01)
+    monkeypatch.setattr(presence, "FENCE_MYSELF_AFTER", 0.1)
+    database = open_engine(f"postgresql://tailrace@/nowhere?host={tmp_path}", pool_size=1, application="test")
+    alone = Presence(database, uuid4())
+    assert alone.certain
+    renewing = asyncio.create_task(alone.run())
+    await eventually(lambda: not alone.certain)
+    assert not renewing.done()
+    renewing.cancel()
+    await asyncio.gather(renewing, return_exceptions=True)
+    await database.dispose()
+
+
+def test_nobody_judges_others_before_having_been_steady_for_as_long_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LOST_AFTER", 0.0)
+    fresh = Presence(open_engine("postgresql:///x", pool_size=1, application="test"), uuid4())
+    assert fresh.may_judge
+    monkeypatch.setattr(claims, "LOST_AFTER", 30.0)
+    assert not fresh.may_judge
