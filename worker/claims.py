@@ -21,8 +21,10 @@ from app.executions.model import Event, Lease
 from app.executions.record import Record
 from app.executions.repository import NoSuchExecution
 from app.executions.states import Status
-from app.executions.tables import Attempt, Execution, Pool, Worker
+from app.executions.tables import Attempt, Execution
 from app.logs.tables import LogHead
+from app.pools.tables import Pool
+from app.workers.tables import Worker
 from worker.engine.port import EngineInfo
 from worker.ladder import Rung
 from worker.program_events import Heard

@@ -6,8 +6,11 @@ from app.artifacts import tables as artifacts
 from app.auth import tables as auth
 from app.db.orm import Base
 from app.executions import tables as executions
+from app.idempotency import tables as idempotency
 from app.logs import tables as logs
+from app.pools import tables as pools
+from app.workers import tables as workers
 
-MODULES = (artifacts, auth, executions, logs)
+MODULES = (artifacts, auth, executions, idempotency, logs, pools, workers)
 
 metadata = Base.metadata

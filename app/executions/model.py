@@ -103,6 +103,45 @@ class Spec(BaseModel):
     image_policy: ImagePolicy = ImagePolicy.MISSING
 
 
+# Ends that are the program's own doing: for these `retry_on` may name the exit code.
+OWN_EXITS = frozenset({Cause.EXIT_NONZERO, Cause.SIGNALED, Cause.OOM_KILLED})
+# What was wanted is never tried again.
+RETRIABLE = frozenset(Cause) - {Cause.OK, Cause.CANCELED_BY_USER, Cause.CANCELED_BY_SYSTEM, Cause.SELF_CANCELED}
+
+
+class Then(StrEnum):
+    """What becomes of an execution whose attempt was ended by something other than its program."""
+
+    FAIL = "fail"
+    RETRY = "retry"
+
+
+class Retries(BaseModel):
+    """What the submitter allows to be run again. Attempts whose program provably never started need no permission.
+
+    `max_attempts` counts attempts that may have started, `retry_on` holds causes and exit codes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_attempts: int = 1
+    retry_on: tuple[Cause | int, ...] = ()
+    on_timeout: Then = Then.FAIL
+    on_interrupted: Then = Then.FAIL
+
+    def allows(self, cause: Cause, exit_code: int | None) -> bool:
+        """Whether another attempt may follow this end, as far as its reason goes."""
+        return (
+            cause in self.retry_on
+            or (exit_code is not None and cause in OWN_EXITS and exit_code in self.retry_on)
+            or (self.on_timeout is Then.RETRY and cause in {Cause.RUN_TIMEOUT, Cause.IDLE_TIMEOUT})
+            or (self.on_interrupted is Then.RETRY and cause in {Cause.INTERRUPTED, Cause.HOST_LOST})
+        )
+
+
+NO_RETRIES = Retries()
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes."""

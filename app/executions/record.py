@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Label, RowMapping, Select, select
 
-from app.executions.model import Limits, Spec, Stop
+from app.executions.model import Limits, Retries, Spec, Stop
 from app.executions.states import TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
 from app.logs.tables import LogHead
@@ -28,6 +28,8 @@ class Record:
     pool: str
     spec: Spec
     limits: Limits
+    retries: Retries
+    priority: int
     image_id: str | None
     image_digest: str | None
     resumed_from: UUID | None
@@ -58,6 +60,7 @@ class Record:
     deadline: datetime | None
     created_at: datetime
     queued_at: datetime
+    not_before: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
@@ -73,7 +76,7 @@ _LOG_COLUMNS: tuple[Label[Any], ...] = (
     LogHead.total_bytes.label("log_bytes"),
     LogHead.truncated.label("log_truncated"),
 )
-_PLAIN = frozenset(field.name for field in fields(Record)) - {"spec", "limits", "status", "cause", "stop"}
+_PLAIN = frozenset(field.name for field in fields(Record)) - {"spec", "limits", "retries", "status", "cause", "stop"}
 
 
 def select_records() -> Select[Any]:
@@ -86,9 +89,10 @@ def record_of(row: RowMapping) -> Record:
     plain = {name: row[name] for name in _PLAIN}
     return Record(
         **plain,
-        # Both were validated when they were accepted.
+        # All were validated when they were accepted.
         spec=Spec.model_validate(row["spec"]),
         limits=Limits.model_validate(row["limits"]),
+        retries=Retries.model_validate(row["retries"]),
         status=Status(row["status"]),
         cause=Cause(row["cause"]) if row["cause"] else None,
         stop=stop_of(row),

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.executions.model import Event, Limits, Spec
+from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
 from app.executions.tables import Execution, ExecutionEvent
@@ -55,9 +55,25 @@ class NewExecution:
     spec: Spec
     limits: Limits
     resumed_from: UUID | None
+    retries: Retries = NO_RETRIES
+    priority: int = 0
 
 
-_NEW_COLUMNS = ("id", "owner", "source", "name", "note", "labels", "pool", "spec", "limits", "resumed_from", "status")
+_NEW_COLUMNS = (
+    "id",
+    "owner",
+    "source",
+    "name",
+    "note",
+    "labels",
+    "pool",
+    "spec",
+    "limits",
+    "retries",
+    "priority",
+    "resumed_from",
+    "status",
+)
 _new = (
     insert(Execution)
     .values({name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS})
@@ -92,6 +108,8 @@ async def add(connection: Connection, new: NewExecution) -> Record:
             "new_pool": new.pool,
             "new_spec": new.spec.model_dump(mode="json"),
             "new_limits": new.limits.model_dump(mode="json"),
+            "new_retries": new.retries.model_dump(mode="json"),
+            "new_priority": new.priority,
             "new_resumed_from": new.resumed_from,
             "new_status": Status.QUEUED,
         },

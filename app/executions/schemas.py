@@ -14,11 +14,24 @@ from pydantic_core import PydanticCustomError
 from app.executions import examples
 from app.executions.attempts import AttemptRecord
 from app.executions.causes import EXPLANATIONS
-from app.executions.model import Event, ImagePolicy, Limits, Network, Spec, Stop
+from app.executions.model import Event, ImagePolicy, Limits, Network, Retries, Spec, Stop, Then
 from app.executions.record import Record
 from app.executions.service import Draft
 from app.executions.states import Cause, Status, StopReason
-from app.executions.vocabulary import Argv, Env, Image, Inputs, Labels, Name, Note, StopSignal, User, Workdir
+from app.executions.vocabulary import (
+    Argv,
+    Env,
+    Image,
+    Inputs,
+    Labels,
+    Name,
+    Note,
+    RetryOn,
+    RetryReason,
+    StopSignal,
+    User,
+    Workdir,
+)
 
 MAX_PAGE = 200
 MAX_WAIT = 60
@@ -54,6 +67,12 @@ class Submission(BaseModel):
     network: Network = Field(default=Network.NONE, description="What the program can reach")
     image_policy: ImagePolicy = Field(default=ImagePolicy.MISSING, description="When the image is pulled")
     limits: Annotated[Limits, AfterValidator(_fitting_limits)] = Field(default=Limits(), description="What it may use")
+    max_attempts: int = Field(
+        default=1, ge=1, le=100, strict=True, description="Attempts that may have started the program, all together"
+    )
+    retry_on: RetryOn = Field(default=(), description="Causes and exit codes after which another attempt is made")
+    on_timeout: Then = Field(default=Then.FAIL, description="`retry`: as `run_timeout`, `idle_timeout` in `retry_on`")
+    on_interrupted: Then = Field(default=Then.FAIL, description="`retry`: as `interrupted`, `host_lost` in `retry_on`")
     resume_from: UUID | None = Field(
         default=None, description="An execution that has ended: this one starts from a copy of its last checkpoint"
     )
@@ -63,6 +82,7 @@ class Submission(BaseModel):
         return Draft(
             spec=Spec(**{name: getattr(self, name) for name in Spec.model_fields}),
             limits=self.limits,
+            retries=Retries(**{name: getattr(self, name) for name in Retries.model_fields}),
             name=self.name,
             note=self.note,
             labels=self.labels,
@@ -223,6 +243,11 @@ class Execution(BaseModel):
     hint: str | None = Field(description="What to do about the cause")
     stop: StopView | None
     attempt: int
+    max_attempts: int
+    retry_on: tuple[RetryReason, ...]
+    on_timeout: Then
+    on_interrupted: Then
+    not_before: datetime | None = Field(description="A queued execution is not started before")
     progress: ProgressView | None
     warnings: list[Any]
     result: Any
@@ -249,6 +274,7 @@ class Execution(BaseModel):
         return cls(
             **{name: getattr(record, name) for name in _SAME_IN_RECORD},
             **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
+            **{name: getattr(record.retries, name) for name in Retries.model_fields},
             env=sorted(record.spec.env),
             waiting_on="slot" if record.status is Status.QUEUED else None,
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),

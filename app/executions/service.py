@@ -17,7 +17,7 @@ from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
-from app.executions.model import Event, Limits, Spec
+from app.executions.model import Event, Limits, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
@@ -36,6 +36,7 @@ class Draft:
 
     spec: Spec
     limits: Limits
+    retries: Retries
     name: str | None = None
     note: str | None = None
     labels: Mapping[str, str]
@@ -77,6 +78,7 @@ async def _add(connection: Connection, caller: Caller, draft: Draft) -> Record:
         pool=DEFAULT_POOL,
         spec=draft.spec,
         limits=draft.limits,
+        retries=draft.retries,
         resumed_from=draft.resume_from,
     )
     return await repository.add(connection, new)

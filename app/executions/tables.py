@@ -28,33 +28,6 @@ class Instance(Base):
     __table_args__ = (CheckConstraint("one", name="one"),)
 
 
-class Pool(Base):
-    """A named group of workers. Its row is the lock under which executions are claimed."""
-
-    __tablename__ = "pools"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    created_at: Mapped[Now]
-
-
-class Worker(Base):
-    """One worker process, attached to one container engine."""
-
-    __tablename__ = "workers"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    pool: Mapped[str] = mapped_column(ForeignKey("pools.name"))
-    host: Mapped[str]
-    pid: Mapped[int]
-    version: Mapped[str]
-    engine_id: Mapped[str]
-    engine_version: Mapped[str]
-    slots: Mapped[int]
-    started_at: Mapped[Now]
-    heartbeat_at: Mapped[Now]
-    gone_at: Mapped[datetime | None]
-
-
 class Execution(Base):
     """One request to run one image."""
 
@@ -70,6 +43,8 @@ class Execution(Base):
 
     spec: Mapped[dict[str, Any]]
     limits: Mapped[dict[str, Any]]
+    retries: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     image_id: Mapped[str | None]
     image_digest: Mapped[str | None]
     resumed_from: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
@@ -107,6 +82,7 @@ class Execution(Base):
     deadline: Mapped[datetime | None]
     created_at: Mapped[Now]
     queued_at: Mapped[Now]
+    not_before: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     updated_at: Mapped[Now]
@@ -126,7 +102,9 @@ class Execution(Base):
             name="stop_whole",
         ),
         CheckConstraint("progress_percent BETWEEN 0 AND 100", name="progress_percent"),
-        Index("ix_executions_queue", "pool", "queued_at", "id", postgresql_where=text("status = 'queued'")),
+        CheckConstraint("priority BETWEEN -100 AND 100", name="priority"),
+        Index("ix_executions_queue", "pool", "owner", "queued_at", "id", postgresql_where=text("status = 'queued'")),
+        Index("ix_executions_held", "pool", "owner", postgresql_where=text(one_of("status", _HELD))),
         Index(
             "ix_executions_active",
             "worker_id",
@@ -160,11 +138,14 @@ class Attempt(Base):
     stop_written_at: Mapped[datetime | None]
     signaled_at: Mapped[datetime | None]
     killed_at: Mapped[datetime | None]
+    exited_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     exit_code: Mapped[int | None]
     oom_killed: Mapped[bool | None]
     cause: Mapped[str | None]
     message: Mapped[str | None]
+    first_seq: Mapped[int | None]
+    last_seq: Mapped[int | None]
     checkpoint_files: Mapped[int] = mapped_column(server_default=text("0"))
     checkpoint_bytes: Mapped[int] = mapped_column(server_default=text("0"))
 

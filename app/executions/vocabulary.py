@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from app.executions.model import RETRIABLE
+from app.executions.states import Cause
 
 NAME_CHARS = 200
 NOTE_CHARS = 4000
@@ -153,6 +156,15 @@ def _signal(value: str) -> str:
     return value
 
 
+def _retry_reason(value: object) -> Cause | int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255:
+        return value
+    if isinstance(value, str) and value in RETRIABLE:
+        return Cause(value)
+    causes = ", ".join(sorted(RETRIABLE))
+    raise _rule("not_a_reason", f"must be an exit code from 1 to 255 or one of these causes: {causes}")
+
+
 Name = Annotated[str, StringConstraints(max_length=NAME_CHARS), AfterValidator(_plain)]
 Note = Annotated[str, StringConstraints(max_length=NOTE_CHARS), AfterValidator(_plain)]
 Image = Annotated[str, StringConstraints(min_length=1, max_length=IMAGE_CHARS), AfterValidator(_image)]
@@ -169,3 +181,11 @@ Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]
 User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
 StopSignal = Annotated[str, AfterValidator(_signal)]
+RetryReason = Annotated[
+    Cause | int,
+    PlainValidator(_retry_reason),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 255}, {"type": "string", "enum": sorted(RETRIABLE)}]}
+    ),
+]
+RetryOn = Annotated[tuple[RetryReason, ...], Field(max_length=64)]

@@ -17,8 +17,9 @@ from app.db.engine import transaction
 from app.executions import repository
 from app.executions.model import Event
 from app.executions.states import STATUS_OF, Cause, Status, StopReason
-from app.executions.tables import Attempt, Execution, Worker
+from app.executions.tables import Attempt, Execution
 from app.logs.protocol import status_message
+from app.workers.tables import Worker
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,14 @@ async def witness(images: None) -> AsyncIterator[Witness]:
         yield Witness(runtime)
 
 
+@pytest.fixture(scope="session")
+async def tailrace(tailrace: Running) -> AsyncIterator[Running]:
+    """The shared one; its processes must not have met anything that they did not expect."""
+    yield tailrace
+    complaints = [line for line in tailrace.log.read_text(errors="replace").splitlines() if "[error" in line]
+    assert not complaints, "\n".join(complaints)
+
+
 @pytest.fixture
 async def own(
     images: None,

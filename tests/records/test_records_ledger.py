@@ -12,8 +12,9 @@ from app.db.engine import Connection, reading, transaction
 from app.executions.model import Lease
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import TERMINAL, Cause, Status, StopReason
-from app.executions.tables import Attempt, Execution, Worker
+from app.executions.tables import Attempt, Execution
 from app.logs.tables import LogHead
+from app.workers.tables import Worker
 from support.racing import overtaken, race, repeated, winners
 from support.records import NOTHING_KEPT, Records, a_cause, check_history, stale
 from worker import claims, ledger

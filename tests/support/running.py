@@ -12,10 +12,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import orjson
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from websockets.asyncio.client import ClientConnection, connect
 
 from app.auth.tokens import new_token
@@ -27,6 +29,8 @@ from worker.container import INSTANCE_LABEL
 from worker.engine.docker import DockerRuntime
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Longer than any time limit of a process's own.
+STOPS_WITHIN = 45.0
 TERMINAL = {"succeeded", "failed", "timed_out", "canceled", "crashed"}
 
 Json = dict[str, Any]
@@ -77,8 +81,13 @@ class Running:
         process = self.processes.pop(name)
         with suppress(ProcessLookupError):
             process.send_signal(number)
-        async with asyncio.timeout(30):
-            return await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOPS_WITHIN):
+                return await process.wait()
+        # Its log ends with where it hangs.
+        process.send_signal(signal.SIGABRT)
+        await process.wait()
+        raise AssertionError(f"{name} did not end at {number.name}:\n{self.log.read_text(errors='replace')[-6000:]}")
 
     async def stop_all(self) -> None:
         for name in list(self.processes):
@@ -200,6 +209,7 @@ async def running(
             "TAILRACE_SLOTS": str(slots),
             "TAILRACE_BOOTSTRAP_TOKEN": token,
             "TAILRACE_LOG_FORMAT": "console",
+            "PYTHONFAULTHANDLER": "1",
             **environment,
         },
         log=directory / "log",
@@ -219,8 +229,15 @@ async def running(
 async def _remove_containers(database_url: str) -> None:
     """By the label of this installation only."""
     engine = open_engine(database_url, pool_size=1, application="tailrace-test")
-    async with reading(engine) as connection:
-        instance = (await connection.execute(select(Instance.id))).scalar_one()
+
+    async def instance_id() -> UUID | None:
+        # The test may have left its server on its way up.
+        with suppress(OSError, DBAPIError):
+            async with reading(engine) as connection:
+                return (await connection.execute(select(Instance.id))).scalar_one()
+        return None
+
+    instance = await eventually(instance_id, within=60)
     await engine.dispose()
     async with DockerRuntime() as runtime:
         for container in await runtime.list_containers({INSTANCE_LABEL: str(instance)}):

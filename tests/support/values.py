@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.executions.model import Limits, Spec
+from app.executions.model import NO_RETRIES, Limits, Spec
 from app.executions.record import Record
 from app.executions.states import Status
 
@@ -30,6 +30,7 @@ def a_record(**changes: Any) -> Record:
             "pool": "default",
             "spec": Spec(image="busybox:local"),
             "limits": Limits(),
+            "retries": NO_RETRIES,
             "status": Status.QUEUED,
             "warnings": [],
             "created_at": NOON,

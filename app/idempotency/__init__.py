@@ -1,0 +1,1 @@
+"""Submitting twice what was meant once: keys that make a repeated request harmless."""

@@ -1,0 +1,1 @@
+"""Pools: named groups of workers, and how they are shared."""
