@@ -53,6 +53,9 @@ RUN chmod -R a+rX alembic.ini app migrations sdk worker && python -m compileall 
 FROM runtime AS worker
 
 # Root: the engine's socket means root on its host anyway, and the worker reads files that programs left as any user.
+ENV TAILRACE_WORKER_PORT=8701
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:%s/healthz' % os.environ['TAILRACE_WORKER_PORT'], timeout=4)"]
 CMD ["python", "-m", "worker"]
 
 

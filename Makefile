@@ -6,10 +6,10 @@ PYTHON := .venv/bin/python
 READY := .venv/.ready
 UV = $(or $(wildcard .tools/bin/uv),uv)
 
-# TIER: empty for what every change has to pass, or a marker of pyproject.toml, such as slow. ARGS goes to pytest.
+# TIER: empty for the quick tests, or a marker of pyproject.toml, such as slow or faults. ARGS goes to pytest.
 TIER ?=
 ARGS ?=
-MARKS := $(or $(TIER),not slow)
+MARKS := $(or $(TIER),not (slow or faults or nightly or soak))
 
 demo: $(READY)  ## Set everything up, run the example three times (whole, stopped, resumed), clean up
 	@$(PYTHON) -m stack demo
@@ -17,7 +17,7 @@ demo: $(READY)  ## Set everything up, run the example three times (whole, stoppe
 up: $(READY)  ## The stack in the foreground, until Ctrl-C (TAILRACE_PORT, TAILRACE_DATA)
 	@$(PYTHON) -m stack up
 
-test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, ARGS=…)
+test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, faults, nightly, soak; ARGS=…)
 	@$(PYTHON) -m pytest -m '$(MARKS)' $(ARGS) || { status=$$?; \
 		[ -n '$(TIER)' ] && [ $$status = 5 ] && echo 'no tests in tier $(TIER)' || exit $$status; }
 

@@ -16,6 +16,7 @@ from redis.asyncio.connection import ConnectionPool
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app import crash_points
 from app.artifacts.store import ArtifactStore
 from app.db.engine import open_engine, reading
 from app.executions.tables import Instance
@@ -47,6 +48,7 @@ class Process:
 @asynccontextmanager
 async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
     """Connect everything. Raises `SchemaOutOfDate`; Redis may be away, the database may not."""
+    crash_points.arm(settings.crash_at)
     database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
     # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
     redis = ArqRedis(
@@ -58,7 +60,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     keepalive = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
     subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, **keepalive)
     try:
-        instance = await _identify(database)
+        instance = await identify(database)
         channels = Channels(settings.redis_prefix)
         listener = Listener(subscriber, channels.keepalive)
         listener.start()
@@ -81,7 +83,8 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
         await database.dispose()
 
 
-async def _identify(database: AsyncEngine) -> UUID:
+async def identify(database: AsyncEngine) -> UUID:
+    """The id of the installation. Raises `SchemaOutOfDate`."""
     expected = ScriptDirectory.from_config(Config(SCHEMA_CONFIG)).get_current_head()
     async with reading(database) as connection:
         known = (await connection.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))).scalar_one()

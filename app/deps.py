@@ -17,6 +17,7 @@ from app.auth.tokens import Scope
 from app.background import Background
 from app.bootstrap import Process
 from app.errors import UnsupportedMediaType
+from app.observability.metrics import ApiMetrics
 
 # Only declares the scheme in OpenAPI: WebSockets have no `Request`, so `authenticate` reads the header itself.
 _bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A token that begins with `trt_`")
@@ -34,8 +35,15 @@ async def get_background(connection: HTTPConnection) -> Background:
     return background
 
 
+async def get_metrics(connection: HTTPConnection) -> ApiMetrics:
+    """What this process counts."""
+    metrics: ApiMetrics = connection.app.state.metrics
+    return metrics
+
+
 ProcessDep = Annotated[Process, Depends(get_process)]
 BackgroundDep = Annotated[Background, Depends(get_background)]
+MetricsDep = Annotated[ApiMetrics, Depends(get_metrics)]
 
 
 async def get_caller(request: Request, process: ProcessDep, _: Annotated[object, Depends(_bearer)]) -> Caller:

@@ -19,10 +19,17 @@ from app.logs.router import router as logs_router
 from app.middleware import BodyLimit, RequestContext
 from app.observability.health import router as health_router
 from app.observability.logging import configure_logging
+from app.observability.metrics import ApiMetrics
+from app.observability.requests import RequestMetrics
+from app.observability.router import router as metrics_router
 from app.openapi import add_documentation
+from app.pools.router import one as pool_router
+from app.pools.router import router as pools_router
 from app.problems import add_handlers
 from app.settings import Settings
 from app.version import VERSION
+from app.workers.router import one as worker_router
+from app.workers.router import router as workers_router
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +59,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.is_closing = lambda: False  # `app.__main__` knows better
+    app.state.metrics = ApiMetrics()
     app.add_middleware(BodyLimit, limit=settings.body_limit)
     app.add_middleware(RequestContext)
+    app.add_middleware(RequestMetrics, metrics=app.state.metrics)
     add_handlers(app)
     add_documentation(app)
-    for router in (executions_router, execution_router, outputs_router, logs_router, health_router):
+    for router in (executions_router, execution_router, outputs_router, logs_router, health_router, metrics_router):
+        app.include_router(router)
+    for router in (pools_router, pool_router, workers_router, worker_router):
         app.include_router(router)
     app.add_api_route("/", _welcome, include_in_schema=False)
     return app

@@ -30,6 +30,7 @@ from app.errors import (
 from app.executions.schemas import AttemptList, EventList, Execution, ExecutionList, Rehearsal
 from app.logs.protocol import FRAMES, CloseCode
 from app.problems import MEDIA_TYPE, Problem
+from app.workers.schemas import WorkerList, WorkerView
 
 Document = dict[str, Any]
 
@@ -42,7 +43,10 @@ TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
     {"name": "logs", "description": "What the program wrote, whole or live"},
     {"name": "outputs", "description": "The files it left behind"},
+    {"name": "pools", "description": "Named groups of workers, and how much may run in each"},
+    {"name": "workers", "description": "Who is there to run executions"},
     {"name": "health", "description": "For supervisors and load balancers; no token"},
+    {"name": "metrics", "description": "For Prometheus"},
 ]
 ASSETS = "/docs/assets"
 _REF = "#/components/schemas/{model}"
@@ -51,7 +55,7 @@ _ALL_ERRORS = (
     UnsupportedMediaType, InvalidRequest, Unavailable,
 )  # fmt: skip
 # FastAPI leaves out whatever is null, even where an example means it.
-_EXAMPLES_WITH_NULLS = (Execution, ExecutionList, Rehearsal, EventList, AttemptList)
+_EXAMPLES_WITH_NULLS = (Execution, ExecutionList, Rehearsal, EventList, AttemptList, WorkerView, WorkerList)
 _BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
 
 

@@ -146,7 +146,7 @@ def crash_response(error: Exception, path: str) -> Response:
     if is_outage(error):
         log.warning("database.unavailable", path=path, error=repr(error))
         # A commit may have got through although its answer did not: so no word on whether anything was changed.
-        hint = "Try again in a moment. If this was a submission, look first whether it is on record."
+        hint = "Try again in a moment. If this was a submission without a key, look first whether it is on record."
         return problem_response(Unavailable("The database cannot be reached.", hint=hint), path)
     log.error("request.failed", path=path, exc_info=error)
     return problem_response(ServiceError("Something went wrong on our side; our log has the details."), path)

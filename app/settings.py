@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import crash_points
+from app.pools.model import DEFAULT_POOL, PoolName
+
 Seconds = Annotated[float, Field(ge=0)]
+OnSigterm = Literal["detach", "drain"]
 
 
 class Settings(BaseSettings):
@@ -45,18 +49,49 @@ class Settings(BaseSettings):
     shutdown_grace: int = Field(default=3, ge=0, description="How long open requests may last at shutdown, seconds")
     body_limit: int = Field(default=8 * 2**20, ge=1024, description="Largest request body, bytes")
 
-    pool: str = Field(default="default", description="The pool this worker serves")
+    pool: PoolName = Field(default=DEFAULT_POOL, description="The pool this worker serves")
+    on_sigterm: OnSigterm = Field(
+        default="detach",
+        description="What a worker does at SIGTERM: `detach` leaves its containers to the next worker at once, `drain` "
+        "ends when they have ended",
+    )
     slots: int = Field(default=4, ge=1, le=1000, description="Executions this worker runs at once")
     docker_host: str = Field(
         default="unix:///var/run/docker.sock",
         description="The container engine's socket",
         validation_alias="DOCKER_HOST",
     )
+    reconcile_every: float = Field(
+        default=12, gt=0, description="How often what is on engine and disk is compared with the record, seconds"
+    )
+    orphan_after: float = Field(
+        default=60, ge=0, description="What no record wants any more is removed after so long, seconds"
+    )
+    host_lost_after: float = Field(
+        default=600, ge=30, description="A host of whose workers nothing is heard for so long is lost, seconds"
+    )
+    engine_lost_after: float = Field(
+        default=86_400, ge=30, description="A container engine that answers no worker for so long is lost, seconds"
+    )
+    worker_host: str = Field(default="127.0.0.1", description="Address of the worker's own port")
+    worker_port: int = Field(
+        default=0, ge=0, le=65535, description="Port where the worker serves `/healthz` and `/metrics`; 0 for none"
+    )
 
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
+    crash_at: str | None = Field(
+        default=None, description="For tests: the process kills itself at this point of `app/crash_points.py`"
+    )
 
     @field_validator("data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         # The engine resolves bind mounts on its host: a relative path would mean another directory there.
         return value.absolute()
+
+    @field_validator("crash_at")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value:
+            crash_points.parse(value)
+        return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,7 +16,10 @@ from stack.images import ensure_images
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
 from support.migrations import NewDatabase, run_alembic
+from support.own import StartOwn
 from support.running import Running, running
+from support.witness import Witness
+from worker.engine.docker import DockerRuntime
 
 TEMPLATE = "tailrace_template"
 
@@ -78,3 +83,26 @@ async def tailrace(
     directory = tmp_path_factory.mktemp("tailrace")
     async with running(directory, database_url=await new_database(), redis_url=redis_url) as installation:
         yield installation
+
+
+@pytest.fixture(scope="session")
+async def witness(images: None) -> AsyncIterator[Witness]:
+    """The engine, asked beside the record."""
+    async with DockerRuntime() as runtime:
+        yield Witness(runtime)
+
+
+@pytest.fixture
+async def own(
+    images: None, new_database: NewDatabase, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[StartOwn]:
+    """Starts a Tailrace for one test alone, on the shared servers unless told otherwise."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**options: Any) -> Running:
+            settings = {"redis_url": redis_url, **options}
+            if "database_url" not in settings:
+                settings["database_url"] = await new_database()
+            return await stack.enter_async_context(running(tmp_path_factory.mktemp("own"), **settings))
+
+        yield start

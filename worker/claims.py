@@ -1,4 +1,4 @@
-"""SQL of taking: who this worker is, what it may claim from the queue, and what it takes over from others.
+"""SQL of holding: who this worker is, and what it takes over from others. What it takes from the queue: `queue.py`.
 
 Whoever takes an execution gets its next epoch; from then on the old one writes nothing (`StaleLease`).
 """
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Float, cast, exists, extract, insert, select, update
+from sqlalchemy import Float, cast, extract, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -24,14 +24,17 @@ from app.executions.states import Status
 from app.executions.tables import Attempt, Execution
 from app.logs.tables import LogHead
 from app.pools.tables import Pool
+from app.workers import model
+from app.workers.model import Wanted
 from app.workers.tables import Worker
 from worker.engine.port import EngineInfo
 from worker.ladder import Rung
 from worker.program_events import Heard
 
 # A worker that has been silent for so long is lost: anybody on its engine may take over what it ran.
-LOST_AFTER = 30.0
+LOST_AFTER = model.LOST_AFTER
 HELD = (Status.PREPARING, Status.RUNNING, Status.STOPPING)
+ON_AN_ENGINE = (*HELD, Status.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,19 @@ class Identity:
     def actor(self) -> str:
         """Its name in the history of an execution."""
         return f"worker {self.host}/{self.pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """How the engine was when we last asked; `message` says what is wrong with it."""
+
+    version: str
+    message: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it answered as it should."""
+        return self.message is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +103,15 @@ class AttemptState:
 
 
 async def register(connection: Connection, worker: Identity) -> None:
-    """A new worker process."""
-    await connection.execute(upsert(Pool).values(name=worker.pool).on_conflict_do_nothing())
+    """A new worker process. Its pool exists from then on, also if it was deleted."""
+    await connection.execute(
+        upsert(Pool)
+        .values(name=worker.pool)
+        # This locks the row in any case: whoever deletes the pool has done so before, or finds us in it.
+        .on_conflict_do_update(
+            index_elements=[Pool.name], set_={"deleted_at": None}, where=Pool.deleted_at.is_not(None)
+        )
+    )
     await connection.execute(
         insert(Worker).values(
             id=worker.id,
@@ -103,55 +126,25 @@ async def register(connection: Connection, worker: Identity) -> None:
     )
 
 
-async def heartbeat(connection: Connection, worker: UUID) -> None:
-    """We are alive."""
-    await connection.execute(update(Worker).where(Worker.id == worker).values(heartbeat_at=clock()))
+async def heartbeat(
+    connection: Connection, worker: UUID, *, engine: EngineHealth | None = None, leaving: bool = False
+) -> Wanted:
+    """We are alive, and this is how our engine is; what is wanted of us. If `leaving`, we want to be drained."""
+    values: dict[str, Any] = {"heartbeat_at": clock()}
+    if engine is not None:
+        values |= {"engine_ok": engine.ok, "engine_message": engine.message}
+    if engine is not None and engine.ok:
+        values |= {"engine_version": engine.version, "engine_ok_at": clock()}
+    if leaving:
+        values["wanted"] = Wanted.DRAIN
+    statement = update(Worker).where(Worker.id == worker).values(values).returning(Worker.wanted)
+    wanted = (await connection.execute(statement)).scalar_one_or_none()
+    return Wanted(wanted) if wanted else Wanted.WORK
 
 
 async def sign_off(connection: Connection, worker: UUID) -> None:
     """We go; whatever we held may be adopted at once."""
     await connection.execute(update(Worker).where(Worker.id == worker).values(gone_at=clock()))
-
-
-async def claim(connection: Connection, worker: Identity, *, most: int) -> list[Claim]:
-    """Take up to `most` of the queue, oldest first. The pool's row is the lock: limits are exact, orders are fair."""
-    queue = (Execution.status == Status.QUEUED, Execution.pool == worker.pool)
-    if not (await connection.execute(select(exists().where(*queue)))).scalar_one():
-        return []
-    await connection.execute(select(Pool.name).where(Pool.name == worker.pool).with_for_update())
-    queued = await connection.execute(
-        select(Execution.id)
-        .where(*queue)
-        .order_by(Execution.queued_at, Execution.id)
-        .limit(most)
-        .with_for_update(skip_locked=True),
-    )
-    return [await _claim_one(connection, execution, worker) for execution in queued.scalars()]
-
-
-async def _claim_one(connection: Connection, execution: UUID, worker: Identity) -> Claim:
-    event = await repository.move(
-        connection,
-        execution,
-        Status.PREPARING,
-        actor=worker.actor,
-        changes={
-            "worker_id": worker.id,
-            "epoch": Execution.epoch + 1,
-            "attempt": Execution.attempt + 1,
-            "phase": "claimed",
-        },
-    )
-    record = await _get(connection, execution)
-    await connection.execute(
-        insert(Attempt).values(
-            execution_id=execution, number=record.attempt, worker_id=worker.id, engine_id=worker.engine.id
-        ),
-    )
-    await connection.execute(
-        update(LogHead).where(LogHead.execution_id == execution).values(epoch=record.epoch, out_bytes=0, err_bytes=0),
-    )
-    return Claim(Lease(execution, record.epoch), record, event)
 
 
 async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]:

@@ -23,7 +23,7 @@ from obstore.exceptions import BaseError
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.store import PIECE_BYTES, ArtifactStore
 from app.executions.record import Record
-from worker.ledger import Kept
+from worker.ending import Kept
 from worker.workspace import OPEN_DIRECTORY, OPEN_FILE, Workspace, open_hostile
 
 log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from app.logs.protocol import status_message
 from worker.claims import Identity
 from worker.engine.port import ContainerRuntime, EngineUnreachable
 from worker.log_writer import LogWriter
+from worker.metrics import WorkerMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -27,20 +28,21 @@ ENGINE_RETRY_AFTER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The process, its engine, who it is, and the writer of all its logs."""
+    """The process, its engine, who it is, the writer of all its logs, and what is counted."""
 
     process: Process
     runtime: ContainerRuntime
     identity: Identity
     logs: LogWriter
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
     async def commit(self, write: Callable[[Connection], Awaitable[T]]) -> T:
         """One transaction, repeated while the database is away. Only for what is fenced and safe to repeat."""
-        return await self._persist(lambda: self._in_transaction(write))
+        return await self.persist(lambda: self._in_transaction(write))
 
     async def read(self, look: Callable[[Connection], Awaitable[T]]) -> T:
         """Statements that only read, repeated while the database is away."""
-        return await self._persist(lambda: self._reading(look))
+        return await self.persist(lambda: self._reading(look))
 
     async def ask_engine(self, ask: Callable[[], Awaitable[T]]) -> T:
         """A question or order that may be repeated, while the engine does not answer."""
@@ -64,7 +66,8 @@ class WorkerContext:
         async with reading(self.process.database) as connection:
             return await look(connection)
 
-    async def _persist(self, act: Callable[[], Awaitable[T]]) -> T:
+    async def persist(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Anything with the database that may be repeated, repeated while that is away."""
         while True:
             try:
                 return await act()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -17,9 +18,12 @@ RETRY_AFTER = 0.5
 class ExitWatch:
     """Watches one container. `breaks` counts how often the engine broke off: then streams may have lost something."""
 
-    def __init__(self, runtime: ContainerRuntime, container: str) -> None:
+    def __init__(self, runtime: ContainerRuntime, container: str, tell: Callable[[bool], Awaitable[None]]) -> None:
+        """`tell` hears whether the engine answers whenever that changes."""
         self._runtime = runtime
         self._container = container
+        self._tell = tell
+        self._away = False
         self._changed = asyncio.Event()
         self.ready = asyncio.Event()
         self.exit: Inspection | None = None
@@ -34,14 +38,22 @@ class ExitWatch:
             except EngineUnreachable as error:
                 log.warning("engine.unreachable", container=self._container, error=str(error))
                 self._break()
+                await self._note(away=True)
                 await asyncio.sleep(RETRY_AFTER)
                 look_first = True
                 continue
+            await self._note(away=False)
             look_first = True
             if inspection.state is ContainerState.EXITED:
                 self.exit = inspection
                 self._changed.set()
                 return inspection
+
+    async def exited(self) -> None:
+        """Returns when it has exited."""
+        while self.exit is None:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def exit_or_break(self, breaks: int) -> None:
         """Returns when it has exited, or when there have been more than so many breaks."""
@@ -69,6 +81,11 @@ class ExitWatch:
             self._break()
             await asyncio.sleep(RETRY_AFTER)
         return inspection
+
+    async def _note(self, *, away: bool) -> None:
+        if away is not self._away:
+            self._away = away
+            await self._tell(away)
 
     def _break(self) -> None:
         self.breaks += 1

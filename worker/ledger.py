@@ -14,18 +14,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Float, cast, extract, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.artifacts import repository as artifacts
-from app.artifacts.model import Artifact, ArtifactSet
-from app.artifacts.model import Kind as ArtifactKind
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions import repository
-from app.executions.model import Event, Lease, Outcome, Stop
+from app.executions.model import Event, Lease, Stop
 from app.executions.record import stop_of
-from app.executions.repository import StaleLease
-from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from app.executions.repository import IllegalMove, StaleLease
+from app.executions.states import Status, StopReason
 from app.executions.tables import Attempt, Execution
-from worker.claims import HELD
+from worker.claims import HELD, ON_AN_ENGINE
 from worker.ladder import Rung
 from worker.outcome import SYSTEM
 from worker.program_events import Heard
@@ -86,31 +83,29 @@ def _seconds(interval: Any) -> Any:
 
 async def set_phase(connection: Connection, lease: Lease, phase: str) -> None:
     """What we are doing now, for people."""
-    await _update_execution(connection, lease, {"phase": phase})
+    await update_execution(connection, lease, {"phase": phase})
 
 
 async def intend_create(
     connection: Connection, lease: Lease, *, container_name: str, image_id: str, image_digest: str | None
 ) -> None:
     """From now on a container of this name, from this image, may exist."""
-    await _update_execution(
-        connection, lease, {"phase": "creating", "image_id": image_id, "image_digest": image_digest}
-    )
-    await _update_attempt(connection, lease, {"container_name": container_name, "create_intent_at": clock()})
+    await update_execution(connection, lease, {"phase": "creating", "image_id": image_id, "image_digest": image_digest})
+    await update_attempt(connection, lease, {"container_name": container_name, "create_intent_at": clock()})
 
 
 async def intend_start(connection: Connection, lease: Lease, *, container_id: str) -> bool:
     """From now on the program may have run. False when a stop was committed first: then it must not be started."""
-    if await _hold(connection, lease) is not Status.PREPARING:
+    if await hold(connection, lease) is not Status.PREPARING:
         return False
-    await _update_attempt(connection, lease, {"container_id": container_id, "start_intent_at": clock()})
+    await update_attempt(connection, lease, {"container_id": container_id, "start_intent_at": clock()})
     return True
 
 
 async def note_started(connection: Connection, lease: Lease, *, run_for: int, actor: str) -> Event | None:
     """It runs; its time runs from now. None when a stop came in between: it stays `stopping`, but runs."""
-    await _update_attempt(connection, lease, {"started_at": clock()})
-    await _update_execution(
+    await update_attempt(connection, lease, {"started_at": clock()})
+    await update_execution(
         connection,
         lease,
         {
@@ -128,7 +123,7 @@ async def note_started(connection: Connection, lease: Lease, *, run_for: int, ac
             epoch=lease.epoch,
             only_from=(Status.PREPARING,),
         )
-    except repository.IllegalMove:
+    except IllegalMove:
         return None
 
 
@@ -150,14 +145,14 @@ async def time_out(connection: Connection, lease: Lease, *, grace: int) -> Event
                 "control_version": Execution.control_version + 1,
             },
         )
-    except repository.IllegalMove:
+    except IllegalMove:
         return None
 
 
 async def climb(connection: Connection, lease: Lease, rung: Rung) -> None:
     """Commit a rung of the ladder before it is acted out."""
     column = {Rung.NOTICE: "stop_written_at", Rung.SIGNAL: "signaled_at", Rung.KILL: "killed_at"}[rung]
-    await _update_attempt(connection, lease, {column: func.coalesce(getattr(Attempt, column), clock())})
+    await update_attempt(connection, lease, {column: func.coalesce(getattr(Attempt, column), clock())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +170,15 @@ async def note_said(
     """What the program said of itself: progress, a result, warnings. The same again changes nothing."""
     changes = dict(values)
     if warnings:
-        changes["warnings"] = _with_warnings(warnings)
-    await _hold(connection, lease)
+        changes["warnings"] = with_warnings(warnings)
+    await hold(connection, lease)
     news = await connection.execute(
         update(Attempt)
-        .where(*_current(lease), Attempt.events_offset < heard.offset)
+        .where(*current(lease), Attempt.events_offset < heard.offset)
         .values(events_offset=heard.offset, events_lines=heard.lines),
     )
     if news.rowcount:
-        await _update_execution(connection, lease, changes)
+        await update_execution(connection, lease, changes)
     row = await connection.execute(
         select(Execution.progress_percent, Execution.progress_phase, Execution.progress_at).where(
             Execution.id == lease.execution
@@ -192,110 +187,44 @@ async def note_said(
     return Progressed(*row.one())
 
 
-def _with_warnings(warnings: list[str]) -> Any:
+def with_warnings(warnings: list[str]) -> Any:
+    """The warnings on the record, and these."""
     return Execution.warnings.op("||")(cast(warnings, JSONB))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What an attempt left behind."""
-
-    outputs: list[Artifact]
-    outputs_partial: bool
-    checkpoint: list[Artifact]
-    log_complete: bool
-    warnings: list[str]
-
-
-async def finish(connection: Connection, lease: Lease, outcome: Outcome, *, actor: str, kept: Kept | None) -> Event:
-    """The end: terminal status, attempt and artifacts in one transaction. Raises `IllegalMove` when it has ended."""
-    changes: dict[str, Any] = {
-        "exit_code": outcome.exit_code,
-        "oom_killed": outcome.oom_killed,
-        "deadline": None,
-        "log_complete": kept.log_complete if kept else outcome.cause is not Cause.OUTCOME_UNKNOWN,
-        "control_version": Execution.control_version + 1,
-    }
-    if kept is not None:
-        changes |= {
-            "outputs_files": len(kept.outputs),
-            "outputs_bytes": sum(file.bytes for file in kept.outputs),
-            # A program that did not succeed has perhaps not written all it meant to.
-            "outputs_partial": kept.outputs_partial or outcome.cause is not Cause.OK,
-            "warnings": _with_warnings(kept.warnings),
-        }
-    event = await repository.move(
-        connection,
-        lease.execution,
-        STATUS_OF[outcome.cause],
-        actor=actor,
-        epoch=lease.epoch,
-        cause=outcome.cause,
-        message=outcome.message,
-        changes=changes,
-    )
-    await _update_attempt(
-        connection,
-        lease,
-        {
-            "finished_at": clock(),
-            "exit_code": outcome.exit_code,
-            "oom_killed": outcome.oom_killed,
-            "cause": outcome.cause,
-            "message": event.message,
-            "checkpoint_files": len(kept.checkpoint) if kept else 0,
-            "checkpoint_bytes": sum(file.bytes for file in kept.checkpoint) if kept else 0,
-        },
-    )
-    if kept is not None:
-        for kind, files in ((ArtifactKind.OUTPUT, kept.outputs), (ArtifactKind.CHECKPOINT, kept.checkpoint)):
-            await artifacts.add_artifacts(connection, ArtifactSet(lease.execution, event.attempt, kind), files)
-    return event
-
-
-async def requeue(connection: Connection, lease: Lease, *, actor: str, why: str) -> Event:
-    """Give it back: its program provably never ran. A pending stop is not given back, but ended."""
-    await _update_attempt(connection, lease, {"finished_at": clock(), "message": why})
-    return await repository.move(
-        connection,
-        lease.execution,
-        Status.QUEUED,
-        actor=actor,
-        epoch=lease.epoch,
-        only_from=(Status.PREPARING,),
-        changes={"worker_id": None, "queued_at": clock(), "phase": None},
-    )
-
-
-async def _hold(connection: Connection, lease: Lease) -> Status:
-    """Keep the record, and with it the lease, ours until the transaction ends. Raises `StaleLease`."""
+async def hold(connection: Connection, lease: Lease) -> Status:
+    """Keep the record, and with it the lease, ours until the transaction ends. Raises `StaleLease`, also when it is
+    over: what has ended is not written any more.
+    """
     status = (
         await connection.execute(
             select(Execution.status)
             .where(Execution.id == lease.execution, Execution.epoch == lease.epoch)
-            .with_for_update(),
+            .with_for_update(key_share=True),
         )
     ).scalar_one_or_none()
     if status is None:
         raise StaleLease(f"epoch {lease.epoch} of {lease.execution} has passed")
+    if status not in ON_AN_ENGINE:
+        raise StaleLease(f"{lease.execution} is {status}: nobody holds it")
     return Status(status)
 
 
-async def _update_execution(connection: Connection, lease: Lease, values: Mapping[str, Any]) -> None:
+async def update_execution(connection: Connection, lease: Lease, values: Mapping[str, Any]) -> None:
     """Anything but the status."""
-    await _hold(connection, lease)
+    await hold(connection, lease)
     await connection.execute(
         update(Execution).where(Execution.id == lease.execution).values(updated_at=clock(), **values),
     )
 
 
-async def _update_attempt(connection: Connection, lease: Lease, values: Mapping[str, Any]) -> None:
+async def update_attempt(connection: Connection, lease: Lease, values: Mapping[str, Any]) -> None:
     """The current attempt's row."""
-    await _hold(connection, lease)
-    await connection.execute(update(Attempt).where(*_current(lease)).values(**values))
+    await hold(connection, lease)
+    await connection.execute(update(Attempt).where(*current(lease)).values(**values))
 
 
-def _current(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+def current(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     """The row of the current attempt."""
     return (
         Attempt.execution_id == lease.execution,

@@ -153,13 +153,16 @@ class NewChunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one commit writes of one log. `dropped` lines before the chunks are not kept."""
+    """What one commit writes of one log. `dropped` lines before the chunks are not kept; `at_ms` is the time of the
+    first that is.
+    """
 
     before: Head
     after: Head
     chunks: list[NewChunk]
     dropped: int
     trim_below: int | None
+    at_ms: int | None
 
 
 @dataclass(slots=True)
@@ -417,6 +420,7 @@ class LogSink:
             chunks=list(_chunks(self._head.next_seq, blocks, CHUNK_BYTES, rolling=False)),
             dropped=0,
             trim_below=None,
+            at_ms=_begin(blocks),
         )
 
     def _rolling_due(self, rolling: _Rolling, now: float) -> bool:
@@ -441,7 +445,7 @@ class LogSink:
         below = self._trim(rolling, chunks)
         kept = [chunk for chunk in chunks if below is None or chunk.last >= below]
         first = kept[0].first if kept else after.next_seq
-        return Batch(self._head, after, kept, first - self._head.next_seq, below)
+        return Batch(self._head, after, kept, first - self._head.next_seq, below, _begin(blocks))
 
     def _trim(self, rolling: _Rolling, chunks: list[NewChunk]) -> int | None:
         """The seq below which the rolling tail gives way to what is new."""
@@ -454,6 +458,10 @@ class LogSink:
             rolling.stored_bytes -= charge
             below = last + 1
         return below
+
+
+def _begin(blocks: Sequence[Block]) -> int | None:
+    return blocks[0].entries[0].at_ms if blocks else None
 
 
 def _chunks(first: int, blocks: Sequence[Block], most: int, *, rolling: bool) -> Iterator[NewChunk]:

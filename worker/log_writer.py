@@ -17,6 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cancellation import being_cancelled
+from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Lease
 from app.hints import Hints
@@ -24,6 +25,7 @@ from app.logs.protocol import LOOK_MESSAGE, GapReason, Kind, Message, decode_lin
 from app.logs.store import compress, decompress
 from app.logs.tables import LogChunk, LogHead
 from worker.log_sink import Batch, Fenced, Head, LogSink
+from worker.metrics import WorkerMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +39,10 @@ Taken = tuple[LogSink, Batch]
 class LogWriter:
     """Writes the logs of every attempt that this worker runs."""
 
-    def __init__(self, database: AsyncEngine, hints: Hints) -> None:
+    def __init__(self, database: AsyncEngine, hints: Hints, metrics: WorkerMetrics | None = None) -> None:
         self._database = database
         self._hints = hints
+        self._metrics = metrics or WorkerMetrics()
         self._sinks: set[LogSink] = set()
         self._wake = asyncio.Event()
 
@@ -94,13 +97,16 @@ class LogWriter:
                 log.exception("log.write_failed", execution_id=str(sink.lease.execution))
                 sink.refuse(error)
             return
+        crash_here(CrashPoint.LOG_COMMITTED)
         await self._hints.publish([message for sink, batch in durable for message in _messages(sink, batch)])
 
     async def _commit(self, taken: list[Taken]) -> list[Taken]:
         """Those of them that are durable now: all but the fenced ones."""
+        began = time.monotonic()
         async with transaction(self._database) as connection:
             owned, written = await _lock(connection, taken)
             await _store(connection, owned)
+        self._metrics.log_committed([batch for _, batch in owned], within=time.monotonic() - began)
         durable = owned + written
         for sink, _ in durable:
             sink.confirm()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from app.crash_points import CrashPoint, crash_here
 from app.db.orm import clock
 from app.executions.model import Lease, Stop
 from app.executions.record import Record
@@ -29,6 +30,11 @@ LISTEN_EVERY = 0.2
 LAST_WORDS = 256
 # The init of a container passes no signal on before the program runs: one in fifty was lost right after a start.
 SIGNALS_ARRIVE_AFTER = 0.4
+COMMITTED = {
+    Rung.NOTICE: CrashPoint.NOTICE_COMMITTED,
+    Rung.SIGNAL: CrashPoint.SIGNAL_COMMITTED,
+    Rung.KILL: CrashPoint.KILL_COMMITTED,
+}
 
 
 class Oversight:
@@ -67,7 +73,8 @@ class Oversight:
 
     def resume(self, attempt: claims.AttemptState) -> None:
         """Go on where the worker that held this attempt before had come."""
-        self._rung = attempt.rung
+        # The notice is a file, the same at every writing: whoever committed it may have died before it was there.
+        self._rung = Rung.NONE if attempt.rung is Rung.NOTICE else attempt.rung
         self._heard = attempt.heard
 
     async def unless_stopped(self, step: Coroutine[Any, Any, T]) -> T:
@@ -129,6 +136,12 @@ class Oversight:
             self._unnoted = None
             return said.more
 
+    async def note_engine(self, away: bool) -> None:  # noqa: FBT001 - a callback
+        """For people: whether the engine answers."""
+        self._say("The container engine does not answer." if away else "The container engine answers again.")
+        phase = "engine_away" if away else "running"
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, phase))
+
     def close(self) -> None:
         """Let go of the events file."""
         if self._events is not None:
@@ -151,6 +164,7 @@ class Oversight:
         event = await self._context.commit(
             lambda connection: ledger.time_out(connection, self._lease, grace=limits.grace)
         )
+        crash_here(CrashPoint.TIMED_OUT)
         await self._context.announce(self._lease.execution, event)
 
     async def _climb(self, container: str, stop: Stop, clock: ledger.Clock) -> None:
@@ -167,6 +181,7 @@ class Oversight:
         if due_in > 0 and await self._notified_within(due_in):
             return  # something changed: perhaps the stop is forced now
         await self._context.commit(lambda connection: ledger.climb(connection, self._lease, step.rung))
+        crash_here(COMMITTED[step.rung])
         first_time = step.rung > self._rung
         self._rung = step.rung
         log.info("stop.rung", rung=step.rung.name)

@@ -9,6 +9,7 @@ import structlog
 
 from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
+from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection
 from app.executions.model import Lease
 from app.executions.record import Record
@@ -46,6 +47,7 @@ class Preparation:
     async def make_workspace(self) -> None:
         """The mount, with the inputs and the kit."""
         await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
+        crash_here(CrashPoint.WORKSPACE_MADE)
 
     async def restore_checkpoint(self) -> None:
         """A copy of the checkpoint to go on from, if there is one."""
@@ -73,7 +75,8 @@ class Preparation:
             if image is None:
                 self._say(f"Pulling {spec.image}.")
                 await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "pulling"))
-                image = await ask(lambda: pull(self._runtime, spec.image, within=limits.pull_timeout))
+                with self._context.metrics.pulling():
+                    image = await ask(lambda: pull(self._runtime, spec.image, within=limits.pull_timeout))
         except EngineError as error:
             raise Over(Cause.ENGINE_ERROR, f"The engine could not tell about the image: {error}") from error
         return image
@@ -87,12 +90,15 @@ class Preparation:
                 connection, self._lease, container_name=spec.name, image_id=image.id, image_digest=image.digest
             )
         )
+        crash_here(CrashPoint.CREATE_INTENDED)
         try:
-            return await self._context.ask_engine(lambda: self._create(spec))
+            container = await self._context.ask_engine(lambda: self._create(spec))
         except SpecRejected as error:
             raise Over(Cause.SPEC_REJECTED, f"The engine refused the container: {error}") from error
         except EngineError as error:
             raise Over(Cause.ENGINE_ERROR, f"The container could not be created: {error}") from error
+        crash_here(CrashPoint.CREATED)
+        return container
 
     async def _create(self, spec: ContainerSpec) -> str:
         try:

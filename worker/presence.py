@@ -1,4 +1,8 @@
-"""That a worker is alive: a heartbeat in the database, and a lock file that proves on the same host when it is gone."""
+"""That a worker is alive: a heartbeat in the database, and a lock file that proves on the same host when it is gone.
+
+The heartbeat lives in the worker's one event loop: if that does not tick any more, neither does the heart, and the
+worker is declared lost. It has a database connection of its own, so that nothing else of the worker can make it wait.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import asyncio
 import fcntl
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -13,24 +19,79 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import is_outage, transaction
+from app.workers.model import Wanted
 from worker import claims
+from worker.claims import EngineHealth
+from worker.engine.port import ContainerRuntime, EngineError, EngineInfo
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_EVERY = 5.0
+HEARTBEAT_WITHIN = 5.0
+ENGINE_WITHIN = 5.0
 LOCK_SUFFIX = ".lock"
 # Without a renewal for so long we may have been declared lost: start nothing any more.
 FENCE_MYSELF_AFTER = 20.0
 
 
-class Presence:
-    """The heartbeat of one worker."""
+class EngineWatch:
+    """Asks the engine how it is, beside the heartbeat: one that hangs must not make its worker look lost."""
 
-    def __init__(self, database: AsyncEngine, worker: UUID) -> None:
+    def __init__(self, runtime: ContainerRuntime, engine: EngineInfo, *, within: float = ENGINE_WITHIN) -> None:
+        self._runtime = runtime
+        self._within = within
+        self._engine = engine
+        self.health = EngineHealth(engine.version)
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Ask once."""
+        health = await self._ask()
+        if health.ok is not self.health.ok:
+            log.warning("engine.health", ok=health.ok, message=health.message)
+        self.health = health
+
+    async def _ask(self) -> EngineHealth:
+        known = self.health.version
+        try:
+            async with asyncio.timeout(self._within):
+                engine = await self._runtime.identify()
+        except TimeoutError:
+            return EngineHealth(known, f"It gave no answer within {self._within:g} s.")
+        except EngineError as error:
+            return EngineHealth(known, str(error) or type(error).__name__)
+        if engine.id != self._engine.id:
+            return EngineHealth(known, f"This is another engine, {engine.id}: the worker must be started anew.")
+        return EngineHealth(engine.version)
+
+
+class Presence:
+    """The heartbeat of one worker, and what it brings back: what is wanted of the worker."""
+
+    def __init__(self, database: AsyncEngine, worker: UUID, engine: EngineWatch | None = None) -> None:
         self._database = database
         self._worker = worker
+        self._engine = engine
+        self._wanted = Wanted.WORK
+        self._leaving = False
         self._renewed = time.monotonic()
         self._steady_since = self._renewed
+        # Something may be wanted: the next beat is due now.
+        self.asked = asyncio.Event()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What an operator wants of us; once we leave, nothing but that."""
+        return Wanted.DRAIN if self._leaving else self._wanted
+
+    def silence(self) -> float:
+        """Seconds since the last renewal."""
+        return time.monotonic() - self._renewed
 
     @property
     def may_judge(self) -> bool:
@@ -42,22 +103,44 @@ class Presence:
     @property
     def certain(self) -> bool:
         """Whether nobody can have declared us lost."""
-        return time.monotonic() - self._renewed < FENCE_MYSELF_AFTER
+        return self.silence() < FENCE_MYSELF_AFTER
 
-    async def run(self) -> None:
-        """Renew until cancelled."""
+    def leave(self) -> None:
+        """From now on we take nothing new, and with the next beat everybody can see it."""
+        self._leaving = True
+        self.asked.set()
+
+    async def run(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Renew until cancelled; `changed` is called when something else is wanted than before."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat(changed))
+            if self._engine is not None:
+                group.create_task(self._engine.run())
+
+    async def _beat(self, changed: Callable[[], None]) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_EVERY)
-            asked = time.monotonic()
-            try:
-                async with transaction(self._database) as connection:
-                    await claims.heartbeat(connection, self._worker)
-                self._renewed = asked
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self._steady_since = time.monotonic()
-                log.warning("heartbeat.missed", error=repr(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_EVERY):
+                    await self.asked.wait()
+            self.asked.clear()
+            before = self.wanted
+            await self._renew()
+            if self.wanted is not before:
+                log.info("worker.wanted", wanted=self.wanted)
+                changed()
+
+    async def _renew(self) -> None:
+        asked = time.monotonic()
+        health = self._engine.health if self._engine else None
+        try:
+            async with asyncio.timeout(HEARTBEAT_WITHIN), transaction(self._database) as connection:
+                self._wanted = await claims.heartbeat(connection, self._worker, engine=health, leaving=self._leaving)
+            self._renewed = asked
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._steady_since = time.monotonic()
+            log.warning("heartbeat.missed", error=repr(error))
 
 
 class ProcessLock:

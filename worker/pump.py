@@ -7,11 +7,13 @@ and read on in the engine's own log, behind the bytes that were taken in already
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
 from app.logs.protocol import GapReason
-from worker.engine.port import ContainerRuntime, EngineUnreachable, Piece, Stream
+from worker.engine.port import ContainerRuntime, EngineError, EngineUnreachable, NoSuchContainer, Piece, Stream
 from worker.exit_watch import ExitWatch
 from worker.log_sink import LogSink, Stalled
 
@@ -19,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 2.0
 RETRY_AFTER = 0.5
+# An exited container's stream that brings nothing for so long, but does not end, is let go; seconds.
+LINGERS_AT_MOST = 5.0
+FAILURES_AT_MOST = 20
 
 
 class Pump:
@@ -33,11 +38,12 @@ class Pump:
         self.complete = False
         self._missed = False
         self._lost = False
+        self._failures = 0
 
     async def run(self, *, attach: bool) -> None:
         """Until the container has exited and all its output is in the sink. Raises `Fenced`, `NoSuchContainer`."""
         seen = self._watch.breaks
-        whole = attach and await self._read_attached()
+        whole = attach and await self._unless_left_open(self._read_from_the_start())
         if whole:
             # The end of the stream is an exit, or an engine that died: the watch knows.
             await self._watch.exit_or_break(seen)
@@ -45,14 +51,49 @@ class Pump:
         while not whole:
             seen = self._watch.breaks
             exited = self._watch.exit is not None
-            if not await self._read_log(follow=not exited):
-                await asyncio.sleep(RETRY_AFTER)
-            elif exited:
+            if await self._read_log(follow=not exited):
+                if exited:
+                    break
+                await self._watch.exit_or_break(seen)
+            elif exited and self._failures >= FAILURES_AT_MOST:
+                self._lost = True
                 break
             else:
-                await self._watch.exit_or_break(seen)
+                await asyncio.sleep(RETRY_AFTER)
         # An engine that was away while the program wrote its last lines may have lost them.
         self.complete = self._watch.breaks == 0 and not self._lost
+
+    async def _unless_left_open(self, reading: Coroutine[Any, Any, bool]) -> bool:
+        """What the reading comes to; False when the stream of a container that has exited stays open and silent."""
+        task = asyncio.ensure_future(reading)
+        waiting = asyncio.ensure_future(self._until_left_open())
+        try:
+            await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            log.warning("log.attach_left_open", container=self._container)
+            return False
+        finally:
+            for each in (task, waiting):
+                each.cancel()
+            await asyncio.gather(task, waiting, return_exceptions=True)
+
+    async def _until_left_open(self) -> None:
+        await self._watch.exited()
+        while True:
+            before = [self._sink.received(stream) for stream in Stream]
+            await asyncio.sleep(LINGERS_AT_MOST)
+            if before == [self._sink.received(stream) for stream in Stream]:
+                return
+
+    async def _read_from_the_start(self) -> bool:
+        """Attach to a container that was not started yet: it waits for that, and so may we."""
+        while True:
+            try:
+                return await self._read_attached()
+            except EngineUnreachable as error:
+                log.warning("log.not_attached", container=self._container, error=str(error))
+                await asyncio.sleep(RETRY_AFTER)
 
     async def _read_attached(self) -> bool:
         """Whether the stream was read to its end."""
@@ -64,7 +105,9 @@ class Pump:
         except Stalled:
             log.info("log.catching_up", container=self._container)
             return False
-        except EngineUnreachable as error:
+        except NoSuchContainer:
+            raise
+        except EngineError as error:
             if not self.attached.is_set():
                 raise
             log.warning("log.attach_broken", container=self._container, error=str(error))
@@ -91,10 +134,17 @@ class Pump:
                     if known < len(piece.data):
                         rest = Piece(piece.stream, piece.data[known:], piece.at_ms)
                         await self._sink.feed(rest, patience=None)
-        except EngineUnreachable as error:
-            log.warning("log.read_broken", container=self._container, error=str(error))
-            return False
+        except NoSuchContainer:
+            raise
+        except EngineError as error:
+            return self._fail(error)
         return True
+
+    def _fail(self, error: EngineError) -> bool:
+        # An engine that is away comes back; one that refuses to read this log may do so for ever.
+        self._failures += not isinstance(error, EngineUnreachable)
+        log.warning("log.read_broken", container=self._container, error=str(error))
+        return False
 
     def _has_rotated(self, first: Piece) -> bool:
         """Whether the engine's file begins with something newer than all that we have."""
@@ -116,7 +166,8 @@ class Pump:
                 async for piece in pieces:
                     if piece.at_ms is None or piece.at_ms > last:
                         await self._sink.feed(piece, patience=None)
-        except EngineUnreachable as error:
-            log.warning("log.read_broken", container=self._container, error=str(error))
-            return False
+        except NoSuchContainer:
+            raise
+        except EngineError as error:
+            return self._fail(error)
         return True

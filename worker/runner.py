@@ -14,7 +14,8 @@ from functools import partial
 
 import structlog
 
-from app.executions.model import Lease, Outcome
+from app.crash_points import CrashPoint, crash_here
+from app.executions.model import Lease, Outcome, Stop
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import Cause
@@ -23,25 +24,26 @@ from worker.collect import keep
 from worker.concurrency import to_the_end
 from worker.container import container_name
 from worker.context import WorkerContext
+from worker.ending import End, Kept, conclude, count_given_back, requeue
 from worker.engine.port import (
-    ContainerState,
     EngineError,
     Inspection,
     NoSuchContainer,
     StartRefused,
 )
 from worker.log_sink import Fenced, LogSink
-from worker.outcome import Exit, init_complaint, read_exit
+from worker.outcome import Exit, read_exit
 from worker.over import Over
 from worker.oversight import Oversight
 from worker.preparation import Preparation
+from worker.verdict import find_complaint, find_end, find_interruption, withdraw
 from worker.watch import Watch
 from worker.workspace import Workspace
 
 log = structlog.get_logger(__name__)
 
-# Attempts that were prepared in vain, the last one included.
-GIVE_BACK_AT_MOST = 3
+# So many workers may go away while they prepare it: perhaps it is the execution that kills them.
+GIVE_BACK_AT_MOST = 10
 CLEAR_UP_WITHIN = 1.2
 
 
@@ -55,6 +57,7 @@ class Runner:
         self._record = record
         self._sink = sink
         self._container: str | None = None
+        self._began = time.monotonic()
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
         self._oversight = Oversight(context, lease, record, self._workspace, sink.system)
         self._preparation = Preparation(context, lease, record, self._workspace, sink.system)
@@ -93,7 +96,7 @@ class Runner:
         try:
             ended = await watch.run(partial(self._start, container))
         except NoSuchContainer:
-            raise Over(Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back.", ran=True) from None
+            ended = await find_end(self._context, container)
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _from_the_middle(self, attempt: claims.AttemptState) -> None:
@@ -106,7 +109,7 @@ class Runner:
         try:
             found = await self._inspect(attempt.container_name)
             self._container = found.id
-            if found.state is ContainerState.CREATED and attempt.started_at is None:
+            if attempt.started_at is None and await withdraw(self._context, found.id):
                 await self._give_back()
                 return
             if attempt.started_at is None:
@@ -114,9 +117,11 @@ class Runner:
             self._oversight.resume(attempt)
             watch = Watch(self._runtime, found.id, self._sink, self._oversight)
             ended = await watch.run(None)
+            log_complete = watch.log_complete
         except NoSuchContainer:
-            raise Over(Cause.OUTCOME_UNKNOWN, "Its container is gone, and nobody saw how it ended.", ran=True) from None
-        await self._conclude(ended, log_complete=watch.log_complete)
+            ended = await find_end(self._context, attempt.container_id or attempt.container_name)
+            log_complete = False
+        await self._conclude(ended, log_complete=log_complete)
 
     async def _to_a_forced_end(self, attempt: claims.AttemptState) -> None:
         if attempt.container_name is not None:
@@ -132,6 +137,7 @@ class Runner:
         )
         if not may_start:
             raise await self._oversight.refuse_start()
+        crash_here(CrashPoint.START_INTENDED)
         try:
             await self._runtime.start(container)
         except StartRefused as error:
@@ -139,9 +145,11 @@ class Runner:
             raise Over(Cause.SPEC_REJECTED, f"The engine refused to start the container: {error}") from error
         except EngineError as error:
             # Whether it runs is open: never ask twice, see what came of it.
-            if (await self._inspect(container)).state is ContainerState.CREATED:
+            if await withdraw(self._context, container):
                 raise Over(Cause.ENGINE_ERROR, f"The container could not be started: {error}") from error
+        crash_here(CrashPoint.STARTED)
         await self._note_started()
+        self._context.metrics.started(after=time.monotonic() - self._began)
 
     async def _note_started(self) -> None:
         event = await self._context.commit(
@@ -152,50 +160,65 @@ class Runner:
                 actor=self._context.identity.actor,
             )
         )
+        crash_here(CrashPoint.START_NOTED)
         await self._context.announce(self._lease.execution, event)
         log.info("attempt.started")
 
     async def _conclude(self, ended: Inspection, *, log_complete: bool) -> None:
         """No process runs any more: read the exit, keep what it left, commit the end."""
+        crash_here(CrashPoint.EXIT_SEEN)
         await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+        self._context.metrics.exited(ended, order)
+        outcome = await self._judge(ended, order.stop)
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
+        crash_here(CrashPoint.COLLECTING)
+        kept = await self._keep(log_complete=log_complete)
+        crash_here(CrashPoint.COLLECTED)
+        await self._finish(End(outcome=outcome, ran=True, kept=kept, exited_at=ended.finished_at))
+
+    async def _judge(self, ended: Inspection, stop: Stop | None) -> Outcome:
+        """What the exit means."""
+        interruption = await find_interruption(self._context, ended) if stop is None else None
+        if interruption is not None:
+            return Outcome(Cause.INTERRUPTED, interruption, ended.exit_code, ended.oom_killed)
         exit_ = Exit(
             code=-1 if ended.exit_code is None else ended.exit_code,
             oom_killed=ended.oom_killed,
             signaled=self._oversight.signaled,
             announced=self._oversight.announced,
-            init_complaint=init_complaint(self._sink.first_error_line),
+            init_complaint=await find_complaint(self._context, ended, self._sink),
         )
-        outcome = read_exit(exit_, order.stop, timeout=self._record.limits.timeout)
-        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
-        await self._finish(outcome, await self._keep(log_complete=log_complete))
+        return read_exit(exit_, stop, timeout=self._record.limits.timeout)
 
-    async def _keep(self, *, log_complete: bool) -> ledger.Kept:
+    async def _keep(self, *, log_complete: bool) -> Kept:
         return await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
 
-    async def _finish(self, outcome: Outcome, kept: ledger.Kept | None = None) -> None:
+    async def _finish(self, end: End) -> None:
         """The log first, then the end: whoever sees the end has the whole log."""
         self._sink.flush()
-        self._sink.system(f"Ended, {outcome.cause}: {outcome.message}")
+        self._sink.system(f"Ended, {end.outcome.cause}: {end.outcome.message}")
         await self._sink.drain()
         try:
             event = await self._context.commit(
-                lambda connection: ledger.finish(
-                    connection, self._lease, outcome, actor=self._context.identity.actor, kept=kept
-                )
+                lambda connection: conclude(connection, self._lease, end, actor=self._context.identity.actor)
             )
         except IllegalMove as refused:
             # Our own commit whose answer was lost: the end is there already.
             log.warning("attempt.ended_already", status=refused.current)
+            self._context.metrics.concluded(end.outcome.cause, refused.current)
         else:
+            self._context.metrics.concluded(end.outcome.cause, event.to_status)
+            crash_here(CrashPoint.FINISHED)
+            log.info("attempt.ended", cause=end.outcome.cause, exit_code=end.outcome.exit_code, status=event.to_status)
             await self._context.announce(self._lease.execution, event)
-        log.info("attempt.ended", cause=outcome.cause, exit_code=outcome.exit_code)
         # Nobody comes back to what has ended: a worker that is asked to go clears up first.
         await to_the_end(self._clear_up(), within=CLEAR_UP_WITHIN)
 
     async def _give_back(self) -> None:
         """Queue it anew, unless it is to stop: then this is its end."""
-        if self._record.attempt > GIVE_BACK_AT_MOST:
+        given_back = await self._context.read(lambda connection: count_given_back(connection, self._lease))
+        if given_back >= GIVE_BACK_AT_MOST:
             raise Over(Cause.ENGINE_ERROR, "It could not be prepared, again and again; the worker's own log says why.")
         why = "The worker that prepared it went away before it was started."
         await self._sink.drain()
@@ -203,12 +226,15 @@ class Runner:
             # Before anybody can claim it anew: if it was started after all, this is refused.
             container = self._container
             await self._context.ask_engine(lambda: self._runtime.remove(container))
+        crash_here(CrashPoint.GIVING_BACK)
         try:
             event = await self._context.commit(
-                lambda connection: ledger.requeue(connection, self._lease, actor=self._context.identity.actor, why=why)
+                lambda connection: requeue(connection, self._lease, actor=self._context.identity.actor, why=why)
             )
         except IllegalMove:
             raise await self._oversight.refuse_start() from None
+        crash_here(CrashPoint.GIVEN_BACK)
+        self._context.metrics.given_back()
         await self._clear_up()
         await self._context.announce(self._lease.execution, event)
         await self._context.process.hints.ring(self._record.pool)
@@ -217,6 +243,7 @@ class Runner:
         """The end is committed: what cannot be removed now is not worth failing for."""
         if self._container is not None:
             await self._preparation.discard(self._container)
+        crash_here(CrashPoint.CONTAINER_REMOVED)
         try:
             await asyncio.to_thread(self._workspace.remove)
         except (OSError, RecursionError) as error:
@@ -226,9 +253,11 @@ class Runner:
         try:
             await story
         except Over as over:
-            await self._finish(over.outcome, await self._keep(log_complete=False) if over.ran else None)
+            kept = await self._keep(log_complete=False) if over.ran else None
+            await self._finish(End(outcome=over.outcome, ran=over.ran, kept=kept))
         except (StaleLease, Fenced) as error:
             log.warning("attempt.lease_lost", error=str(error))
+            self._context.metrics.fenced()
         finally:
             self._oversight.close()
 

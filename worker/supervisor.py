@@ -20,16 +20,21 @@ from uuid_utils.compat import uuid7
 
 from app.bootstrap import Process
 from app.cancellation import being_cancelled
-from app.db.engine import is_outage, reading, transaction
+from app.crash_points import CrashPoint, crash_here
+from app.db.engine import is_outage, open_engine, reading, transaction
 from app.executions.model import Lease
 from app.executions.record import Record
 from app.listener import Missed
 from app.version import VERSION
-from worker import claims, ledger
+from app.workers.model import Wanted
+from worker import claims, ledger, queue
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.log_writer import LogWriter
-from worker.presence import Presence, ProcessLock, bury, list_gone
+from worker.metrics import WorkerMetrics
+from worker.presence import EngineWatch, Presence, ProcessLock, bury, list_gone
+from worker.pulse import Pulse
+from worker.reconciler import Reconciler
 from worker.runner import CLEAR_UP_WITHIN, Runner
 
 log = structlog.get_logger(__name__)
@@ -53,46 +58,87 @@ class Supervisor:
         self._context = context
         self._worker = context.identity
         self._presence = presence
+        self._reconciler = Reconciler(context, presence)
         self._runners: dict[UUID, Runner] = {}
         self._tasks: dict[asyncio.Task[None], UUID] = {}
         self._unattended: set[UUID] = set()
         self._bell = asyncio.Event()
         self._intent = asyncio.Event()
         self._intents: dict[UUID, int] = {}
+        self._on_their_way = 0
+        self._taken = asyncio.Event()
+        self.pulse = Pulse()
+        context.metrics.watch(attempts=lambda: len(self._tasks), silence=presence.silence)
 
     @property
     def free_slots(self) -> int:
-        """How many more attempts it can take."""
-        return self._worker.slots - len(self._tasks)
+        """How many more attempts it takes: none while it is paused or drains."""
+        return self._worker.slots - len(self._tasks) if self._presence.wanted is Wanted.WORK else 0
+
+    def silence(self) -> float:
+        """Seconds since our last heartbeat."""
+        return self._presence.silence()
 
     def ring(self) -> None:
         """Something may be queued."""
         self._bell.set()
 
+    def drain(self) -> None:
+        """Take nothing new any more; `run` returns when nothing is left."""
+        self._presence.leave()
+        self.ring()
+
     async def run(self) -> None:
-        """All loops of the worker."""
+        """All loops of the worker, until it has drained."""
         channels = self._context.process.channels
         try:
             async with asyncio.TaskGroup() as group:
-                for loop in (
-                    self._context.logs.run(),
-                    self._presence.run(),
-                    self._hear(channels.bell(self._worker.pool), self._bell),
-                    self._hear(channels.control(self._worker.id), self._intent),
-                    self._forever(self._adopt, ADOPT_EVERY),
-                    self._forever(self._claim, CLAIM_ANYWAY_EVERY, self._bell),
-                    self._forever(self._pass_intents_on, INTENTS_EVERY, self._intent),
-                ):
+                loops = [
                     group.create_task(loop)
+                    for loop in (
+                        self._context.logs.run(),
+                        self._presence.run(self.ring),
+                        self._hear(channels.bell(self._worker.pool), self._bell),
+                        self._hear(channels.control(self._worker.id), self._intent),
+                        self._hear(channels.control(self._worker.id), self._presence.asked),
+                        self._forever(partial(self._taking, self._adopt), ADOPT_EVERY),
+                        self._forever(self._reconciler.sweep, self._context.process.settings.reconcile_every),
+                        self._forever(partial(self._taking, self._claim), CLAIM_ANYWAY_EVERY, self._bell),
+                        self._forever(self._pass_intents_on, INTENTS_EVERY, self._intent),
+                    )
+                ]
+                await self._drained()
+                for loop in loops:
+                    loop.cancel()
         finally:
             await self._let_go()
 
+    async def _taking(self, take: Callable[[], Awaitable[None]]) -> None:
+        """A drain waits for what is on its way to us. Whatever ends or changes rings, and so comes by here."""
+        self._on_their_way += 1
+        try:
+            await take()
+        finally:
+            self._on_their_way -= 1
+            self._taken.set()
+
+    async def _drained(self) -> None:
+        """Returns when we are to leave and nothing is left."""
+        while self._presence.wanted is not Wanted.DRAIN or self._tasks or self._on_their_way:
+            self._taken.clear()
+            await self._taken.wait()
+        log.info("worker.drained")
+
     async def _claim(self) -> None:
+        self.pulse.beat()
         while self.free_slots > 0 and self._presence.certain:
             free = self.free_slots
             async with transaction(self._context.process.database) as connection:
-                taken = await claims.claim(connection, self._worker, most=free)
+                taken = await queue.claim(connection, self._worker, most=free)
+            if taken:
+                crash_here(CrashPoint.CLAIMED)
             for claim in taken:
+                self._context.metrics.claimed(claim)
                 self._begin(claim.lease, claim.record, None)
             for claim in taken:
                 await self._context.announce(claim.lease.execution, claim.event)
@@ -125,6 +171,8 @@ class Supervisor:
             if lease is None:
                 return
             record, attempt = await claims.read_attempt(connection, lease)
+        crash_here(CrashPoint.TAKEN_OVER)
+        self._context.metrics.adopted()
         self._begin(lease, record, attempt)
 
     def _begin(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
@@ -155,11 +203,13 @@ class Supervisor:
             taken = await self._context.commit(partial(claims.take_again, lease=lease))
             if taken is None:
                 return
+            self._context.metrics.taken_again()
             lease = taken
             record, attempt = await self._context.read(partial(claims.read_attempt, lease=lease))
 
     async def _tell(self, lease: Lease, record: Record, attempt: claims.AttemptState | None, *, give_up: bool) -> None:
-        sink = await self._context.logs.open(lease, log_bytes=int(record.limits.log_bytes))
+        log_bytes = int(record.limits.log_bytes)
+        sink = await self._context.persist(lambda: self._context.logs.open(lease, log_bytes=log_bytes))
         runner = Runner(self._context, lease, record, sink)
         self._runners[lease.execution] = runner
         try:
@@ -223,7 +273,9 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncIterator[Supervisor]:
+async def open_supervisor(
+    process: Process, runtime: ContainerRuntime, metrics: WorkerMetrics
+) -> AsyncIterator[Supervisor]:
     """Register a worker, and sign it off at the end, however it ends."""
     settings = process.settings
     worker = claims.Identity(
@@ -240,10 +292,14 @@ async def open_supervisor(process: Process, runtime: ContainerRuntime) -> AsyncI
         async with transaction(process.database) as connection:
             await claims.register(connection, worker)
         log.info("worker.started", worker_id=str(worker.id), pool=worker.pool, slots=worker.slots)
-        context = WorkerContext(process, runtime, worker, LogWriter(process.database, process.hints))
+        logs = LogWriter(process.database, process.hints, metrics)
+        context = WorkerContext(process, runtime, worker, logs, metrics)
+        heartbeats = open_engine(settings.database_url, pool_size=1, application="tailrace-heartbeat")
+        presence = Presence(heartbeats, worker.id, EngineWatch(runtime, worker.engine))
         try:
-            yield Supervisor(context, Presence(process.database, worker.id))
+            yield Supervisor(context, presence)
         finally:
+            await heartbeats.dispose()
             with suppress(Exception):
                 async with asyncio.timeout(1.0), transaction(process.database) as connection:
                     await claims.sign_off(connection, worker.id)

@@ -20,7 +20,7 @@ class Watch:
     def __init__(self, runtime: ContainerRuntime, container: str, sink: LogSink, oversight: Oversight) -> None:
         self._container = container
         self._oversight = oversight
-        self._exit = ExitWatch(runtime, container)
+        self._exit = ExitWatch(runtime, container, oversight.note_engine)
         self._pump = Pump(runtime, container, sink, self._exit)
 
     @property
@@ -31,15 +31,15 @@ class Watch:
     async def run(self, start: Callable[[], Awaitable[None]] | None) -> Inspection:
         """How it ended. With `start` it is created and started here; without, it is adopted as it runs.
 
-        Raises what `start` raises, `NoSuchContainer` when it was removed behind our back, and `Fenced`.
+        Raises what `start` raises, `Over` when a stop comes before it, `NoSuchContainer` when it was removed behind our
+        back, and `Fenced`.
         """
         pumping = asyncio.ensure_future(self._pump.run(attach=start is not None))
         exiting = asyncio.ensure_future(self._exit.run(started=start is None))
         try:
             if start is not None:
                 # Both streams are open before the start, so that neither the first byte nor the exit is missed.
-                await _ready(self._exit.ready, exiting)
-                await _ready(self._pump.attached, pumping)
+                await self._oversight.unless_stopped(self._both_open(exiting, pumping))
                 await start()
             ended = await beside(
                 result_of(exiting),
@@ -53,6 +53,10 @@ class Watch:
             for task in (pumping, exiting):
                 task.cancel()
             await asyncio.gather(pumping, exiting, return_exceptions=True)
+
+    async def _both_open(self, exiting: asyncio.Future[Any], pumping: asyncio.Future[Any]) -> None:
+        await _ready(self._exit.ready, exiting)
+        await _ready(self._pump.attached, pumping)
 
 
 async def _ready(event: asyncio.Event, task: asyncio.Future[Any]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -90,6 +90,15 @@ class Workspace:
         temporary.write_bytes(content)
         temporary.chmod(0o644)
         temporary.replace(path)
+
+
+def list_workspaces(data: Path) -> list[tuple[UUID, int]]:
+    """Execution and attempt of every workspace there is; whatever else lies there is not ours to know."""
+    found = []
+    for root in (data / "work").glob("*/*"):
+        with suppress(ValueError):
+            found.append((UUID(root.parent.name), int(root.name)))
+    return found
 
 
 def remove_tree(root: Path) -> None:

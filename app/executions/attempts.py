@@ -19,17 +19,22 @@ class AttemptRecord:
 
     number: int
     worker_id: UUID
+    engine_id: str
     container_name: str | None
+    container_id: str | None
     claimed_at: datetime
     started_at: datetime | None
     stop_written_at: datetime | None
     signaled_at: datetime | None
     killed_at: datetime | None
+    exited_at: datetime | None
     finished_at: datetime | None
     exit_code: int | None
     oom_killed: bool | None
     cause: Cause | None
     message: str | None
+    may_have_run: bool | None
+    last_seq: int | None
     checkpoint_files: int
     checkpoint_bytes: int
 

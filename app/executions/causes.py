@@ -96,8 +96,8 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
         "Nothing is wrong with the request; the message is the engine's. Submit it again.",
     ),
     Cause.INTERRUPTED: Explanation(
-        "The container engine restarted under the program.",
-        "Submit it again, with `resume_from` if it saved a checkpoint.",
+        "The container engine restarted under the program, or somebody stopped its container behind our back.",
+        "Submit it again, with `resume_from` if it saved a checkpoint; with `on_interrupted: retry` that is automatic.",
     ),
     Cause.OUTCOME_UNKNOWN: Explanation(
         "It may have run, but how it ended cannot be found out; it is never silently run again.",

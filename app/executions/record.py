@@ -12,12 +12,13 @@ from sqlalchemy import Label, RowMapping, Select, select
 from app.executions.model import Limits, Retries, Spec, Stop
 from app.executions.states import TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
+from app.executions.waiting import WaitingOn, waiting_on
 from app.logs.tables import LogHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One execution. `log_…` come from the log's head; times are the database's."""
+    """One execution. `log_…` come from the log's head, `waiting_on` from its pool; times are the database's."""
 
     id: UUID
     owner: str
@@ -35,6 +36,7 @@ class Record:
     resumed_from: UUID | None
     status: Status
     phase: str | None
+    waiting_on: WaitingOn | None
     cause: Cause | None
     message: str | None
     exit_code: int | None
@@ -71,17 +73,19 @@ class Record:
         return self.status in TERMINAL
 
 
-_LOG_COLUMNS: tuple[Label[Any], ...] = (
+LOG_COLUMNS: tuple[Label[Any], ...] = (
     (LogHead.next_seq - 1).label("log_lines"),
     LogHead.total_bytes.label("log_bytes"),
     LogHead.truncated.label("log_truncated"),
 )
-_PLAIN = frozenset(field.name for field in fields(Record)) - {"spec", "limits", "retries", "status", "cause", "stop"}
+_CONVERTED = {"spec", "limits", "retries", "status", "waiting_on", "cause", "stop"}
+_PLAIN = frozenset(field.name for field in fields(Record)) - _CONVERTED
 
 
 def select_records() -> Select[Any]:
     """Everything a `Record` needs; add `where` and `order_by`."""
-    return select(Execution.__table__, *_LOG_COLUMNS).join(LogHead, LogHead.execution_id == Execution.id)
+    table = Execution.__table__
+    return select(table, waiting_on(table), *LOG_COLUMNS).join(LogHead, LogHead.execution_id == Execution.id)
 
 
 def record_of(row: RowMapping) -> Record:
@@ -94,6 +98,7 @@ def record_of(row: RowMapping) -> Record:
         limits=Limits.model_validate(row["limits"]),
         retries=Retries.model_validate(row["retries"]),
         status=Status(row["status"]),
+        waiting_on=WaitingOn(row["waiting_on"]) if row["waiting_on"] else None,
         cause=Cause(row["cause"]) if row["cause"] else None,
         stop=stop_of(row),
     )

@@ -8,8 +8,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Insert,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.db.engine import Connection
 from app.db.orm import clock
@@ -17,7 +33,11 @@ from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
 from app.executions.tables import Execution, ExecutionEvent
+from app.executions.waiting import waiting_on
+from app.idempotency.model import Once
+from app.idempotency.tables import IdempotencyKey
 from app.logs.tables import LogHead
+from app.pools.tables import Pool
 
 
 class MoveRefused(Exception):
@@ -30,6 +50,10 @@ class NoSuchExecution(MoveRefused):
 
 class StaleLease(MoveRefused):
     """Somebody holds a later epoch: stop acting on this execution."""
+
+
+class NoSuchPool(Exception):
+    """There is no pool of this name, or not any more."""
 
 
 class IllegalMove(MoveRefused):
@@ -74,47 +98,94 @@ _NEW_COLUMNS = (
     "resumed_from",
     "status",
 )
-_new = (
-    insert(Execution)
-    .values({name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS})
-    .returning(*Execution.__table__.c)
-    .cte("new")
-)
-_first_event = (
-    insert(ExecutionEvent)
-    .from_select(
-        ["execution_id", "number", "to_status", "actor", "attempt"],
-        select(_new.c.id, literal(1), _new.c.status, _new.c.owner, literal(0)),
+_NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
+
+
+def _accepting(execution: Insert) -> Select[Any]:
+    """The record, its first event and the head of its log, in one statement."""
+    new = execution.returning(*Execution.__table__.c).cte("new")
+    first_event = (
+        insert(ExecutionEvent)
+        .from_select(
+            ["execution_id", "number", "to_status", "actor", "attempt"],
+            select(new.c.id, literal(1), new.c.status, new.c.owner, literal(0)),
+        )
+        .cte("first_event")
     )
-    .cte("first_event")
+    log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(new.c.id, literal(0))).cte("log_head")
+    log = (literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated"))
+    return select(new, waiting_on(new), *log).add_cte(first_event, log_head)
+
+
+# Waits for whoever deletes the pool, and gives no row if they commit; whoever comes to delete it waits for us.
+_pool = (
+    select(Pool.name)
+    .where(Pool.name == _NEW["pool"], Pool.deleted_at.is_(None))
+    .with_for_update(read=True, key_share=True)
+    .cte("pool")
 )
-_log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(_new.c.id, literal(0))).cte("log_head")
-_ADD = select(
-    _new, literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated")
-).add_cte(_first_event, _log_head)
+# Waits for whoever writes the same key, and gives no row if they commit.
+_key = (
+    insert_or_not(IdempotencyKey)
+    .from_select(
+        ["owner", "key", "body_sha256", "execution_id"],
+        select(
+            _NEW["owner"],
+            bindparam("key", type_=IdempotencyKey.key.type),
+            bindparam("body_sha256", type_=IdempotencyKey.body_sha256.type),
+            _NEW["id"],
+        ).select_from(_pool),
+    )
+    .on_conflict_do_nothing(index_elements=["owner", "key"])
+    .returning(IdempotencyKey.execution_id)
+    .cte("key")
+)
+_ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
+_ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
 
 
 async def add(connection: Connection, new: NewExecution) -> Record:
-    """Accept: the record, its first event and the head of its log, in one statement."""
-    row = await connection.execute(
-        _ADD,
-        {
-            "new_id": new.id,
-            "new_owner": new.owner,
-            "new_source": new.source,
-            "new_name": new.name,
-            "new_note": new.note,
-            "new_labels": dict(new.labels),
-            "new_pool": new.pool,
-            "new_spec": new.spec.model_dump(mode="json"),
-            "new_limits": new.limits.model_dump(mode="json"),
-            "new_retries": new.retries.model_dump(mode="json"),
-            "new_priority": new.priority,
-            "new_resumed_from": new.resumed_from,
-            "new_status": Status.QUEUED,
-        },
-    )
-    return record_of(row.mappings().one())
+    """Accept it. Raises `NoSuchPool`."""
+    row = await connection.execute(_ADD, _parameters(new))
+    added = row.mappings().one_or_none()
+    if added is None:
+        raise NoSuchPool(new.pool)
+    return record_of(added)
+
+
+async def add_once(connection: Connection, new: NewExecution, once: Once) -> Record | None:
+    """Accept it under this key of its owner; None, and nothing is written, if the key stands for another already.
+
+    Raises `NoSuchPool`.
+    """
+    row = await connection.execute(_ADD_ONCE, _parameters(new) | {"key": once.key, "body_sha256": once.body_sha256})
+    added = row.mappings().one_or_none()
+    if added is None and not await _is_pool(connection, new.pool):
+        raise NoSuchPool(new.pool)
+    return record_of(added) if added else None
+
+
+async def _is_pool(connection: Connection, name: str) -> bool:
+    statement = select(exists().where(Pool.name == name, Pool.deleted_at.is_(None)))
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+def _parameters(new: NewExecution) -> dict[str, Any]:
+    return {
+        "new_id": new.id,
+        "new_owner": new.owner,
+        "new_source": new.source,
+        "new_name": new.name,
+        "new_note": new.note,
+        "new_labels": dict(new.labels),
+        "new_pool": new.pool,
+        "new_spec": new.spec.model_dump(mode="json"),
+        "new_limits": new.limits.model_dump(mode="json"),
+        "new_retries": new.retries.model_dump(mode="json"),
+        "new_priority": new.priority,
+        "new_resumed_from": new.resumed_from,
+        "new_status": Status.QUEUED,
+    }
 
 
 async def move(
@@ -138,16 +209,20 @@ async def move(
         raise ValueError(f"cause {cause} does not belong to status {target}")
     allowed = sources(target) if only_from is None else sources(target) & frozenset(only_from)
     prior = (
-        select(Execution.id, Execution.status.label("status")).where(Execution.id == execution).with_for_update()
+        select(Execution.id, Execution.status.label("status"))
+        .where(Execution.id == execution)
+        # Whoever writes the log of it, or anything else that refers to it, need not wait.
+        .with_for_update(key_share=True)
     ).subquery("prior")
     statement = update(Execution).where(Execution.id == prior.c.id, prior.c.status.in_(sorted(allowed)))
     if epoch is not None:
         statement = statement.where(Execution.epoch == epoch)
     if message is not None:
-        message = message.replace("\0", "\ufffd")  # texts of programs and registries; Postgres takes no NUL
-    values: dict[str, Any] = {"status": target, "updated_at": clock(), **(changes or {})}
+        message = readable(message)
+    values: dict[str, Any] = {"status": target, "updated_at": clock()}
     if target in TERMINAL:
         values |= {"cause": cause, "message": message, "finished_at": clock(), "phase": None}
+    values |= changes or {}
     moved = (
         await connection.execute(
             statement.values(values).returning(
@@ -168,6 +243,63 @@ async def move(
         attempt=moved.attempt,
         at=moved.updated_at,
     )
+
+
+# As after any move: the row locks make `max + 1` safe, but only for a statement of its own.
+_ADD_EVENTS = (
+    insert(ExecutionEvent)
+    .from_select(
+        ["execution_id", "number", "from_status", "to_status", "actor", "attempt", "at"],
+        select(
+            Execution.id,
+            select(func.coalesce(func.max(ExecutionEvent.number), 0) + 1)
+            .where(ExecutionEvent.execution_id == Execution.id)
+            .scalar_subquery(),
+            bindparam("from", type_=Text),
+            Execution.status,
+            bindparam("by", type_=Text),
+            Execution.attempt,
+            Execution.updated_at,
+        ).where(Execution.id == any_(bindparam("moved", type_=ARRAY(Uuid)))),
+    )
+    .returning(ExecutionEvent.execution_id, ExecutionEvent.number, ExecutionEvent.attempt, ExecutionEvent.at)
+)
+
+
+async def move_queued(
+    connection: Connection, executions: Collection[UUID], *, actor: str, changes: Mapping[str, Any]
+) -> dict[UUID, Event]:
+    """`move` to `preparing` for several at once, in two statements; the events of those that were moved.
+
+    Left out is what is not queued any more, and what somebody else is changing at this moment.
+    """
+    prior = (
+        select(Execution.id)
+        .where(Execution.id == any_(literal(list(executions), ARRAY(Uuid))), Execution.status == Status.QUEUED)
+        .with_for_update(skip_locked=True, key_share=True)
+    ).subquery("prior")
+    values: dict[str, Any] = {"status": Status.PREPARING, "updated_at": clock(), **changes}
+    statement = update(Execution).where(Execution.id == prior.c.id).values(values).returning(Execution.id)
+    moved = (await connection.execute(statement)).scalars().all()
+    rows = await connection.execute(_ADD_EVENTS, {"moved": list(moved), "from": Status.QUEUED, "by": actor})
+    return {
+        row.execution_id: Event(
+            number=row.number,
+            from_status=Status.QUEUED,
+            to_status=Status.PREPARING,
+            cause=None,
+            message=None,
+            actor=actor,
+            attempt=row.attempt,
+            at=row.at,
+        )
+        for row in rows
+    }
+
+
+def readable(message: str) -> str:
+    """A text of a program or a registry as Postgres takes it: without NUL."""
+    return message.replace("\0", "\ufffd")
 
 
 async def _why_refused(connection: Connection, execution: UUID, target: Status, epoch: int | None) -> MoveRefused:
@@ -236,7 +368,7 @@ async def find(
     if owner is not None:
         statement = statement.where(Execution.owner == owner)
     if lock:
-        statement = statement.with_for_update(of=Execution.__table__)
+        statement = statement.with_for_update(of=Execution.__table__, key_share=True)
     row = (await connection.execute(statement)).mappings().one_or_none()
     return record_of(row) if row else None
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, ProcessDep, ReaderDep, SubmitterDep
+from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.etags import is_known
 from app.executions import service
 from app.executions.schemas import (
@@ -26,6 +26,8 @@ from app.executions.schemas import (
     SubmitQuery,
     WaitQuery,
 )
+from app.idempotency.header import IdempotencyKeyDep
+from app.idempotency.model import REPLAYED_HEADER, Once
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"], route_class=BodyRoute)
 one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=BodyRoute)
@@ -39,7 +41,16 @@ one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=B
     response_model=Execution,
     responses={
         200: {"model": Rehearsal, "description": "A dry run: it would have been accepted"},
-        201: {"description": "Accepted, durably", "headers": {"Location": {"schema": {"type": "string"}}}},
+        201: {
+            "description": "Accepted, durably; or accepted before, with the same key",
+            "headers": {
+                "Location": {"schema": {"type": "string"}},
+                REPLAYED_HEADER: {
+                    "schema": {"type": "string", "enum": ["true"]},
+                    "description": "The execution is that of an earlier submission with the same key, as it stands now",
+                },
+            },
+        },
     },
 )
 async def submit_execution(
@@ -48,14 +59,21 @@ async def submit_execution(
     process: ProcessDep,
     background: BackgroundDep,
     caller: SubmitterDep,
+    key: IdempotencyKeyDep,
+    metrics: MetricsDep,
 ) -> Response:
     """Once this answers 201 the execution is on record and will run, whatever breaks in between."""
     if query.dry_run:
         record = await service.rehearse(process, caller, submission.draft())
         return _json(Rehearsal(accepted=True, execution=Execution.of(record)))
-    execution = Execution.of(await service.submit(process, caller, submission.draft()))
+    once = Once.of(key, submission) if key is not None else None
+    submitted = await service.submit(process, caller, submission.draft(), once=once)
+    execution = Execution.of(submitted.record)
+    metrics.submitted(execution.pool, replayed=submitted.replayed)
+    # For a repeated one too: the first may have died between its commit and the bell.
     background.start_once(partial(process.hints.ring, execution.pool), what=f"bell:{execution.pool}")
-    return _json(execution, status=201, headers={"Location": execution.links.self})
+    replayed = {REPLAYED_HEADER: "true"} if submitted.replayed else {}
+    return _json(execution, status=201, headers={"Location": execution.links.self, **replayed})
 
 
 @router.get("", operation_id="list_executions", summary="List executions, newest first")
@@ -126,10 +144,12 @@ async def cancel_execution(
     process: ProcessDep,
     background: BackgroundDep,
     caller: CancelerDep,
+    metrics: MetricsDep,
     how: CancelRequest | None = None,
 ) -> Response:
     """Stop file, stop signal, and after `limits.grace` SIGKILL. Asking again changes nothing, unless with `force`."""
     outcome = await service.cancel(process, caller, execution, force=how is not None and how.force)
+    metrics.moved(outcome.event)
     background.start(service.tell(process, outcome), what="cancel")
     return _json(Execution.of(outcome.record), status=202 if outcome.accepted else 200)
 

@@ -32,6 +32,8 @@ from app.executions.vocabulary import (
     User,
     Workdir,
 )
+from app.executions.waiting import WaitingOn
+from app.pools.model import DEFAULT_POOL, PoolName
 
 MAX_PAGE = 200
 MAX_WAIT = 60
@@ -66,6 +68,14 @@ class Submission(BaseModel):
     stop_signal: StopSignal = Field(default="SIGTERM", description="Sent when it is asked to stop, after `notice`")
     network: Network = Field(default=Network.NONE, description="What the program can reach")
     image_policy: ImagePolicy = Field(default=ImagePolicy.MISSING, description="When the image is pulled")
+    pool: PoolName = Field(default=DEFAULT_POOL, description="The group of workers that is to run it")
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        strict=True,
+        description="Among your own in the pool: each point counts as much as a minute of waiting",
+    )
     limits: Annotated[Limits, AfterValidator(_fitting_limits)] = Field(default=Limits(), description="What it may use")
     max_attempts: int = Field(
         default=1, ge=1, le=100, strict=True, description="Attempts that may have started the program, all together"
@@ -86,6 +96,8 @@ class Submission(BaseModel):
             name=self.name,
             note=self.note,
             labels=self.labels,
+            pool=self.pool,
+            priority=self.priority,
             resume_from=self.resume_from,
         )
 
@@ -235,9 +247,13 @@ class Execution(BaseModel):
     env: list[str] = Field(description="Names only")
     inputs: dict[str, Any]
     pool: str
+    priority: int
     status: Status
     phase: str | None
-    waiting_on: str | None = Field(description="What a queued execution waits for")
+    waiting_on: WaitingOn | None = Field(
+        description="What a queued execution waits for: its time (`not_before`), a worker that serves its `pool`, a "
+        "limit of the pool (`quota`), or its turn (`slot`)"
+    )
     cause: Cause | None = Field(description="Why it ended")
     message: str | None
     hint: str | None = Field(description="What to do about the cause")
@@ -271,17 +287,18 @@ class Execution(BaseModel):
     def of(cls, record: Record) -> Self:
         """From the record. Both were validated on their way in."""
         left_queue = record.started_at or record.finished_at
+        # One that was queued anew has been started before.
+        queued = record.created_at if left_queue and left_queue < record.queued_at else record.queued_at
         return cls(
             **{name: getattr(record, name) for name in _SAME_IN_RECORD},
             **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
             **{name: getattr(record.retries, name) for name in Retries.model_fields},
             env=sorted(record.spec.env),
-            waiting_on="slot" if record.status is Status.QUEUED else None,
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
             stop=StopView.of(record.stop),
             progress=_progress_of(record),
-            queue_seconds=_seconds(record.queued_at, left_queue),
+            queue_seconds=_seconds(queued, left_queue),
             run_seconds=_seconds(record.started_at, record.finished_at),
             lineage=Lineage(resumed_from=record.resumed_from),
             log=LogSummary(
@@ -373,26 +390,42 @@ class EventList(BaseModel):
     items: list[EventView]
 
 
+class AttemptLog(BaseModel):
+    """Its lines in the log: those behind `after`, up to `last`, which is null until it has ended."""
+
+    after: int
+    last: int | None
+
+
 class AttemptView(BaseModel):
     """One container of an execution."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     number: int
     worker_id: UUID
+    engine_id: str
     container_name: str | None
+    container_id: str | None
     claimed_at: datetime
     started_at: datetime | None
     stop_written_at: datetime | None = Field(description="When the program was told to stop, by the file `stop`")
     signaled_at: datetime | None = Field(description="When it got its stop signal")
     killed_at: datetime | None = Field(description="When it got SIGKILL")
+    exited_at: datetime | None = Field(description="When the container exited, by its engine's clock")
     finished_at: datetime | None
     exit_code: int | None
     oom_killed: bool | None
     cause: Cause | None
     message: str | None
+    may_have_run: bool | None = Field(description="Whether its program may have started; null until it has ended")
+    log: AttemptLog
     checkpoint_files: int
     checkpoint_bytes: int
+
+    @classmethod
+    def of(cls, attempt: AttemptRecord, log: AttemptLog) -> Self:
+        """From its record."""
+        same = {name: getattr(attempt, name) for name in cls.model_fields if name != "log"}
+        return cls(**same, log=log)
 
 
 class AttemptList(BaseModel):
@@ -404,5 +437,11 @@ class AttemptList(BaseModel):
 
     @classmethod
     def of(cls, attempts: list[AttemptRecord]) -> Self:
-        """From the records of attempts."""
-        return cls(items=[AttemptView.model_validate(attempt) for attempt in attempts])
+        """From the records of attempts. The log of each begins where that of the one before ended."""
+        ends = [attempt.last_seq or 0 for attempt in attempts]
+        return cls(
+            items=[
+                AttemptView.of(attempt, AttemptLog(after=after, last=attempt.last_seq))
+                for attempt, after in zip(attempts, [0, *ends], strict=False)
+            ]
+        )

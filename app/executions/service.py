@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
 from app.bootstrap import Process
+from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
 from app.executions.model import Event, Limits, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
+from app.idempotency.model import HEADER, Once
+from app.idempotency.repository import Original, find_original
 from app.listener import Missed, Subscription
 from app.logs.protocol import Kind, status_message, unpack_message
+from app.pools.model import DEFAULT_POOL
+from app.pools.repository import list_names
 
-DEFAULT_POOL = "default"
 # While hints arrive, looking now and then covers those that Redis lost; without hints, looking is all there is.
 POLL_SECONDS = 2.0
 POLL_SECONDS_UNHINTED = 0.5
+# One finds a known key, two follow a race; more only if keys are forgotten in between.
+LOOKS_FOR_A_KEY = 3
+# So many pools are listed for whoever names one that is none.
+POOLS_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +50,17 @@ class Draft:
     name: str | None = None
     note: str | None = None
     labels: Mapping[str, str]
+    pool: str = DEFAULT_POOL
+    priority: int = 0
     resume_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The record after a submission; `replayed` says that it is that of an earlier one, as it stands now."""
+
+    record: Record
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +73,80 @@ class Cancellation:
     event: Event | None = None
 
 
-async def submit(process: Process, caller: Caller, draft: Draft) -> Record:
-    """Accept, durably. Raises `InvalidRequest`."""
-    async with transaction(process.database) as connection:
-        return await _add(connection, caller, draft)
+async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once | None = None) -> Submitted:
+    """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
+    async with transaction(process.database) as connection, _known_pool(connection):
+        if once is None:
+            submitted = Submitted(await _add(connection, caller, draft))
+        else:
+            submitted = await _add_once(connection, caller, draft, once)
+    crash_here(CrashPoint.ACCEPTED)
+    return submitted
 
 
 async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
     """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
-    async with process.database.connect() as connection:  # never committed
+    async with process.database.connect() as connection, _known_pool(connection):  # never committed
         return await _add(connection, caller, draft)
 
 
+@asynccontextmanager
+async def _known_pool(connection: Connection) -> AsyncIterator[None]:
+    """Say which pools there are to whoever names one that is none."""
+    try:
+        yield
+    except repository.NoSuchPool as unknown:
+        message = f"names a pool that does not exist: `{unknown}`"
+        names = ", ".join(f"`{name}`" for name in await list_names(connection, most=POOLS_NAMED))
+        raise InvalidRequest(
+            f"`pool` {message}.",
+            hint=f"There are: {names}. All of them: GET /v1/pools.",
+            fields=[FieldError("pool", "unknown_pool", message)],
+        ) from unknown
+
+
 async def _add(connection: Connection, caller: Caller, draft: Draft) -> Record:
+    return await repository.add(connection, await _resolve(connection, caller, draft))
+
+
+async def _add_once(connection: Connection, caller: Caller, draft: Draft, once: Once) -> Submitted:
+    """The new execution of this key, or the original one, whatever would be refused by now."""
+    for _ in range(LOOKS_FOR_A_KEY):
+        if original := await find_original(connection, caller.owner, once.key):
+            return Submitted(_same(original, once), replayed=True)
+        if record := await repository.add_once(connection, await _resolve(connection, caller, draft), once):
+            return Submitted(record)
+        # Somebody was faster, and has committed: the next look finds it, unless it is forgotten at this moment.
+    raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
+
+
+def _same(original: Original, once: Once) -> Record:
+    """The execution of that key. Raises `InvalidRequest` if another body asked for it."""
+    if original.body_sha256 != once.body_sha256:
+        message = f"was sent with another body before, which became the execution {original.record.id}"
+        hint = "With this key only the same body can be sent again. What is new needs a new key."
+        raise InvalidRequest(f"`{HEADER}` {message}.", hint=hint, fields=[FieldError(HEADER, "key_reused", message)])
+    return original.record
+
+
+async def _resolve(connection: Connection, caller: Caller, draft: Draft) -> repository.NewExecution:
+    """What the draft becomes. Raises `InvalidRequest`."""
     if draft.resume_from is not None:
         await _check_resumable(connection, caller, draft.resume_from)
-    new = repository.NewExecution(
+    return repository.NewExecution(
         id=uuid7(),
         owner=caller.owner,
         source="api",
         name=draft.name,
         note=draft.note,
         labels=draft.labels,
-        pool=DEFAULT_POOL,
+        pool=draft.pool,
+        priority=draft.priority,
         spec=draft.spec,
         limits=draft.limits,
         retries=draft.retries,
         resumed_from=draft.resume_from,
     )
-    return await repository.add(connection, new)
 
 
 async def _check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:
@@ -223,7 +288,7 @@ async def _cancel_queued(connection: Connection, caller: Caller, record: Record)
         cause=Cause.CANCELED_BY_USER,
         message=f"Canceled by {caller.owner} before it was started",
         # Nothing ran since it was queued, so nothing more can be logged.
-        changes={"log_complete": True},
+        changes={"log_complete": func.coalesce(Execution.log_complete, True)},
     )
 
 

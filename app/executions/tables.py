@@ -13,7 +13,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db.orm import Base, Now, one_of
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, StopReason, causes_of
 
-_HELD = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
+# Where an execution stands among those of its owner that are queued: a minute of waiting counts as much as a point of
+# priority, so that this order does not change with time, and waiting begins when it may start. In UTC, since an index
+# takes nothing that depends on a session's time zone.
+TURN = "(timezone('UTC'::text, GREATEST(queued_at, not_before)) - priority::double precision * '00:01:00'::interval)"
+HELD = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
 _CAUSE_FITS = " OR ".join(f"(status = '{end}' AND {one_of('cause', causes_of(end))})" for end in sorted(TERMINAL))
 
 
@@ -93,7 +97,7 @@ class Execution(Base):
         CheckConstraint(f"({one_of('status', TERMINAL)}) = (cause IS NOT NULL)", name="cause_iff_terminal"),
         CheckConstraint(f"({one_of('status', TERMINAL)}) = (finished_at IS NOT NULL)", name="finished_iff_terminal"),
         CheckConstraint(f"cause IS NULL OR {_CAUSE_FITS}", name="cause_fits_status"),
-        CheckConstraint(f"NOT ({one_of('status', _HELD)}) OR worker_id IS NOT NULL", name="held_by_a_worker"),
+        CheckConstraint(f"NOT ({one_of('status', HELD)}) OR worker_id IS NOT NULL", name="held_by_a_worker"),
         CheckConstraint(f"stop_reason IS NULL OR {one_of('stop_reason', StopReason)}", name="stop_reason"),
         CheckConstraint("status <> 'stopping' OR stop_reason IS NOT NULL", name="stopping_has_reason"),
         CheckConstraint(
@@ -103,8 +107,8 @@ class Execution(Base):
         ),
         CheckConstraint("progress_percent BETWEEN 0 AND 100", name="progress_percent"),
         CheckConstraint("priority BETWEEN -100 AND 100", name="priority"),
-        Index("ix_executions_queue", "pool", "owner", "queued_at", "id", postgresql_where=text("status = 'queued'")),
-        Index("ix_executions_held", "pool", "owner", postgresql_where=text(one_of("status", _HELD))),
+        Index("ix_executions_queue", "pool", "owner", text(TURN), "id", postgresql_where=text("status = 'queued'")),
+        Index("ix_executions_held", "pool", "owner", postgresql_where=text(one_of("status", HELD))),
         Index(
             "ix_executions_active",
             "worker_id",
@@ -144,7 +148,7 @@ class Attempt(Base):
     oom_killed: Mapped[bool | None]
     cause: Mapped[str | None]
     message: Mapped[str | None]
-    first_seq: Mapped[int | None]
+    may_have_run: Mapped[bool | None]
     last_seq: Mapped[int | None]
     checkpoint_files: Mapped[int] = mapped_column(server_default=text("0"))
     checkpoint_bytes: Mapped[int] = mapped_column(server_default=text("0"))

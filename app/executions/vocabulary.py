@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.executions.model import RETRIABLE
@@ -108,7 +108,8 @@ def _env(value: dict[str, str]) -> dict[str, str]:
 
 def _inputs(value: dict[str, Any]) -> dict[str, Any]:
     try:
-        size = len(orjson.dumps(value))
+        # It is stored one level deeper, in the specification.
+        size = len(orjson.dumps([value])) - 2
     except TypeError:
         # Half a surrogate pair, an integer beyond 64 bits, or nesting without end.
         raise _rule("not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels") from None
@@ -183,7 +184,7 @@ User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
 StopSignal = Annotated[str, AfterValidator(_signal)]
 RetryReason = Annotated[
     Cause | int,
-    PlainValidator(_retry_reason),
+    BeforeValidator(_retry_reason),
     WithJsonSchema(
         {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 255}, {"type": "string", "enum": sorted(RETRIABLE)}]}
     ),

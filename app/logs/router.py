@@ -18,7 +18,7 @@ from app.auth.service import authenticate
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import is_outage, reading
-from app.deps import ExecutionId, ProcessDep, ReaderDep
+from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
 from app.errors import FieldError, InvalidRequest, NotAcceptable, NotAllowed, NotAuthenticated, NotFound, ServiceError
 from app.executions import repository
 from app.executions.record import Record
@@ -26,6 +26,7 @@ from app.logs.protocol import CloseCode, LogStream, hello_frame
 from app.logs.store import last_seq
 from app.logs.tail import tail
 from app.logs.view import ALL_STREAMS, MEDIA_TYPES, Format, View, frames
+from app.observability.metrics import ApiMetrics
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
@@ -58,6 +59,7 @@ async def read_logs(
     execution: ExecutionId,
     process: ProcessDep,
     caller: ReaderDep,
+    metrics: MetricsDep,
     query: Annotated[LogQuery, Query()],
     accept: Annotated[str, Header()] = "*/*",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_SEQ)] = None,
@@ -68,6 +70,8 @@ async def read_logs(
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
     follow = query.follow and view.format is not Format.RAW
     items = tail(process, execution, after=start.after, event=start.event, follow=follow)
+    if follow:
+        items = metrics.tailed(items)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
     if query.download:
         headers["Content-Disposition"] = f'attachment; filename="{execution}.log"'
@@ -93,7 +97,9 @@ async def tail_socket(socket: WebSocket) -> None:
             raise
         await socket.close(CloseCode.RESTARTING, "the database is away, try again")
         return
-    await _Session(socket, process.settings.stalled_after).run(_frames(process, start, query.streams))
+    metrics: ApiMetrics = socket.app.state.metrics
+    with metrics.tailing():
+        await _Session(socket, process.settings.stalled_after).run(_frames(process, start, query.streams))
 
 
 _CLOSE = {

@@ -14,6 +14,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+TURN = "(timezone('UTC'::text, GREATEST(queued_at, not_before)) - priority::double precision * '00:01:00'::interval)"
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
@@ -50,7 +52,7 @@ def upgrade() -> None:
     op.create_index("ix_idempotency_keys_age", "idempotency_keys", ["created_at"], unique=False)
     op.create_index("ix_idempotency_keys_execution", "idempotency_keys", ["execution_id"], unique=False)
     op.add_column("attempts", sa.Column("exited_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("attempts", sa.Column("first_seq", sa.BigInteger(), nullable=True))
+    op.add_column("attempts", sa.Column("may_have_run", sa.Boolean(), nullable=True))
     op.add_column("attempts", sa.Column("last_seq", sa.BigInteger(), nullable=True))
     op.add_column(
         "executions",
@@ -62,7 +64,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_executions_queue",
         "executions",
-        ["pool", "owner", "queued_at", "id"],
+        ["pool", "owner", sa.text(TURN), "id"],
         unique=False,
         postgresql_where=sa.text("status = 'queued'"),
     )
@@ -120,7 +122,7 @@ def downgrade() -> None:
     op.drop_column("executions", "priority")
     op.drop_column("executions", "retries")
     op.drop_column("attempts", "last_seq")
-    op.drop_column("attempts", "first_seq")
+    op.drop_column("attempts", "may_have_run")
     op.drop_column("attempts", "exited_at")
     op.drop_index("ix_idempotency_keys_execution", table_name="idempotency_keys")
     op.drop_index("ix_idempotency_keys_age", table_name="idempotency_keys")

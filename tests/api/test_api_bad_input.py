@@ -9,6 +9,7 @@ import pytest
 from served import Api, Submit
 
 from app.bootstrap import Process
+from app.executions.model import RETRIABLE
 
 JSON = {"Content-Type": "application/json"}
 
@@ -39,6 +40,10 @@ async def test_everything_wrong_is_named_in_one_answer(client: httpx.AsyncClient
         "stop_signal": "SIGNOPE",
         "network": "host",
         "image_policy": "sometimes",
+        "max_attempts": 0,
+        "retry_on": [0, "ok"],
+        "on_timeout": "again",
+        "on_interrupted": True,
         "resume_from": "yesterday",
         "limits": {"timeout": -1, "grace": 1.5, "cpus": "many", "memory": "lots", "pids": 0, "speed": 1},
         "privileged": True,
@@ -61,6 +66,11 @@ async def test_everything_wrong_is_named_in_one_answer(client: httpx.AsyncClient
         "stop_signal": "must be the name of a signal, such as SIGTERM or SIGINT",
         "network": "must be 'none' or 'bridge'",
         "image_policy": "must be 'missing', 'always' or 'never'",
+        "max_attempts": "must be at least 1",
+        "retry_on[0]": f"must be an exit code from 1 to 255 or one of these causes: {', '.join(sorted(RETRIABLE))}",
+        "retry_on[1]": f"must be an exit code from 1 to 255 or one of these causes: {', '.join(sorted(RETRIABLE))}",
+        "on_timeout": "must be 'fail' or 'retry'",
+        "on_interrupted": "must be 'fail' or 'retry'",
         "resume_from": "must be a UUID",
         "limits.timeout": "must be at least 1",
         "limits.grace": "must be a whole number",
@@ -108,6 +118,21 @@ async def test_everything_wrong_is_named_in_one_answer(client: httpx.AsyncClient
         ({"user": "a:b:c"}, "user"),
         ({"workdir": "/a\0"}, "workdir"),
         ({"stop_signal": "SIG_BLOCK"}, "stop_signal"),
+        ({"max_attempts": 101}, "max_attempts"),
+        ({"max_attempts": "2"}, "max_attempts"),
+        ({"max_attempts": 2.0}, "max_attempts"),
+        ({"max_attempts": True}, "max_attempts"),
+        ({"max_attempts": None}, "max_attempts"),
+        ({"retry_on": "oom_killed"}, "retry_on"),
+        ({"retry_on": None}, "retry_on"),
+        ({"retry_on": [1] * 65}, "retry_on"),
+        *(
+            ({"retry_on": ["oom_killed", wrong]}, "retry_on[1]")
+            for wrong in (256, -1, 10**30, 1.0, "1", True, None, [1], {"a": 1}, "bad_luck", "canceled_by_user")
+        ),
+        ({"on_timeout": "RETRY"}, "on_timeout"),
+        ({"on_timeout": None}, "on_timeout"),
+        ({"on_interrupted": ["retry"]}, "on_interrupted"),
         ({"limits": {"timeout": "60"}}, "limits.timeout"),
         ({"limits": {"timeout": 60.0}}, "limits.timeout"),
         ({"limits": {"timeout": True}}, "limits.timeout"),
@@ -140,6 +165,8 @@ async def test_one_bad_field_is_named(fields: dict[str, Any], field: str, client
         {"limits": {"memory": "0.5 GiB", "cpus": 0.01}},
         {"stop_signal": "SIGKILL"},
         {"name": "😀" * 200},
+        {"max_attempts": 100, "retry_on": [1, 255, *sorted(RETRIABLE)]},
+        {"retry_on": [137] * 64},
     ],
 )
 async def test_what_is_unusual_but_right_is_accepted(fields: dict[str, Any], client: httpx.AsyncClient) -> None:

@@ -108,6 +108,9 @@ async def test_real_answers_fit_the_document(
         "/v1/executions/{id}/events": f"{own}/events",
         "/v1/executions/{id}/attempts": f"{own}/attempts",
         "/v1/executions/{id}/outputs": f"{own}/outputs",
+        "/v1/pools": "/v1/pools",
+        "/v1/pools/{name}": "/v1/pools/default",
+        "/v1/workers": "/v1/workers",
         "/readyz": "/readyz",
         "/healthz": "/healthz",
     }

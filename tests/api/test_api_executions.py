@@ -31,7 +31,12 @@ EVERYTHING = {
     "network": "bridge",
     "image_policy": "never",
     "limits": {"timeout": 60, "grace": 5, "notice": 4, "cpus": 0.5, "memory": "64MiB", "pids": 16},
+    "max_attempts": 3,
+    "retry_on": [75, "oom_killed", "engine_error"],
+    "on_timeout": "retry",
+    "on_interrupted": "retry",
 }
+RETRIES = ("max_attempts", "retry_on", "on_timeout", "on_interrupted")
 del EVERYTHING["labels"][""]
 
 
@@ -46,10 +51,13 @@ async def test_what_is_submitted_is_on_record_before_the_answer(client: httpx.As
     assert row.spec["env"] == EVERYTHING["env"]
     assert row.spec["stop_signal"] == "SIGINT"
     assert row.limits["memory"] == 64 * 2**20
+    assert row.retries == {name: EVERYTHING[name] for name in RETRIES}
     assert UUID(body["id"]).version == 7
 
 
-async def test_an_execution_shows_all_that_was_asked_but_no_values_of_env(client: httpx.AsyncClient) -> None:
+async def test_an_execution_shows_all_that_was_asked_but_no_values_of_env(
+    client: httpx.AsyncClient, hand: Hand
+) -> None:
     body = (await client.post("/v1/executions", json=EVERYTHING)).json()
     again = (await client.get(body["links"]["self"])).json()
     assert again == body
@@ -57,6 +65,7 @@ async def test_an_execution_shows_all_that_was_asked_but_no_values_of_env(client
     assert body["inputs"] == EVERYTHING["inputs"]
     assert body["labels"] == EVERYTHING["labels"]
     assert (body["status"], body["waiting_on"], body["attempt"]) == ("queued", "slot", 0)
+    assert {name: body[name] for name in RETRIES} == {name: EVERYTHING[name] for name in RETRIES}
     assert body["limits"]["notice"] == 4
     assert body["limits"]["timeout"] == 60
     assert body["created_at"].endswith("Z")
@@ -69,6 +78,7 @@ async def test_only_the_image_is_required(client: httpx.AsyncClient) -> None:
     assert body["command"] is None
     assert body["limits"]["timeout"] == 3600
     assert body["limits"]["grace"] == 10
+    assert [body[name] for name in RETRIES] == [1, [], "fail", "fail"]
 
 
 async def test_a_submission_rings_the_bell_of_its_pool(api: Api, submit: Submit) -> None:

@@ -207,7 +207,7 @@ def test_the_image_of_the_api_is_the_last_stage_and_not_root() -> None:
     names = [re.match(r"\S+ AS (\S+)", stage)[1] for stage in stages]  # type: ignore[index]
     assert names == ["build", "runtime", "worker", "api"]
     assert f"\nUSER {IMAGE_USER}\n" in stages[-1]
-    assert "HEALTHCHECK" in stages[-1]
+    assert all("HEALTHCHECK" in stage for stage in stages[-2:])
     assert "\nUSER" not in "".join(stages[:-1])
 
 

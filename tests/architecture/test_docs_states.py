@@ -75,7 +75,7 @@ def test_the_table_of_causes_gives_every_cause_its_status() -> None:
 
 def test_the_causes_said_not_to_be_given_are_those_that_no_code_gives() -> None:
     paths = [path for part in ("app", "worker") for path in (ROOT / part).rglob("*.py")]
-    code = "\n".join(path.read_text() for path in paths if path.name not in {"states.py", "causes.py"})
+    code = "\n".join(path.read_text() for path in paths if path.name not in {"states.py", "causes.py", "model.py"})
     given = {cause for cause in Cause if re.search(rf"\bCause\.{cause.name}\b", code)}
     listed = re.search(r"Named, but not given by this version: ([^.]*)\.", STATES.read_text())
     assert listed is not None

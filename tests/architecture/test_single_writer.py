@@ -77,13 +77,13 @@ def test_nobody_but_the_repository_writes_the_status(path: Path) -> None:
         assert writes_of_status(path.read_text()) == []
 
 
-def test_the_repository_changes_it_in_one_function() -> None:
+def test_the_repository_changes_it_by_a_move_and_by_its_sibling_for_the_queue() -> None:
     functions = {
         node.name
         for node in ast.walk(ast.parse(WRITER.read_text()))
         if isinstance(node, ast.AsyncFunctionDef) and writes_of_status(_with_table(ast.unparse(node)))
     }
-    assert functions == {"move"}
+    assert functions == {"move", "move_queued"}
 
 
 def _with_table(source: str) -> str:

@@ -1,25 +1,12 @@
 """`arq worker.main.WorkerSettings` is the same worker, started by arq's own command."""
 
-import asyncio
 import signal
-import sys
 
+from support.arq_worker import start_arq
 from support.history import check_history
 from support.logs import Follower
 from support.own import StartOwn
-from support.running import REPOSITORY, Running
 from support.witness import Witness
-
-
-async def start_arq(installation: Running) -> None:
-    with installation.log.open("ab") as output:
-        installation.processes["arq"] = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "arq", "worker.main.WorkerSettings"),
-            cwd=REPOSITORY,
-            env=installation.environment,
-            stdout=output,
-            stderr=output,
-        )
 
 
 async def test_a_worker_started_by_arq_runs_executions_and_lets_go_of_them(own: StartOwn, witness: Witness) -> None:

@@ -116,7 +116,7 @@ async def registry(engine: DockerRuntime) -> AsyncIterator[Registry]:
     yield made
     for name in (f"{made.host}/whole:1", f"{made.host}/whole:latest", f"{made.host}/whole@{made.digest('whole')}"):
         with suppress(EngineError):
-            await engine._call("DELETE", f"/images/{name}")
+            await engine._http.call("DELETE", f"/images/{name}")
     await runner.cleanup()
 
 

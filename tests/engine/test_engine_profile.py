@@ -19,7 +19,7 @@ async def test_the_program_has_no_privilege_and_its_limits(harbour: Harbour) -> 
         *("CapEff:", "0000000000000000", "CapBnd:", "0000000000000000", "NoNewPrivs:", "1", "Seccomp:", "2"),
         *("131072", "0", "lo", "1"),  # 64 MiB in blocks of 512 bytes; no core; no network; 1 MiB
     ]
-    raw = await harbour.engine._json("GET", f"/containers/{ended.seen.id}/json")
+    raw = await harbour.engine._http.json("GET", f"/containers/{ended.seen.id}/json")
     limits = {key: raw["HostConfig"][key] for key in ("Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Init")}
     assert limits == {
         "Memory": 32 << 20,

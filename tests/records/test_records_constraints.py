@@ -12,6 +12,8 @@ from app.artifacts.tables import Artifact
 from app.db.engine import Connection, transaction
 from app.executions.tables import Attempt, Execution, Instance
 from app.logs.tables import LogChunk
+from app.pools.tables import Pool
+from app.workers.tables import Worker
 from support.moves import CAUSES, MOVES, STATUSES, TERMINAL
 from support.records import Records
 from support.values import NOON, an_id
@@ -98,6 +100,8 @@ BAD_EXECUTIONS: list[tuple[str, str, Columns]] = [
     ("ck_executions_stop_whole", "running", STOP | {"stop_reason": None}),
     ("ck_executions_progress_percent", "running", {"progress_percent": -1}),
     ("ck_executions_progress_percent", "running", {"progress_percent": 101}),
+    ("ck_executions_priority", "queued", {"priority": -101}),
+    ("ck_executions_priority", "queued", {"priority": 101}),
     *(
         ("ck_executions_cause_fits_status", status, {"cause": cause})
         for status in TERMINAL
@@ -140,6 +144,11 @@ BAD_CHUNKS: list[tuple[str, Columns]] = [
     ("ck_log_chunks_frame_or_gap", {"gap": "log_limit"}),
 ]
 BAD_ARTIFACTS: list[tuple[str, Columns]] = [("ck_artifacts_kind", {"kind": "souvenir"})]
+BAD_POOLS: list[tuple[str, Columns]] = [
+    ("ck_pools_max_running", {"max_running": -1}),
+    ("ck_pools_max_running_per_owner", {"max_running_per_owner": -1}),
+]
+BAD_WORKERS: list[tuple[str, Columns]] = [("ck_workers_wanted", {"wanted": "rest"})]
 
 
 async def is_refused(records: Records, table: Table, good: Columns, bad: Columns) -> str | None:
@@ -167,6 +176,19 @@ async def test_a_bad_artifact_is_refused(records: Records, constraint: str, chan
     assert await is_refused(records, Artifact.__table__, good, changes) == constraint
 
 
+@pytest.mark.parametrize(("constraint", "changes"), BAD_POOLS)
+async def test_a_bad_pool_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"name": f"pool-{uuid4().hex}", "max_running": 0, "max_running_per_owner": 0}
+    assert await is_refused(records, Pool.__table__, good, changes) == constraint
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_WORKERS)
+async def test_a_bad_worker_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"id": uuid4(), "pool": records.worker.pool, "host": "here", "pid": 1, "version": "0", "slots": 4}
+    good |= {"engine_id": "e", "engine_version": "20.10"}
+    assert await is_refused(records, Worker.__table__, good, changes) == constraint
+
+
 async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> None:
     async with transaction(records.process.database) as connection:
         assert (await connection.execute(select(func.count()).select_from(Instance))).scalar_one() == 1
@@ -176,7 +198,8 @@ async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> N
 
 
 async def test_every_check_of_the_database_has_a_bad_row_here(records: Records) -> None:
-    tested = {row[0] for row in [*BAD_EXECUTIONS, *BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_ARTIFACTS]} | {"ck_instance_one"}
+    others = [*BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_WORKERS]
+    tested = {row[0] for row in [*BAD_EXECUTIONS, *others]} | {"ck_instance_one"}
     checks = text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace")
     async with transaction(records.process.database) as connection:
         assert set((await connection.execute(checks)).scalars()) == tested

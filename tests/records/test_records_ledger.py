@@ -17,7 +17,7 @@ from app.logs.tables import LogHead
 from app.workers.tables import Worker
 from support.racing import overtaken, race, repeated, winners
 from support.records import NOTHING_KEPT, Records, a_cause, check_history, stale
-from worker import claims, ledger
+from worker import claims, ending, ledger, queue
 from worker.claims import Claim, Identity, Orphan
 from worker.ladder import Rung
 from worker.program_events import Heard
@@ -26,7 +26,7 @@ HELD = [Status.PREPARING, Status.RUNNING, Status.STOPPING]
 
 
 def claiming(worker: Identity, most: int) -> Any:
-    return lambda connection: claims.claim(connection, worker, most=most)
+    return lambda connection: queue.claim(connection, worker, most=most)
 
 
 async def head_of(records: Records, execution: UUID) -> Any:
@@ -56,7 +56,7 @@ async def test_the_oldest_is_claimed_first_and_never_more_than_asked(records: Re
 async def test_what_was_given_back_queues_behind_what_came_meanwhile(records: Records) -> None:
     claim = await records.claim()
     later = await records.submit()
-    await records.commit(lambda connection: ledger.requeue(connection, claim.lease, actor="w", why="it left"))
+    await records.commit(lambda connection: ending.requeue(connection, claim.lease, actor="w", why="it left"))
     order = [again.lease.execution for again in await records.take(most=2)]
     assert order == [later, claim.lease.execution]
 
@@ -87,11 +87,11 @@ async def test_a_claim_begins_an_attempt_under_the_next_epoch(records: Records) 
 
 async def test_the_second_claim_begins_the_second_attempt(records: Records) -> None:
     first = await records.claim()
-    await records.commit(lambda connection: ledger.requeue(connection, first.lease, actor="w", why="it left"))
+    await records.commit(lambda connection: ending.requeue(connection, first.lease, actor="w", why="it left"))
     (second,) = await records.take()
-    assert second.lease == Lease(first.lease.execution, 2)
+    assert second.lease == Lease(first.lease.execution, 3)  # whoever gave it back writes nothing more
     assert [attempt.number for attempt in await records.attempts(first.lease.execution)] == [1, 2]
-    assert (await head_of(records, first.lease.execution)).epoch == 2
+    assert (await head_of(records, first.lease.execution)).epoch == 3
 
 
 @repeated
@@ -121,7 +121,7 @@ async def test_claimers_of_one_pool_wait_for_each_other(records: Records) -> Non
 async def test_a_claim_that_was_rolled_back_never_was(records: Records) -> None:
     execution = await records.submit()
     async with records.process.database.connect() as connection:
-        assert len(await claims.claim(connection, records.worker, most=1)) == 1
+        assert len(await queue.claim(connection, records.worker, most=1)) == 1
         await connection.rollback()
     assert (await records.record(execution)).epoch == 0
     assert await records.attempts(execution) == []
@@ -337,7 +337,7 @@ async def test_an_end_that_is_committed_twice_is_refused_and_stays_as_it_was(rec
 
 async def test_an_end_without_a_program_has_a_whole_log_unless_nobody_knows(records: Records) -> None:
     never_ran, unknown = await records.claim(), await records.run()
-    await records.end(never_ran.lease, Cause.IMAGE_NOT_FOUND, kept=None)
+    await records.end(never_ran.lease, Cause.IMAGE_NOT_FOUND, kept=None, ran=False)
     await records.end(unknown.lease, Cause.OUTCOME_UNKNOWN, kept=None)
     assert (await records.record(never_ran.lease.execution)).log_complete is True
     assert (await records.record(unknown.lease.execution)).log_complete is False
@@ -346,7 +346,7 @@ async def test_an_end_without_a_program_has_a_whole_log_unless_nobody_knows(reco
 async def test_what_never_ran_is_queued_again_and_nobody_holds_it(records: Records) -> None:
     claim = await records.claim()
     before = await records.record(claim.lease.execution)
-    event = await records.commit(lambda connection: ledger.requeue(connection, claim.lease, actor="w", why="It left."))
+    event = await records.commit(lambda connection: ending.requeue(connection, claim.lease, actor="w", why="It left."))
     record = await records.record(claim.lease.execution)
     (attempt,) = await records.attempts(claim.lease.execution)
     assert (event.from_status, event.to_status) == (Status.PREPARING, Status.QUEUED)
@@ -360,7 +360,7 @@ async def test_what_never_ran_is_queued_again_and_nobody_holds_it(records: Recor
 async def test_what_may_have_run_or_is_to_stop_is_never_queued_again(records: Records, status: Status) -> None:
     lease = await records.in_status(status)
     with pytest.raises(IllegalMove):
-        await records.commit(lambda connection: ledger.requeue(connection, lease, actor="w", why=""))
+        await records.commit(lambda connection: ending.requeue(connection, lease, actor="w", why=""))
     record = await records.record(lease.execution)
     (attempt,) = await records.attempts(lease.execution)
     assert record.status is status
@@ -449,7 +449,7 @@ async def test_after_an_adoption_the_old_holder_can_write_nothing(records: Recor
         lambda connection: ledger.climb(connection, claim.lease, Rung.KILL),
         lambda connection: ledger.read_order(connection, claim.lease),
         lambda connection: ledger.note_said(connection, claim.lease, {"announced": True}, [], Heard(1, 1)),
-        lambda connection: ledger.requeue(connection, claim.lease, actor="w", why=""),
+        lambda connection: ending.requeue(connection, claim.lease, actor="w", why=""),
     ]
     for write in writes:
         with pytest.raises(StaleLease):

@@ -13,7 +13,7 @@ from support.moves import MOVES, STATUSES
 from support.racing import overtaken, race, repeated, winners
 from support.records import Records, a_cause, check_history, stale
 from support.values import NOON
-from worker import claims, ledger
+from worker import claims, ending, ledger, queue
 from worker.ladder import Rung
 
 CALLER = Caller("ann", frozenset())
@@ -145,7 +145,7 @@ async def test_a_cause_that_does_not_belong_to_the_status_is_a_mistake_of_ours(
 
 def finishing(lease: Lease, cause: Cause = Cause.OK) -> Any:
     outcome = Outcome(cause, "It ended.", 0)
-    return lambda connection: ledger.finish(connection, lease, outcome, actor="worker", kept=None)
+    return lambda connection: ending.conclude(connection, lease, ending.End(outcome=outcome, ran=True), actor="worker")
 
 
 def moving(lease: Lease, target: Status, **more: Any) -> Any:
@@ -155,7 +155,7 @@ def moving(lease: Lease, target: Status, **more: Any) -> Any:
 
 
 def claiming(records: Records) -> Any:
-    return lambda connection: claims.claim(connection, records.worker, most=1)
+    return lambda connection: queue.claim(connection, records.worker, most=1)
 
 
 async def check_one_won(records: Records, lease: Lease, before: int, won: list[Any]) -> None:
@@ -294,7 +294,7 @@ async def test_the_epoch_before_is_stale_for_everything_the_holder_writes(record
     writes: list[Any] = [
         finishing(old),
         lambda connection: ledger.set_phase(connection, old, "x"),
-        lambda connection: ledger.requeue(connection, old, actor="w", why=""),
+        lambda connection: ending.requeue(connection, old, actor="w", why=""),
         lambda connection: ledger.time_out(connection, old, grace=1),
         lambda connection: ledger.read_order(connection, old),
         lambda connection: ledger.intend_start(connection, old, container_id="c"),

@@ -47,7 +47,10 @@ class ForgetfulLine:
         try:
             far_reader, far_writer = await asyncio.open_unix_connection(self._there)
             deaf = asyncio.Event()
-            await asyncio.gather(self._ask(reader, far_writer, deaf), self._answer(far_reader, writer, deaf))
+            try:
+                await asyncio.gather(self._ask(reader, far_writer, deaf), self._answer(far_reader, writer, deaf))
+            finally:
+                far_writer.close()
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -56,7 +59,8 @@ class ForgetfulLine:
 
     async def _ask(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
         while data := await reader.read(65_536):
-            if self.lose_next and b"COMMIT" in data:
+            # With the semicolon: "BEGIN ISOLATION LEVEL READ COMMITTED;" begins one.
+            if self.lose_next and b"COMMIT;" in data:
                 self.lose_next = False
                 deaf.set()
             far.write(data)

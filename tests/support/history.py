@@ -41,7 +41,9 @@ def _check_record(record: Json) -> None:
 
 
 def _check_times(record: Json) -> None:
-    times = [record[name] for name in ("created_at", "queued_at", "started_at", "finished_at") if record[name]]
+    # One that was queued anew had been started before.
+    queued = ("queued_at",) if record["attempt"] == 1 else ()
+    times = [record[name] for name in ("created_at", *queued, "started_at", "finished_at") if record[name]]
     assert [moment(at) for at in times] == sorted(map(moment, times))
     assert record["queue_seconds"] >= 0
     if record["started_at"] is None:
@@ -75,4 +77,8 @@ def _check_attempts(record: Json, attempts: list[Json]) -> None:
     if attempts:
         last = attempts[-1]
         assert (last["exit_code"], last["cause"]) == (record["exit_code"], record["cause"])
-        assert (last["started_at"] is None) == (record["started_at"] is None)
+        started = [attempt["started_at"] for attempt in attempts if attempt["started_at"]]
+        assert bool(started) == (record["started_at"] is not None)
+        logs = [attempt["log"] for attempt in attempts]
+        assert [log["after"] for log in logs[1:]] == [log["last"] for log in logs[:-1]]
+        assert logs[-1]["last"] == record["log"]["lines"]

@@ -15,15 +15,15 @@ from uuid_utils.compat import uuid7
 from app.bootstrap import Process, open_process
 from app.db.engine import Connection, reading, transaction
 from app.executions import repository
-from app.executions.model import Event, Lease, Limits, Outcome, Spec
+from app.executions.model import NO_RETRIES, Event, Lease, Limits, Outcome, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import Cause, Status, StopReason
 from app.executions.tables import Attempt, Execution
 from app.settings import Settings
-from worker import claims, ledger
+from worker import claims, ending, ledger, queue
 from worker.claims import Claim, Identity
+from worker.ending import End, Kept
 from worker.engine.port import EngineInfo
-from worker.ledger import Kept
 
 T = TypeVar("T")
 
@@ -69,10 +69,12 @@ class Records:
         async with transaction(self.process.database) as connection:
             return await act(connection)
 
-    async def submit(self, *command: str, **limits: Any) -> UUID:
-        new = repository.NewExecution(
+    def a_submission(
+        self, *command: str, retries: Retries = NO_RETRIES, owner: str = "ann", priority: int = 0, **limits: Any
+    ) -> repository.NewExecution:
+        return repository.NewExecution(
             id=uuid7(),
-            owner="ann",
+            owner=owner,
             source="api",
             name=None,
             note=None,
@@ -80,13 +82,18 @@ class Records:
             pool=self.worker.pool,
             spec=Spec(image="busybox:local", command=command or None),
             limits=Limits(**limits),
+            retries=retries,
+            priority=priority,
             resumed_from=None,
         )
+
+    async def submit(self, *command: str, **more: Any) -> UUID:
+        new = self.a_submission(*command, **more)
         await self.commit(lambda connection: repository.add(connection, new))
         return new.id
 
     async def take(self, *, most: int = 1) -> list[Claim]:
-        return await self.commit(lambda connection: claims.claim(connection, self.worker, most=most))
+        return await self.commit(lambda connection: queue.claim(connection, self.worker, most=most))
 
     async def claim(self, *command: str, **limits: Any) -> Claim:
         """Submit one and claim it; the queue of the pool has to be empty before."""
@@ -125,11 +132,18 @@ class Records:
         }
         return await self.move(execution, Status.STOPPING, actor="ann", changes=changes)
 
-    async def end(self, lease: Lease, cause: Cause = Cause.OK, *, kept: Kept | None = NOTHING_KEPT) -> Event:
-        outcome = Outcome(cause, "It ended.", 0 if cause is Cause.OK else 1)
-        return await self.commit(
-            lambda connection: ledger.finish(connection, lease, outcome, actor=self.worker.actor, kept=kept)
-        )
+    async def end(
+        self,
+        lease: Lease,
+        cause: Cause = Cause.OK,
+        *,
+        kept: Kept | None = NOTHING_KEPT,
+        ran: bool = True,
+        code: int = 1,
+    ) -> Event:
+        outcome = Outcome(cause, "It ended.", 0 if cause is Cause.OK else code)
+        end = End(outcome=outcome, ran=ran, kept=kept)
+        return await self.commit(lambda connection: ending.conclude(connection, lease, end, actor=self.worker.actor))
 
     async def record(self, execution: UUID) -> Record:
         async with reading(self.process.database) as connection:

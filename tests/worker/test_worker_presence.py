@@ -2,16 +2,25 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
-from app.db.engine import open_engine
+from app.db.engine import open_engine, reading
+from app.workers.tables import Worker
+from stack.engine import ensure_engine
 from support.eventually import eventually
-from support.records import Records
+from support.fault_proxy import fault_proxy
+from support.records import Records, opened
 from worker import claims, presence
-from worker.presence import Presence, ProcessLock, bury, list_gone
+from worker.engine.docker import DockerRuntime
+from worker.metrics import WorkerMetrics
+from worker.presence import EngineWatch, Presence, ProcessLock, bury, list_gone
+from worker.supervisor import open_supervisor
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOLD = """
@@ -136,6 +145,80 @@ async def test_a_worker_without_a_database_is_uncertain_after_a_while_and_goes_o
     renewing.cancel()
     await asyncio.gather(renewing, return_exceptions=True)
     await database.dispose()
+
+
+async def test_a_worker_whose_connections_are_all_busy_renews_all_the_same(
+    records: Records, images: None, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    settings = {"database_pool": 1, "pool": f"pool-{uuid4().hex}"}
+    async with (
+        opened(database_url, redis_url, tmp_path, **settings) as process,
+        DockerRuntime() as runtime,
+        open_supervisor(process, runtime, WorkerMetrics()) as supervisor,
+    ):
+        presence = supervisor._presence
+        beating = asyncio.create_task(presence.run())
+        async with process.database.connect():
+            await renewed(records, presence)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def test_an_engine_that_hangs_is_told_of_and_makes_nobody_wait(
+    records: Records, images: None, tmp_path: Path
+) -> None:
+    engine = Path(ensure_engine().docker_host.removeprefix("unix://"))
+    async with fault_proxy(tmp_path / "engine", engine) as proxy, DockerRuntime(f"unix://{tmp_path}/engine") as runtime:
+        watch = EngineWatch(runtime, await runtime.identify(), within=1)
+        patient = EngineWatch(runtime, await runtime.identify(), within=60)
+        alive = Presence(records.process.database, records.worker.id, watch)
+        beating = asyncio.create_task(alive.run())
+        await proxy.hang()
+        looking = asyncio.create_task(patient.look())
+        await renewed(records, alive)
+        assert not looking.done()
+        await watch.look()
+        await renewed(records, alive)
+        row = await row_of(records)
+        assert (row.engine_ok, row.engine_message) == (False, watch.health.message)
+        assert row.engine_ok_at < row.heartbeat_at
+        await proxy.refuse()
+        await watch.look()
+        assert not watch.health.ok
+        await proxy.heal()
+        await watch.look()
+        await renewed(records, alive)
+        ill, row = row, await row_of(records)
+        assert (row.engine_ok, row.engine_message) == (True, None)
+        assert row.engine_ok_at > ill.heartbeat_at
+        await asyncio.gather(looking)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def test_another_engine_at_the_same_address_is_no_good_engine(images: None) -> None:
+    async with DockerRuntime() as runtime:
+        watch = EngineWatch(runtime, replace(await runtime.identify(), id="the one before"))
+        await watch.look()
+    assert not watch.health.ok
+    assert "another engine" in (watch.health.message or "")
+
+
+async def renewed(records: Records, presence: Presence) -> None:
+    """Ask for a beat, and wait until it has come."""
+    before = (await row_of(records, presence._worker)).heartbeat_at
+
+    async def later() -> bool:
+        return (await row_of(records, presence._worker)).heartbeat_at > before
+
+    presence.asked.set()
+    await eventually(later)
+
+
+async def row_of(records: Records, worker: UUID | None = None) -> Any:
+    statement = select(Worker.__table__).where(Worker.id == (worker or records.worker.id))
+    async with reading(records.process.database) as connection:
+        return (await connection.execute(statement)).one()
 
 
 def test_nobody_judges_others_before_having_been_steady_for_as_long_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,17 +6,18 @@ in `understanding`, which makes an `EngineError` of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
-from worker.engine.port import ContainerState, EngineError, Image, Inspection
+from worker.engine.port import ContainerState, EngineError, Image, Inspection, Recollection
 from worker.engine.pull import parse_reference
 
 _ZERO_YEAR: Final = 1  # the engine's zero time, "never", is the first of January of the year 1
+_EVENTS_KEPT: Final = 256
 _STATES: Final = {
     "created": ContainerState.CREATED,
     "running": ContainerState.RUNNING,
@@ -91,6 +92,23 @@ def read_inspection(found: Mapping[str, Any]) -> Inspection:
         finished_at=finished_at,
         labels=found["Config"]["Labels"] or {},
     )
+
+
+def read_recollection(events: Sequence[Mapping[str, Any]], container: str) -> Recollection:
+    """All events that the engine still has, oldest first, as far as they concern one container."""
+    own = [event for event in events if event["Type"] == "container" and container in _names(event["Actor"])]
+    ends = [event for event in own if event["Action"] == "die"]
+    return Recollection(
+        killed=any(event["Action"] == "kill" for event in own),
+        exit_code=int(ends[-1]["Actor"]["Attributes"]["exitCode"]) if ends else None,
+        exited_at=datetime.fromtimestamp(ends[-1]["timeNano"] / 1e9, UTC) if ends else None,
+        # Nothing was crowded out, and yet it knows of no start: it was not there then.
+        restarted=len(events) < _EVENTS_KEPT and not any(event["Action"] == "start" for event in own),
+    )
+
+
+def _names(actor: Mapping[str, Any]) -> tuple[str, str]:
+    return actor["ID"], actor["Attributes"]["name"]
 
 
 def _digest(known: Iterable[str], name: str) -> str | None:

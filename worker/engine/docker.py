@@ -1,31 +1,25 @@
-"""The Docker Engine behind the port: the one file that speaks to it, over its HTTP API.
+"""The Docker Engine behind the port: the one file that knows its HTTP API.
 
-Measured behaviour that the code relies on is said where it matters. Every request opens its own connection: a kept one
-may have died with the engine, and a `start` that failed on it could not be told from one that was carried out.
+Measured behaviour that the code relies on is said where it matters.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import quote
 
 import aiohttp
 import orjson
-from yarl import URL
 
-from worker.engine.answers import (
-    read_image,
-    read_inspection,
-    read_message,
-    read_version,
-    understanding,
-)
+from worker.engine.answers import read_image, read_inspection, read_recollection, understanding
+from worker.engine.connection import EngineConnection, Refused
 from worker.engine.frames import Demultiplexer, FrameError
 from worker.engine.oom import OomWitness
 from worker.engine.port import (
@@ -40,19 +34,15 @@ from worker.engine.port import (
     NameTaken,
     NoSuchContainer,
     Piece,
+    Recollection,
     SpecRejected,
     StartRefused,
 )
 from worker.engine.pull import Reference, SingleFlight, local_name, parse_reference, pull_error
 from worker.engine.spec import create_body
 
-_NEWEST: Final = (1, 47)  # the newest API version this file was written for
-_OLDEST: Final = (1, 40)  # the first one that knows every field we set
-_STREAM_BUFFER: Final = 1 << 20  # what may wait for us unread before the engine, and then the container, has to wait
 _INSPECTIONS_AT_ONCE: Final = 16
-_USUAL_PORT: Final = 2375
-_NOT_EXECUTABLE, _NOT_FOUND = 126, 127
-# Words of a failed `create` that speak of the engine's own host, not of what was asked for.
+# Words of a failed `create` or `start` that speak of the engine's own host, not of what was asked for.
 _HOST_TROUBLE: Final = re.compile(
     "no space left|read-only file system|input/output error|too many open files|cannot allocate memory"
     "|context deadline",
@@ -64,21 +54,20 @@ class DockerRuntime:
     """`ContainerRuntime` on one Docker Engine. Close it, or use it as an async context manager.
 
     `timeout` bounds every short request and the beginning of every stream; `slow_timeout` bounds create, start and
-    remove, in which the engine works on a disk; streams themselves last as long as they do. Raises `ValueError` for a
-    `host` that is neither `unix:///path` nor `tcp://host:port`.
+    remove, in which the engine works on a disk; streams themselves last as long as they do. `on_error` hears of
+    requests in which the engine failed. Raises `ValueError` for a `host` that is neither `unix:///path` nor
+    `tcp://host:port`.
     """
 
     def __init__(
-        self, host: str = "unix:///var/run/docker.sock", *, timeout: float = 30.0, slow_timeout: float = 120.0
+        self,
+        host: str = "unix:///var/run/docker.sock",
+        *,
+        timeout: float = 30.0,
+        slow_timeout: float = 120.0,
+        on_error: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._host = host
-        self._base, self._socket = _endpoint(host)
-        self._timeout = timeout
-        self._slow_timeout = slow_timeout
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
-        self._version: str | None = None
-        self._negotiating = asyncio.Lock()
+        self._http = EngineConnection(host, timeout=timeout, slow_timeout=slow_timeout, on_error=on_error)
         self._pulls = SingleFlight()
         self._oom = OomWitness()
 
@@ -92,21 +81,19 @@ class DockerRuntime:
 
     async def close(self) -> None:
         """Cut every connection; open streams end with `EngineUnreachable`."""
-        self._closed = True
         self._oom.close()
-        if self._session:
-            await self._session.close()
+        await self._http.close()
 
     async def identify(self) -> EngineInfo:
         """Who the engine is; also proves that it answers."""
-        info = await self._json("GET", "/info")
+        info = await self._http.json("GET", "/info")
         with understanding("GET /info"):
             # Engines that only imitate Docker may have no id; two of those on one host do not exist.
             return EngineInfo(
                 id=info["ID"] or info["Name"],
                 name=info["Name"],
                 version=info["ServerVersion"],
-                api_version=self._version or "",
+                api_version=self._http.version or "",
             )
 
     async def find_image(self, reference: str) -> Image | None:
@@ -116,8 +103,8 @@ class DockerRuntime:
         except ValueError:
             return None
         try:
-            found = await self._json("GET", f"/images/{quote(name, safe='/:@')}/json")
-        except _RefusedError as refusal:
+            found = await self._http.json("GET", f"/images/{quote(name, safe='/:@')}/json")
+        except Refused as refusal:
             if refusal.status in (400, 404):
                 return None
             raise
@@ -140,8 +127,8 @@ class DockerRuntime:
             raise SpecRejected(str(error)) from None
         body = create_body(spec)
         try:
-            made = await self._json("POST", "/containers/create", params={"name": spec.name}, body=body, slow=True)
-        except _RefusedError as refusal:
+            made = await self._http.json("POST", "/containers/create", params={"name": spec.name}, body=body, slow=True)
+        except Refused as refusal:
             raise _create_error(refusal) from None
         with understanding("the created container"):
             return str(made["Id"])
@@ -156,7 +143,7 @@ class DockerRuntime:
         path = f"/containers/{_quoted(container)}/attach"
         params = {"stream": "1", "stdout": "1", "stderr": "1"}
         async with self._stream(container, "POST", path, params) as response:
-            yield _Pieces(self, response, Demultiplexer())
+            yield _Pieces(self._http, response, Demultiplexer())
 
     @asynccontextmanager
     async def read_log(self, container: str, *, follow: bool) -> AsyncIterator[AsyncIterator[Piece]]:
@@ -169,7 +156,7 @@ class DockerRuntime:
         path = f"/containers/{_quoted(container)}/logs"
         params = {"follow": str(int(follow)), "stdout": "1", "stderr": "1", "timestamps": "1"}
         async with self._stream(container, "GET", path, params) as response:
-            yield _Pieces(self, response, Demultiplexer(timestamps=True))
+            yield _Pieces(self._http, response, Demultiplexer(timestamps=True))
 
     @asynccontextmanager
     async def wait(self, container: str) -> AsyncIterator[_Exit]:
@@ -189,8 +176,8 @@ class DockerRuntime:
         """
         try:
             with _about(container):
-                await self._call("POST", f"/containers/{_quoted(container)}/start", slow=True)
-        except _RefusedError as refusal:
+                await self._http.call("POST", f"/containers/{_quoted(container)}/start", slow=True)
+        except Refused as refusal:
             raise await self._start_error(container, refusal) from None
 
     async def signal(self, container: str, signal: str) -> bool:
@@ -200,8 +187,8 @@ class DockerRuntime:
         """
         try:
             with _about(container):
-                await self._call("POST", f"/containers/{_quoted(container)}/kill", params={"signal": signal})
-        except _RefusedError as refusal:
+                await self._http.call("POST", f"/containers/{_quoted(container)}/kill", params={"signal": signal})
+        except Refused as refusal:
             if refusal.status == 409:
                 return False
             raise
@@ -210,7 +197,7 @@ class DockerRuntime:
     async def inspect(self, container: str) -> Inspection:
         """Raises `NoSuchContainer`."""
         with _about(container):
-            found = await self._json("GET", f"/containers/{_quoted(container)}/json")
+            found = await self._http.json("GET", f"/containers/{_quoted(container)}/json")
         with understanding("the container"):
             seen = read_inspection(found)
         if seen.state is ContainerState.EXITED and not seen.oom_killed and self._oom.saw(seen.id):
@@ -225,17 +212,17 @@ class DockerRuntime:
         params = {"v": "1", "force": str(int(force))}
         try:
             with _about(container):
-                await self._call("DELETE", f"/containers/{_quoted(container)}", params=params, slow=True)
+                await self._http.call("DELETE", f"/containers/{_quoted(container)}", params=params, slow=True)
         except NoSuchContainer:
             return
-        except _RefusedError as refusal:
+        except Refused as refusal:
             if refusal.status != 409 or "already in progress" not in str(refusal):
                 raise
 
     async def list_containers(self, labels: Mapping[str, str]) -> list[Inspection]:
         """Every container, in any state, that carries all these labels. One that goes meanwhile is left out."""
         filters = orjson.dumps({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
-        rows = await self._json("GET", "/containers/json", params={"all": "1", "filters": filters})
+        rows = await self._http.json("GET", "/containers/json", params={"all": "1", "filters": filters})
         with understanding("GET /containers/json"):
             ids = [row["Id"] for row in rows]
         turn = asyncio.Semaphore(_INSPECTIONS_AT_ONCE)
@@ -249,14 +236,24 @@ class DockerRuntime:
         found = await asyncio.gather(*map(look, ids))
         return [inspection for inspection in found if inspection]
 
+    async def recall(self, container: str) -> Recollection:
+        """What the engine remembers of a container by its full id or name, also of one that is gone.
+
+        It keeps its last 256 events, and none over a restart (measured).
+        """
+        until = f"{time.time():.6f}"
+        answer = await self._http.call("GET", "/events", params={"since": "0", "until": until})
+        with understanding("GET /events"):
+            return read_recollection([orjson.loads(line) for line in answer.splitlines()], container)
+
     async def _pull(self, wanted: Reference) -> None:
         params = {"fromImage": wanted.name, "tag": wanted.digest or wanted.tag or ""}
-        await self._call("GET", "/_ping")  # the answer to a pull may take minutes: only here a dead engine shows
+        await self._http.call("GET", "/_ping")  # the answer to a pull may take minutes: only here a dead engine shows
         rest = b""
-        with self._reaching(f"the pull of {wanted.text}"):
+        with self._http.reaching(f"the pull of {wanted.text}"):
             try:
-                response = await self._open("POST", "/images/create", params=params)
-            except _RefusedError as refusal:
+                response = await self._http.open("POST", "/images/create", params=params)
+            except Refused as refusal:
                 raise pull_error(wanted, str(refusal)) from None
             async with response:
                 async for data in response.content.iter_any():
@@ -264,136 +261,29 @@ class DockerRuntime:
                     _check_pull(wanted, lines)
         _check_pull(wanted, [rest])
 
-    async def _start_error(self, container: str, refusal: _RefusedError) -> EngineError:
+    async def _start_error(self, container: str, refusal: Refused) -> EngineError:
         found = await self.inspect(container)
         if found.started_at:
             return EngineError(f"The engine reported a failed start of a container that has run: {refusal}")
-        # The init process is the engine's own program: its absence is no missing command.
-        told = found.exit_code in (_NOT_EXECUTABLE, _NOT_FOUND) and "docker-init" not in str(refusal)
-        return StartRefused(str(refusal), found.exit_code if told else None)
+        return refusal if _HOST_TROUBLE.search(str(refusal)) else StartRefused(str(refusal))
 
     @asynccontextmanager
     async def _stream(
         self, container: str, method: str, path: str, params: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        with self._reaching(f"{method} {path}"), _about(container):
-            async with asyncio.timeout(self._timeout):
-                response = await self._open(method, path, params=params)
+        with self._http.reaching(f"{method} {path}"), _about(container):
+            response = await self._http.begin(method, path, params=params)
         try:
             yield response
         finally:
             response.close()  # at once, read or not: the engine must not wait for us
 
-    async def _json(self, method: str, path: str, **request: Any) -> Any:
-        answer = await self._call(method, path, **request)
-        with understanding(f"{method} {path}"):
-            return orjson.loads(answer)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        slow: bool = False,
-    ) -> bytes:
-        limit = self._slow_timeout if slow else self._timeout
-        with self._reaching(f"{method} {path}"):
-            async with asyncio.timeout(limit), await self._open(method, path, params=params, body=body) as response:
-                return await response.read()
-
-    async def _open(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
-    ) -> aiohttp.ClientResponse:
-        """Send one request; the answer with its body unread. Raises `_RefusedError` for an error answer."""
-        try:
-            return await self._send(method, path, params, body)
-        except _WrongVersionError:
-            # Another engine than the one we negotiated with. It did not look at the request, so it can be repeated.
-            self._version = None
-            return await self._send(method, path, params, body)
-
-    async def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
-    ) -> aiohttp.ClientResponse:
-        version = self._version or await self._negotiate()
-        url = URL(f"{self._base}/v{version}{path}", encoded=True).update_query(params or {})
-        data = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        response = await self._http().request(method, url, data=data, headers=headers)
-        if response.status < 400:
-            return response
-        async with response:
-            message = read_message(await response.read())
-        if response.status == 400 and message.startswith("client version"):
-            raise _WrongVersionError(message)
-        raise _RefusedError(response.status, message)
-
-    async def _negotiate(self) -> str:
-        async with self._negotiating:
-            if self._version:
-                return self._version
-            async with self._http().get(URL(f"{self._base}/version")) as response:
-                answer = await response.read()
-            with understanding("GET /version"):
-                engine = orjson.loads(answer)
-                newest, oldest = read_version(engine["ApiVersion"]), read_version(engine.get("MinAPIVersion") or "1.0")
-            if newest < _OLDEST or oldest > _NEWEST:
-                raise EngineError(
-                    f"The container engine speaks API {_dotted(oldest)} to {_dotted(newest)}; "
-                    f"this worker needs one of {_dotted(_OLDEST)} to {_dotted(_NEWEST)}"
-                )
-            self._version = _dotted(min(newest, _NEWEST))
-            return self._version
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise EngineUnreachable("This connection to the container engine is closed")
-        if self._session is None:
-            connector: aiohttp.BaseConnector
-            if self._socket:
-                connector = aiohttp.UnixConnector(self._socket, limit=0, force_close=True)
-            else:
-                connector = aiohttp.TCPConnector(limit=0, force_close=True)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._timeout),
-                read_bufsize=_STREAM_BUFFER,
-            )
-        return self._session
-
-    @contextmanager
-    def _reaching(self, what: str) -> Iterator[None]:
-        """Turns whatever the network can do to us into `EngineUnreachable`."""
-        try:
-            yield
-        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            self._version = None  # whoever answers next may be another engine
-            reason = str(error) or "it did not answer in time"
-            raise EngineUnreachable(
-                f"No answer from the container engine at {self._host} ({what}): {reason}"
-            ) from error
-
-
-class _RefusedError(EngineError):
-    """An error answer of the engine; the message is the engine's."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _WrongVersionError(EngineError):
-    """The engine does not speak the API version of the request, and has not looked at it."""
-
 
 class _Pieces:
     """The output of one stream. Holds nothing open: its context does."""
 
-    def __init__(self, runtime: DockerRuntime, response: aiohttp.ClientResponse, demultiplexer: Demultiplexer) -> None:
-        self._runtime = runtime
+    def __init__(self, http: EngineConnection, response: aiohttp.ClientResponse, demultiplexer: Demultiplexer) -> None:
+        self._http = http
         self._response = response
         self._demultiplexer = demultiplexer
         self._ready: Iterator[Piece] = iter(())
@@ -406,7 +296,7 @@ class _Pieces:
         while True:
             for piece in self._ready:
                 return piece
-            with self._runtime._reaching("reading output"):  # noqa: SLF001
+            with self._http.reaching("reading output"):
                 data = await _read(self._response)
             if not data:
                 self._end()
@@ -445,7 +335,7 @@ def _about(container: str) -> Iterator[None]:
     """Tells "no such container" from the other things that may be missing: an image, a network, another container."""
     try:
         yield
-    except _RefusedError as refusal:
+    except Refused as refusal:
         # One that is on its way out is as good as gone, but the engine refuses it in other words.
         gone = refusal.status == 404 and container in str(refusal)
         if gone or (refusal.status == 409 and "marked for removal" in str(refusal)):
@@ -453,25 +343,11 @@ def _about(container: str) -> Iterator[None]:
         raise
 
 
-def _endpoint(host: str) -> tuple[str, str | None]:
-    """The base URL, and the path of the socket if it is one."""
-    if host.startswith("unix:///"):
-        return "http://engine", host.removeprefix("unix://")
-    url = URL(host)
-    if url.scheme == "tcp" and url.host:
-        return f"http://{url.host_subcomponent}:{url.explicit_port or _USUAL_PORT}", None
-    raise ValueError(f"The container engine is unix:///path or tcp://host:port, not {host!r}")
-
-
 def _quoted(container: str) -> str:
     return quote(container, safe="")
 
 
-def _dotted(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"
-
-
-def _create_error(refusal: _RefusedError) -> EngineError:
+def _create_error(refusal: Refused) -> EngineError:
     message = str(refusal)
     if refusal.status == 409:
         return NameTaken(message)

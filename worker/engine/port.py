@@ -35,11 +35,7 @@ class SpecRejected(EngineError):
 
 
 class StartRefused(EngineError):
-    """The engine could not start the container; it never ran. `exit_code` is 126 or 127 where the engine says so."""
-
-    def __init__(self, message: str, exit_code: int | None) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    """The engine refused to start the container as it was specified; it never ran."""
 
 
 class ImageNotFound(EngineError):
@@ -127,6 +123,18 @@ class Inspection:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What the engine remembers of a container. `killed`: somebody sent it a signal through the engine. `exit_code` and
+    `exited_at` are of its last exit. `restarted`: the engine has lost its memory since, as it does over a restart.
+    """
+
+    killed: bool
+    exit_code: int | None
+    exited_at: datetime | None
+    restarted: bool
+
+
 class Stream(StrEnum):
     """Which stream of the container a piece of output came from."""
 
@@ -186,6 +194,9 @@ class ContainerRuntime(Protocol):
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove; a container that is gone or going already is fine. Without `force` a running one is refused."""
+
+    async def recall(self, container: str) -> Recollection:
+        """What the engine remembers of a container by its full id or name, also of one that is gone."""
 
     async def list_containers(self, labels: Mapping[str, str]) -> list[Inspection]:
         """Every container, in any state, that carries all these labels."""

@@ -1,0 +1,52 @@
+"""What a queued execution waits for: looked up with its record, since it changes without the record being written."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, literal, or_, select, text
+from sqlalchemy.orm import aliased
+
+from app.db.orm import clock, one_of
+from app.executions.states import Status
+from app.executions.tables import HELD, Execution
+from app.pools.tables import Pool
+from app.workers.model import Wanted
+from app.workers.repository import is_present
+from app.workers.tables import Worker
+
+
+class WaitingOn(StrEnum):
+    """The first of these that holds."""
+
+    NOT_BEFORE = "not_before"
+    POOL = "pool"
+    QUOTA = "quota"
+    SLOT = "slot"
+
+
+def waiting_on(execution: FromClause) -> ColumnElement[str | None]:
+    """The word, or NULL for one that is not queued: for those nothing is looked up."""
+    columns = execution.c
+    served = exists().where(Worker.pool == columns.pool, Worker.wanted == Wanted.WORK, is_present())
+    return case(
+        (columns.status != Status.QUEUED, None),
+        (columns.not_before > clock(), literal(WaitingOn.NOT_BEFORE)),
+        (~served.correlate(execution), literal(WaitingOn.POOL)),
+        (_is_at_a_limit(execution), literal(WaitingOn.QUOTA)),
+        else_=literal(WaitingOn.SLOT),
+    ).label("waiting_on")
+
+
+def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
+    """Whether the pool runs as many as it may, of all owners or of this one. Without limits nothing is counted."""
+    other = aliased(Execution, name="other")
+    # Written out, so that the partial index on what is held fits.
+    in_pool = select(func.count()).where(other.pool == Pool.name, text(one_of("other.status", HELD)))
+    of_owner = in_pool.where(other.owner == execution.c.owner)
+    total, own = in_pool.correlate(Pool).scalar_subquery(), of_owner.correlate(Pool, execution).scalar_subquery()
+    at_a_limit = or_(
+        and_(Pool.max_running.is_not(None), Pool.max_running <= total),
+        and_(Pool.max_running_per_owner.is_not(None), Pool.max_running_per_owner <= own),
+    )
+    return exists().where(Pool.name == execution.c.pool, at_a_limit).correlate(execution)

@@ -1,0 +1,185 @@
+"""A process dies at every boundary between two systems, one after the other; the next process finds what it needs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from app.crash_points import CrashPoint
+from support.crashes import PROGRAM, TIDY, WITHIN, crashing_worker, dies, no_workspace_left, ran_truly
+from support.eventually import eventually
+from support.history import check_history
+from support.migrations import NewDatabase
+from support.programs import the_attempt, until_it_says
+from support.running import Running, running
+from support.starts import Starts
+from support.witness import Witness, instance_of
+
+pytestmark = pytest.mark.faults
+
+ONCE = ["queued", "preparing", "running", "failed"]
+ANEW = ["queued", "preparing", "queued", "preparing", "running", "failed"]
+# Asks nobody, sees everything: the notice, the signal, and the kill that ends it.
+DEAF = """
+    trap 'echo signaled' TERM; echo ready
+    while :; do [ -f /tailrace/stop ] && [ -z "$seen" ] && seen=1 && echo noticed; sleep 0.05; done
+"""
+P = CrashPoint
+
+
+@dataclass
+class Stage:
+    """An installation whose worker is about to die; between two acts it has none."""
+
+    installation: Running
+    starts: Starts
+
+    async def until_death(self, point: CrashPoint, *, passing: int = 1) -> None:
+        """A worker that dies there, and its death."""
+        await crashing_worker(self.installation, point, passing=passing)
+        await dies(self.installation, "worker")
+
+    async def recover(self) -> None:
+        """A worker that lives."""
+        await self.installation.start("worker", "worker")
+
+    async def ends_as(self, execution: str, history: list[str]) -> None:
+        assert (await ran_truly(self.installation, self.starts, execution)).history == history
+
+
+@pytest.fixture(scope="module")
+async def installation(
+    images: None, new_database: NewDatabase, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    directory = tmp_path_factory.mktemp("crashing")
+    database_url = await new_database()
+    async with running(directory, database_url=database_url, redis_url=redis_url, **TIDY) as installation:
+        yield installation
+
+
+@pytest.fixture
+async def stage(installation: Running, starts: Starts) -> AsyncIterator[Stage]:
+    """Without a worker: a test starts those that it needs."""
+    if "worker" in installation.processes:
+        await installation.stop("worker")
+    yield Stage(installation, starts)
+    if "api" not in installation.processes:
+        await installation.start("api", "app")
+        await installation.until_ready()
+
+
+async def a_program(stage: Stage, point: CrashPoint) -> None:
+    """One execution, and its worker dies at the point."""
+    execution = await stage.installation.submit("sh", "-c", PROGRAM)
+    await stage.until_death(point)
+    await stage.recover()
+    await stage.ends_as(execution, ANEW if point in BEFORE_THE_START else ONCE)
+
+
+async def in_the_middle(stage: Stage, point: CrashPoint) -> None:
+    """The log's first commits are lines of our own; this one has some of the program's."""
+    execution = await stage.installation.submit("sh", "-c", PROGRAM)
+    await stage.until_death(point, passing=6)
+    await stage.recover()
+    await stage.ends_as(execution, ONCE)
+
+
+async def an_adopter(stage: Stage, point: CrashPoint) -> None:
+    """A worker is killed, the next one dies when it has taken over, the third sees it through."""
+    execution = await stage.installation.submit("sh", "-c", PROGRAM)
+    await stage.until_death(P.START_NOTED)
+    await stage.until_death(point)
+    await stage.recover()
+    await stage.ends_as(execution, ONCE)
+
+
+async def giving_back(stage: Stage, point: CrashPoint) -> None:
+    """What was never started goes back into the queue; whoever does that dies over it."""
+    execution = await stage.installation.submit("sh", "-c", PROGRAM)
+    await stage.until_death(P.CREATED)
+    await stage.until_death(point)
+    await stage.recover()
+    await stage.ends_as(execution, ANEW)
+
+
+async def stopping(stage: Stage, point: CrashPoint) -> None:
+    """A cancellation whose worker dies with a rung committed and not acted out: the ladder goes on, and up."""
+    installation = stage.installation
+    await crashing_worker(installation, point)
+    execution = await installation.submit("sh", "-c", DEAF, limits={"grace": 4, "notice": 2})
+    await until_it_says(installation, execution, "ready")
+    assert (await installation.cancel(execution)).status_code == 202
+    await dies(installation, "worker")
+    await stage.recover()
+    record = await check_history(installation, execution)
+    assert (record["status"], record["cause"], record["exit_code"]) == ("canceled", "canceled_by_user", 137)
+    said = (await installation.log_text(execution, streams="stdout")).splitlines()
+    assert said[:2] == ["ready", "noticed"]
+    # A rung that was committed may have been climbed: a signal is not sent a second time.
+    assert said[2:] == ([] if point is P.SIGNAL_COMMITTED else ["signaled"])
+    assert await stage.starts.once_each(execution) == ["1"]
+
+
+async def timing_out(stage: Stage, point: CrashPoint) -> None:
+    """Its time is over, that is committed, and nothing else happens until the next worker comes."""
+    execution = await stage.installation.submit("sh", "-c", DEAF, limits={"timeout": 1, "grace": 2})
+    await stage.until_death(point)
+    await stage.recover()
+    record = await check_history(stage.installation, execution)
+    assert (record["status"], record["cause"], record["exit_code"]) == ("timed_out", "run_timeout", 137)
+    assert (await the_attempt(stage.installation, execution))["signaled_at"] is not None
+    assert await stage.starts.once_each(execution) == ["1"]
+
+
+async def accepting(stage: Stage, point: CrashPoint) -> None:
+    """The API commits and dies before it answers or rings: who asks again with the same key gets the same one."""
+    installation = stage.installation
+    await stage.recover()
+    await installation.stop("api")
+    await installation.start("api", "app", TAILRACE_CRASH_AT=point)
+    await installation.until_ready()
+    body = {"image": "busybox:local", "command": ["sh", "-c", PROGRAM]}
+    keyed = {"Idempotency-Key": f"key-of-{point}"}
+    with pytest.raises(httpx.TransportError):
+        await installation.request("POST", "/v1/executions", json=body, headers=keyed)
+    await dies(installation, "api")
+    await installation.start("api", "app")
+    await installation.until_ready()
+    (accepted,) = (await installation.get("/v1/executions", params={"limit": 1}))["items"]
+    await stage.ends_as(accepted["id"], ONCE)
+    again = await installation.request("POST", "/v1/executions", json=body, headers=keyed)
+    assert (again.status_code, again.json()["id"]) == (201, accepted["id"])
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+BEFORE_THE_START = {P.CLAIMED, P.WORKSPACE_MADE, P.CREATE_INTENDED, P.CREATED, P.START_INTENDED}
+SCENARIOS: dict[CrashPoint, Callable[[Stage, CrashPoint], Awaitable[None]]] = {
+    **dict.fromkeys(BEFORE_THE_START, a_program),
+    **dict.fromkeys((P.STARTED, P.START_NOTED, P.EXIT_SEEN, P.COLLECTING, P.COLLECTED), a_program),
+    **dict.fromkeys((P.FINISHED, P.CONTAINER_REMOVED), a_program),
+    **dict.fromkeys((P.NOTICE_COMMITTED, P.SIGNAL_COMMITTED, P.KILL_COMMITTED), stopping),
+    **dict.fromkeys((P.GIVING_BACK, P.GIVEN_BACK), giving_back),
+    P.LOG_COMMITTED: in_the_middle,
+    P.TIMED_OUT: timing_out,
+    P.TAKEN_OVER: an_adopter,
+    P.ACCEPTED: accepting,
+}
+
+
+@pytest.mark.parametrize("point", CrashPoint)
+async def test_a_process_may_die_at(stage: Stage, point: CrashPoint) -> None:
+    """F1, F7, F8: whoever comes next goes on from what was committed."""
+    await SCENARIOS[point](stage, point)
+
+
+async def test_afterwards_nothing_is_left_of_all_this(stage: Stage, witness: Witness) -> None:
+    """F7, F8: what a dead process could not clear up is cleared up by others."""
+    await stage.recover()
+    instance = await instance_of(stage.installation)
+
+    async def no_container() -> bool:
+        return not await witness.all_of(instance)
+
+    await eventually(no_container, within=2 * WITHIN)
+    await no_workspace_left(stage.installation, within=2 * WITHIN)

@@ -1,0 +1,132 @@
+"""Afterwards: what the users were told and saw, against the record, the log and the programs' own sums."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from soak_clients import Order
+from soak_programs import check_output, joined
+
+from support.running import Json, Running
+
+ASKED = {"canceled", "succeeded"}
+
+
+async def audit(installation: Running, order: Order) -> AsyncIterator[str]:
+    """What is wrong with one execution."""
+    record, attempts = order.record, await _items(installation, order, "attempts")
+    assert record is not None
+    for complaint in (
+        *_check_end(order, record),
+        *_check_attempts(order, record, attempts),
+    ):
+        yield complaint
+    lines = await _replay(installation, order)
+    if [seq for seq, _, _ in lines] != list(range(1, record["log"]["lines"] + 1)):
+        yield f"the log has {len(lines)} lines, the record counts {record['log']['lines']}"
+    if order.follower is not None and (why := _check_follower(order, lines)):
+        yield why
+    for attempt in attempts:
+        of_attempt = [line for line in lines if attempt["log"]["after"] < line[0] <= attempt["log"]["last"]]
+        async for complaint in _check_output(installation, order, attempt, of_attempt):
+            yield f"attempt {attempt['number']}: {complaint}"
+
+
+Line = tuple[int, str, str]
+
+
+def _check_end(order: Order, record: Json) -> Iterator[str]:
+    program, end = order.program, (record["status"], record["cause"])
+    expected = (program.status, program.cause)
+    if order.canceled is None and end != expected:
+        yield f"it ended {end}, and should have {expected}: {record['message']}"
+    if order.canceled is not None and record["status"] not in ASKED | {program.status} - {"failed"}:
+        yield f"it was canceled, and ended {end}: {record['message']}"
+    if not record["log"]["complete"]:
+        yield "its log is not complete"
+    if record["log"]["truncated"]:
+        yield "its log is truncated"
+
+
+def _check_attempts(order: Order, record: Json, attempts: Sequence[Json]) -> Iterator[str]:
+    if [attempt["number"] for attempt in attempts] != list(range(1, record["attempt"] + 1)):
+        yield f"its attempts are numbered {[attempt['number'] for attempt in attempts]}"
+    ran = [attempt for attempt in attempts if attempt["may_have_run"]]
+    if len(ran) > order.program.attempts:
+        yield f"{len(ran)} attempts may have run, of {order.program.attempts}"
+    codes = [attempt["exit_code"] for attempt in ran]
+    if order.canceled is None and record["status"] == "succeeded" and codes != [7] * (order.program.attempts - 1) + [0]:
+        yield f"its attempts ended with {codes}"
+    if attempts and attempts[-1]["log"]["last"] != record["log"]["lines"]:
+        yield f"its log has {record['log']['lines']} lines, the last attempt ends at {attempts[-1]['log']['last']}"
+    for before, after in pairwise(attempts):
+        if before["finished_at"] > after["claimed_at"]:
+            yield f"attempt {after['number']} began before attempt {before['number']} had ended"
+
+
+def _check_follower(order: Order, lines: Sequence[Line]) -> str | None:
+    follower = order.follower
+    if follower is None or follower.end is None:
+        return "whoever followed it did not see the end"
+    seen = [(seq, line[1], line[2]) for seq, line in enumerate(follower.lines, 1)]
+    if follower.gaps or seen != list(lines):
+        return f"whoever followed it saw {len(seen)} lines and {len(follower.gaps)} gaps, and other than the log"
+    return None
+
+
+async def _check_output(
+    installation: Running, order: Order, attempt: Json, lines: Sequence[Line]
+) -> AsyncIterator[str]:
+    ran = attempt["started_at"] is not None
+    for letter in "oe":
+        said = [text for _, of, text in lines if of == letter]
+        if said and not ran:
+            yield f"it never started, and {letter} has {said[:3]}"
+            continue
+        for complaint in check_output(order.program, letter, said, attempt["exit_code"]):
+            yield complaint
+        if ran and attempt["number"] == (order.record or {})["attempt"]:
+            kept = await _kept(installation, order, letter)
+            body = joined(said[:-1] if said and said[-1].startswith("sum ") else said)
+            # Killed between its two writings of a line.
+            if body != kept and (attempt["exit_code"] != 137 or not _differ_by_a_line(body, kept)):
+                yield f"{letter} has {len(body)} bytes in the log, {len(kept)} in the outputs"
+
+
+def _differ_by_a_line(one: bytes, other: bytes) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return longer.startswith(shorter) and longer[len(shorter) :].count(b"\n") <= 1
+
+
+async def _kept(installation: Running, order: Order, name: str) -> bytes:
+    response = await installation.request("GET", f"/v1/executions/{order.execution}/outputs/{name}")
+    return response.content if response.status_code == 200 else b""
+
+
+async def _items(installation: Running, order: Order, what: str) -> list[Any]:
+    items: list[Any] = (await installation.get(f"/v1/executions/{order.execution}/{what}"))["items"]
+    return items
+
+
+async def _replay(installation: Running, order: Order) -> list[Line]:
+    frames = await installation.frames(order.execution)
+    return [
+        (frame["first"] + index, line[1], line[2])
+        for frame in frames
+        if frame["type"] == "lines"
+        for index, line in enumerate(frame["lines"])
+    ]
+
+
+async def evidence(installation: Running, order: Order) -> str:
+    """All that tells what happened to one execution."""
+    parts = [f"=== {order.execution} {order.program}, canceled {order.canceled}, {order.cuts} cuts"]
+    if order.execution:
+        parts.append(str(await installation.execution(order.execution)))
+        for what in ("events", "attempts"):
+            parts += [f"{what}:", *map(str, await _items(installation, order, what))]
+        said = [line for line in installation.log.read_text(errors="replace").splitlines() if order.execution in line]
+        parts += ["processes:", *said[-200:]]
+    return "\n".join(parts)

@@ -1,0 +1,193 @@
+"""The record as the design has it, in plain Python: what becomes of an execution by whatever anybody does to it.
+
+Each method is one transaction of the API or of a worker. It returns what that must return, as a word, or raises
+`Refused`, and then nothing may have been written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.executions.model import Retries
+from support.moves import CAUSES, MOVES, TERMINAL
+from worker.ladder import Rung
+
+HELD = ("preparing", "running", "stopping")
+DONE, NOTHING = "done", "nothing"
+STALE, ILLEGAL, ENDED, UNHEARD_OF = "stale lease", "illegal move", "ended otherwise", "check violation"
+
+
+class Refused(Exception):
+    """It must not happen, for this reason."""
+
+
+@dataclass
+class Try:
+    """One attempt. `meant`: its start was committed; `ran`: what its end says of it."""
+
+    worker: str
+    meant: bool = False
+    ran: bool | None = None
+    started: bool = False
+    open: bool = True
+    cause: str | None = None
+    rungs: set[Rung] = field(default_factory=set)
+
+
+@dataclass
+class Story:
+    """One execution. `moves` is its history, `lines` its log; `waits` for the time of its next attempt."""
+
+    retries: Retries
+    status: str = "queued"
+    epoch: int = 0
+    holder: str | None = None
+    stop: str | None = None
+    forced: bool = False
+    waits: bool = False
+    cause: str | None = None
+    tries: list[Try] = field(default_factory=list)
+    moves: list[tuple[str | None, str]] = field(default_factory=lambda: [(None, "queued")])
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def held(self) -> bool:
+        return self.status in HELD
+
+    # What the API does.
+
+    def cancel(self, *, force: bool) -> str:
+        if self.status in TERMINAL:
+            if self.status != "canceled":
+                raise Refused(ENDED)
+            return NOTHING
+        if self.status == "stopping":
+            if self.forced or not force:
+                return NOTHING
+            self.forced = True
+        elif self.status == "queued":
+            self._go("canceled")
+            self.cause = "canceled_by_user"
+            self.waits = False
+        else:
+            self._go("stopping")
+            self.stop, self.forced = "cancel", force
+        return DONE
+
+    # What takes the lease.
+
+    def claim(self, worker: str) -> int:
+        self._go("preparing")
+        self.waits = False
+        self.epoch += 1
+        self.holder = worker
+        self.tries.append(Try(worker))
+        return self.epoch
+
+    def take_over(self, epoch: int, worker: str) -> str | int:
+        if not self.held or epoch != self.epoch:
+            return NOTHING
+        self.epoch += 1
+        self.holder = worker
+        return self.epoch
+
+    # What the holder of a lease does.
+
+    def set_phase(self, epoch: int) -> str:
+        self._hold(epoch)
+        return DONE
+
+    def intend_start(self, epoch: int) -> str:
+        self._hold(epoch)
+        if self.status != "preparing":
+            return NOTHING
+        self.tries[-1].meant = True
+        return DONE
+
+    def note_started(self, epoch: int) -> str:
+        self._hold(epoch)
+        if not self.tries[-1].meant:
+            raise Refused(UNHEARD_OF)
+        self.tries[-1].started = True
+        if self.status != "preparing":
+            return NOTHING
+        self._go("running")
+        return DONE
+
+    def time_out(self, epoch: int) -> str:
+        self._check(epoch)
+        if self.status != "running":
+            return NOTHING
+        self._go("stopping")
+        self.stop = "timeout"
+        return DONE
+
+    def climb(self, epoch: int, rung: Rung) -> str:
+        self._hold(epoch)
+        self.tries[-1].rungs.add(rung)
+        return DONE
+
+    def say(self, epoch: int, line: str) -> str:
+        self._check(epoch)
+        self.lines.append(line)
+        return DONE
+
+    def requeue(self, epoch: int) -> str:
+        self._hold(epoch)
+        if self.status != "preparing":
+            raise Refused(ILLEGAL)
+        self._go("queued")
+        self._let_go()
+        self.tries[-1].open, self.tries[-1].ran = False, False
+        return DONE
+
+    def conclude(self, epoch: int, cause: str, exit_code: int | None, *, ran: bool) -> str:
+        self._check(epoch)
+        if not self.held:
+            raise Refused(ILLEGAL)
+        again = self._again(cause, exit_code, ran=ran)
+        self._go("queued" if again else next(status for status in TERMINAL if cause in CAUSES[status]))
+        last = self.tries[-1]
+        last.open, last.ran, last.cause = False, ran, cause
+        if again:
+            self._let_go()
+            self.waits = True
+        else:
+            self.cause = cause
+        return self.status
+
+    def _again(self, cause: str, exit_code: int | None, *, ran: bool) -> bool:
+        """Whether another attempt follows one that ended so."""
+        if self.stop == "cancel":
+            return False
+        started = ran + sum(each.ran is True for each in self.tries)
+        in_vain = (not ran) + sum(each.ran is False and each.cause is not None for each in self.tries)
+        if not ran and cause in {"image_pull_failed", "engine_error", "host_lost"} and in_vain < 3:
+            return True
+        wanted = (
+            cause in self.retries.retry_on
+            or (exit_code in self.retries.retry_on and cause in {"exit_nonzero", "signaled", "oom_killed"})
+            or (self.retries.on_timeout == "retry" and cause in {"run_timeout", "idle_timeout"})
+            or (self.retries.on_interrupted == "retry" and cause in {"interrupted", "host_lost"})
+        )
+        return wanted and started + in_vain < self.retries.max_attempts
+
+    def _let_go(self) -> None:
+        self.epoch += 1
+        self.holder = self.stop = None
+        self.forced = False
+
+    def _check(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            raise Refused(STALE)
+
+    def _hold(self, epoch: int) -> None:
+        self._check(epoch)
+        if not self.held:
+            raise Refused(STALE)
+
+    def _go(self, target: str) -> None:
+        if (self.status, target) not in MOVES:
+            raise Refused(ILLEGAL)
+        self.moves.append((self.status, target))
+        self.status = target

@@ -1,0 +1,114 @@
+"""SQL of the reconciler: who leads a duty, what on an engine is still wanted, and whose host is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.db.engine import Connection
+from app.db.orm import clock
+from app.executions import repository
+from app.executions.model import Event, Lease, Outcome
+from app.executions.states import Cause
+from app.executions.tables import Attempt, Execution
+from app.workers.tables import Leadership, Worker
+from worker import claims, ending
+from worker.claims import ON_AN_ENGINE
+from worker.ending import End
+
+
+async def lead(connection: Connection, duty: str, worker: UUID, *, seconds: float) -> bool:
+    """Whether the duty is ours for so long from now: one worker at a time, until it stops renewing."""
+    ours = {"worker_id": worker, "until": repository.seconds_from_now(seconds)}
+    taken = await connection.execute(
+        upsert(Leadership)
+        .values(duty=duty, **ours)
+        .on_conflict_do_update(
+            index_elements=[Leadership.duty],
+            set_=ours,
+            where=or_(Leadership.worker_id == worker, Leadership.until < clock()),
+        )
+        .returning(Leadership.duty),
+    )
+    return taken.one_or_none() is not None
+
+
+async def wanted_containers(connection: Connection, names: Collection[str]) -> set[str]:
+    """Those of these containers that belong to the current attempt of an execution that has not ended."""
+    rows = await connection.execute(
+        select(Attempt.container_name)
+        .join(Execution, (Execution.id == Attempt.execution_id) & (Execution.attempt == Attempt.number))
+        .where(Attempt.container_name.in_(names), Execution.status.in_(ON_AN_ENGINE)),
+    )
+    return {name for name in rows.scalars() if name is not None}
+
+
+async def finished_attempts(connection: Connection, attempts: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Those of these attempts that are on record and are over. Of what is not on record nothing is said."""
+    rows = await connection.execute(
+        select(Attempt.execution_id, Attempt.number).where(
+            tuple_(Attempt.execution_id, Attempt.number).in_(attempts), Attempt.finished_at.is_not(None)
+        ),
+    )
+    return {(row.execution_id, row.number) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class LostAttempt:
+    """An attempt on an engine that is taken for lost: no worker of it is heard of, or it does not answer any."""
+
+    lease: Lease
+    pool: str
+    may_have_run: bool
+    heard_of: bool
+
+
+async def find_lost(
+    connection: Connection, *, host_lost_after: float, engine_lost_after: float, most: int
+) -> list[LostAttempt]:
+    """Attempts of engines from which nothing was heard for so long, in seconds."""
+    engines = (
+        select(
+            Worker.engine_id,
+            func.max(Worker.heartbeat_at).label("heard_at"),
+            func.max(Worker.engine_ok_at).label("ok_at"),
+        )
+        .group_by(Worker.engine_id)
+        .subquery("engines")
+    )
+    heard_of = engines.c.heard_at > repository.seconds_from_now(-host_lost_after)
+    rows = await connection.execute(
+        select(
+            Execution.id,
+            Execution.epoch,
+            Execution.pool,
+            Attempt.start_intent_at.is_not(None).label("may_have_run"),
+            heard_of.label("heard_of"),
+        )
+        .join(Attempt, (Attempt.execution_id == Execution.id) & (Attempt.number == Execution.attempt))
+        .join(engines, engines.c.engine_id == Attempt.engine_id)
+        .where(
+            Execution.status.in_(ON_AN_ENGINE),
+            or_(~heard_of, engines.c.ok_at < repository.seconds_from_now(-engine_lost_after)),
+        )
+        .order_by(Execution.id)
+        .limit(most),
+    )
+    return [LostAttempt(Lease(row.id, row.epoch), row.pool, row.may_have_run, row.heard_of) for row in rows]
+
+
+async def give_up(connection: Connection, lost: LostAttempt, *, actor: str) -> Event | None:
+    """End an attempt whose engine is lost. The next epoch first: should its worker come back, it writes nothing."""
+    lease = await claims.take_again(connection, lost.lease)
+    if lease is None:
+        return None
+    if lost.heard_of:
+        why = "Its container engine did not answer for too long; what became of the container is not known."
+    else:
+        why = "Nothing was heard of its host for too long; what became of the container is not known."
+    end = End(outcome=Outcome(Cause.HOST_LOST, why), ran=lost.may_have_run)
+    return await ending.conclude(connection, lease, end, actor=actor)

@@ -1,0 +1,148 @@
+"""Makes engine, data directory and record agree again where a death in between left them apart.
+
+One worker per engine sweeps what is on it, one worker of all gives up what is on lost hosts. It acts only on what it
+saw wrong for a while, on a bounded part per sweep, and never on what is not ours: containers carry the id of this
+installation, directories belong to attempts on record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import TypeVar
+
+import structlog
+
+from app.cancellation import being_cancelled
+from app.db.engine import is_outage, reading, transaction
+from app.executions.states import Cause
+from app.idempotency import repository as idempotency
+from worker import estate
+from worker.container import INSTANCE_LABEL
+from worker.context import WorkerContext
+from worker.engine.port import EngineError
+from worker.presence import Presence
+from worker.workspace import Workspace, list_workspaces
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T", bound=Hashable)
+# Of each kind, in one sweep.
+AT_MOST = 100
+# A leader who misses so many sweeps is not one any more.
+SWEEPS_MISSED = 3
+
+
+class Suspects:
+    """What looked wrong, and since when: whatever looks right once is innocent."""
+
+    def __init__(self) -> None:
+        self._since: dict[Hashable, float] = {}
+
+    def guilty(self, seen: Iterable[T], *, after: float) -> list[T]:
+        """Those that were seen at every look for at least so many seconds, this one included; twice at least."""
+        now = time.monotonic()
+        known = self._since
+        suspects = list(seen)
+        self._since = {suspect: known.get(suspect, now) for suspect in suspects}
+        return [suspect for suspect in suspects if suspect in known and now - known[suspect] >= after]
+
+
+class Reconciler:
+    """The sweeps of one worker, for the duties that it leads."""
+
+    def __init__(self, context: WorkerContext, presence: Presence) -> None:
+        self._context = context
+        self._presence = presence
+        self._containers = Suspects()
+        self._workspaces = Suspects()
+
+    async def sweep(self) -> None:
+        """Once through the duties that are ours. Raises what the database raises."""
+        if not self._presence.certain:
+            return
+        for duty, act in (
+            (f"engine {self._context.identity.engine.id}", self._clear_engine),
+            ("records", self._settle_records),
+        ):
+            if await self._lead(duty):
+                await self._do(duty.partition(" ")[0], act)
+
+    async def _do(self, duty: str, act: Callable[[], Awaitable[None]]) -> None:
+        began = time.monotonic()
+        try:
+            await act()
+        except Exception as error:
+            if is_outage(error) or being_cancelled():
+                raise
+            # Nobody's attempt hangs on a sweep: the next one tries again.
+            log.exception("reconciler.failed", duty=duty)
+        self._context.metrics.reconciled(duty, time.monotonic() - began)
+
+    async def _lead(self, duty: str) -> bool:
+        seconds = SWEEPS_MISSED * self._context.process.settings.reconcile_every
+        async with transaction(self._context.process.database) as connection:
+            return await estate.lead(connection, duty, self._context.identity.id, seconds=seconds)
+
+    async def _clear_engine(self) -> None:
+        try:
+            await self._remove_containers()
+        except EngineError as error:
+            log.warning("reconciler.engine_failed", error=str(error))
+        await self._remove_workspaces()
+
+    async def _remove_containers(self) -> None:
+        """Containers of ours that no attempt wants any more. One that still runs is killed: nobody watches over it."""
+        runtime = self._context.runtime
+        found = await runtime.list_containers({INSTANCE_LABEL: str(self._context.process.instance)})
+        async with reading(self._context.process.database) as connection:
+            wanted = await estate.wanted_containers(connection, [container.name for container in found])
+        names = {container.id: container.name for container in found if container.name not in wanted}
+        for container in self._guilty(self._containers, names):
+            await runtime.remove(container, force=True)
+            self._removed("container", names[container])
+
+    async def _remove_workspaces(self) -> None:
+        """Directories of attempts that are over."""
+        data = self._context.process.settings.data
+        found = await asyncio.to_thread(list_workspaces, data)
+        async with reading(self._context.process.database) as connection:
+            over = await estate.finished_attempts(connection, found)
+        for execution, attempt in self._guilty(self._workspaces, sorted(over)):
+            try:
+                await asyncio.to_thread(Workspace(data, execution, attempt).remove)
+            except (OSError, RecursionError) as error:
+                log.warning("workspace.not_removed", execution_id=str(execution), attempt=attempt, error=str(error))
+            else:
+                self._removed("workspace", f"{execution}/{attempt}")
+
+    def _guilty(self, suspects: Suspects, seen: Iterable[T]) -> list[T]:
+        return suspects.guilty(seen, after=self._context.process.settings.orphan_after)[:AT_MOST]
+
+    def _removed(self, kind: str, name: str) -> None:
+        self._context.metrics.orphan_removed(kind)
+        log.warning("orphan.removed", kind=kind, name=name)
+
+    async def _settle_records(self) -> None:
+        if self._presence.may_judge:
+            await self._give_up_lost()
+        async with transaction(self._context.process.database) as connection:
+            await idempotency.forget_old(connection)
+
+    async def _give_up_lost(self) -> None:
+        settings, database = self._context.process.settings, self._context.process.database
+        async with reading(database) as connection:
+            found = await estate.find_lost(
+                connection,
+                host_lost_after=settings.host_lost_after,
+                engine_lost_after=settings.engine_lost_after,
+                most=AT_MOST,
+            )
+        for lost in found:
+            async with transaction(database) as connection:
+                event = await estate.give_up(connection, lost, actor=self._context.identity.actor)
+            if event is not None:
+                log.warning("attempt.host_lost", execution_id=str(lost.lease.execution), attempt=event.attempt)
+                self._context.metrics.concluded(Cause.HOST_LOST, event.to_status)
+                await self._context.announce(lost.lease.execution, event)

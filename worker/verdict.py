@@ -1,0 +1,88 @@
+"""How a container ended that nobody here asked to end: by its own program, or by somebody behind our back."""
+
+from __future__ import annotations
+
+from app.executions.states import Cause
+from worker.context import WorkerContext
+from worker.engine.port import (
+    ContainerRuntime,
+    ContainerState,
+    EngineError,
+    Inspection,
+    NoSuchContainer,
+    Stream,
+)
+from worker.log_sink import LogSink
+from worker.outcome import NOT_EXECUTABLE, NOT_FOUND, init_complaint
+from worker.over import Over
+
+UNSTARTABLE = frozenset({NOT_EXECUTABLE, NOT_FOUND})
+# Exit codes above say that a signal ended the program.
+SIGNALED_ABOVE = 128
+
+
+async def find_interruption(context: WorkerContext, ended: Inspection) -> str | None:
+    """What ended the program from outside of its container, if anything did. Only for ends that we did not ask for."""
+    if not ended.exit_code or ended.oom_killed:
+        return None
+    memory = await context.ask_engine(lambda: context.runtime.recall(ended.id))
+    if memory.killed:
+        return "It was stopped through the container engine, by somebody else or by the engine's own shutdown."
+    if memory.restarted and ended.exit_code > SIGNALED_ABOVE:
+        return "The container engine restarted under it."
+    return None
+
+
+async def find_complaint(context: WorkerContext, ended: Inspection, sink: LogSink) -> str | None:
+    """What the container's init said if it could not start the program: its first words on standard error."""
+    first = sink.first_error_line
+    if first is None and ended.exit_code in UNSTARTABLE and sink.received(Stream.STDERR):
+        # They came in before we took over.
+        first = await context.ask_engine(lambda: _first_error_line(context.runtime, ended.id))
+    return init_complaint(first)
+
+
+async def _first_error_line(runtime: ContainerRuntime, container: str) -> bytes | None:
+    async with runtime.read_log(container, follow=False) as pieces:
+        async for piece in pieces:
+            if piece.stream is Stream.STDERR:
+                return piece.data.partition(b"\n")[0]
+    return None
+
+
+async def withdraw(context: WorkerContext, container: str) -> bool:
+    """Whether a container whose start is in doubt has never run; from then on it never can, since it is removed.
+
+    An engine that is slow may still start it after it was seen created. Raises `NoSuchContainer` when it has run and
+    ended meanwhile.
+    """
+    runtime = context.runtime
+    if (await context.ask_engine(lambda: runtime.inspect(container))).state is not ContainerState.CREATED:
+        return False
+    try:
+        await context.ask_engine(lambda: runtime.remove(container))
+    except EngineError:
+        return False  # it runs after all
+    if (await context.ask_engine(lambda: runtime.recall(container))).exit_code is not None:
+        raise NoSuchContainer(container)
+    return True
+
+
+async def find_end(context: WorkerContext, container: str) -> Inspection:
+    """The end of a container that was removed behind our back, as far as the engine remembers it. Raises `Over`."""
+    memory = await context.ask_engine(lambda: context.runtime.recall(container))
+    if memory.exit_code is None:
+        raise Over(
+            Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back, and nobody saw how it ended.", ran=True
+        )
+    return Inspection(
+        id=container,
+        name=container,
+        state=ContainerState.EXITED,
+        exit_code=memory.exit_code,
+        oom_killed=False,
+        error="",
+        started_at=None,
+        finished_at=memory.exited_at,
+        labels={},
+    )
