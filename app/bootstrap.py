@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -25,6 +26,7 @@ from app.listener import Listener
 from app.settings import Settings
 
 SCHEMA_CONFIG = Path(__file__).resolve().parent.parent / "alembic.ini"
+CLOSE_WITHIN = 0.5
 
 
 class SchemaOutOfDate(RuntimeError):
@@ -80,7 +82,10 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     finally:
         await subscriber.aclose()
         await redis.aclose(close_connection_pool=True)
-        await database.dispose()
+        # Connections that died without a word would be waited for, one after the other.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await database.dispose()
 
 
 async def identify(database: AsyncEngine) -> UUID:

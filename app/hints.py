@@ -20,6 +20,8 @@ from app.cancellation import heeding_cancellation
 log = structlog.get_logger(__name__)
 
 SEND_TIMEOUT = 0.25
+# What the client raises when Redis is away. To uvloop, writing to what broke a moment ago is a RuntimeError.
+AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 def encode_job(job: dict[str, Any]) -> bytes:
@@ -111,7 +113,7 @@ class Hints:
             with heeding_cancellation():
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await send()
-        except (RedisError, OSError, TimeoutError) as error:
+        except AWAY as error:
             log.warning("hint.lost", what=what, error=repr(error))
             return False
         return True

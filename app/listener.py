@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+
+from app.hints import AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +137,7 @@ class Listener:
             if not channel.subscribers and self._channels.get(name) is channel:
                 del self._channels[name]
                 if self._pubsub is not None:
-                    with suppress(RedisError, OSError):
+                    with suppress(*AWAY):
                         await self._pubsub.unsubscribe(name)
 
     async def _send_subscribe(self, name: str) -> None:
@@ -144,7 +145,7 @@ class Listener:
             return
         self._awaited[name] += 1
         # A broken connection is the reading task's to notice and mend.
-        with suppress(RedisError, OSError):
+        with suppress(*AWAY):
             await self._pubsub.subscribe(name)
 
     async def _run(self) -> None:

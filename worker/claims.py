@@ -130,7 +130,8 @@ async def heartbeat(
     connection: Connection, worker: UUID, *, engine: EngineHealth | None = None, leaving: bool = False
 ) -> Wanted:
     """We are alive, and this is how our engine is; what is wanted of us. If `leaving`, we want to be drained."""
-    values: dict[str, Any] = {"heartbeat_at": clock()}
+    # Whoever was taken for gone after a long silence is back.
+    values: dict[str, Any] = {"heartbeat_at": clock(), "gone_at": None}
     if engine is not None:
         values |= {"engine_ok": engine.ok, "engine_message": engine.message}
     if engine is not None and engine.ok:

@@ -77,17 +77,18 @@ async def conclude(connection: Connection, lease: Lease, end: End, *, actor: str
             "oom_killed": end.outcome.oom_killed,
             "deadline": None,
             "control_version": Execution.control_version + 1,
-            "finished_at": _finished_at(end),
+            "finished_at": _finished_at(lease, end),
             **_left_behind(end),
         },
     )
 
 
-def _finished_at(end: End) -> Any:
+def _finished_at(lease: Lease, end: End) -> Any:
     """When the program exited by the engine's clock, as far as that can be true by the database's."""
     if end.exited_at is None:
         return clock()
-    return func.least(clock(), func.greatest(Execution.started_at, end.exited_at))
+    started_at = select(func.max(Attempt.started_at)).where(Attempt.execution_id == lease.execution).scalar_subquery()
+    return func.least(clock(), func.greatest(started_at, Execution.started_at, end.exited_at))
 
 
 def _left_behind(end: End) -> dict[str, Any]:

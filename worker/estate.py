@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -99,6 +99,16 @@ async def find_lost(
         .limit(most),
     )
     return [LostAttempt(Lease(row.id, row.epoch), row.pool, row.may_have_run, row.heard_of) for row in rows]
+
+
+async def sign_off_silent(connection: Connection, *, silent_for: float) -> None:
+    """Workers of which nothing was heard for so long, in seconds, and that hold nothing any more, are gone."""
+    holds = exists().where(Execution.worker_id == Worker.id, Execution.status.in_(ON_AN_ENGINE))
+    await connection.execute(
+        update(Worker)
+        .where(Worker.gone_at.is_(None), Worker.heartbeat_at < repository.seconds_from_now(-silent_for), ~holds)
+        .values(gone_at=clock()),
+    )
 
 
 async def give_up(connection: Connection, lost: LostAttempt, *, actor: str) -> Event | None:

@@ -168,9 +168,9 @@ def check_log(facts: Facts) -> Iterator[str]:
         return
     written = log.next_seq - 1
     if log.overlaps:
-        yield f"{log.overlaps} chunks of its log overlap, the first at {log.broken_at}"
+        yield f"its log says things twice, from line {log.broken_at} on"
     if log.holes_in_head or (log.holes and not log.truncated):
-        yield f"its log has {log.holes} holes, the first before {log.broken_at}"
+        yield f"lines are missing from its log, the first of them before line {log.broken_at}"
     if log.last > written or (log.last < written and not log.truncated):
         yield f"its log goes to {log.last}, its head to {written}"
     seqs = [attempt.last_seq for attempt in facts.attempts if attempt.last_seq is not None]

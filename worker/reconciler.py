@@ -139,6 +139,8 @@ class Reconciler:
                 engine_lost_after=settings.engine_lost_after,
                 most=AT_MOST,
             )
+        async with transaction(database) as connection:
+            await estate.sign_off_silent(connection, silent_for=settings.host_lost_after)
         for lost in found:
             async with transaction(database) as connection:
                 event = await estate.give_up(connection, lost, actor=self._context.identity.actor)

@@ -18,8 +18,8 @@ STATEMENT_TIMEOUT_MS = 15_000
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
 # SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
-# something, starting up or shutting down or taking too long, a lock not had in time.
-TRANSIENT = ("08", "40", "53", "57", "55P03")
+# something, starting up or shutting down or taking too long, a lock not had in time, read-only (after a failover).
+TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
 
 
 def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:

@@ -10,13 +10,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
-from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import SCHEMA_CONFIG, Process
 from app.db.engine import reading
 from app.deps import ProcessDep
+from app.hints import AWAY
 from app.problems import RETRY_AFTER
 
 CHECK_SECONDS = 1.0
@@ -91,7 +91,7 @@ async def _is_redis_there(process: Process) -> bool:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await process.redis.ping()
-    except (RedisError, OSError, TimeoutError):
+    except AWAY:
         return False
     return True
 

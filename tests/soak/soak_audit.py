@@ -24,6 +24,9 @@ async def audit(installation: Running, order: Order) -> AsyncIterator[str]:
     ):
         yield complaint
     lines = await _replay(installation, order)
+    order.taken_over = sum(letter == "s" and text.startswith("Taken over") for _, letter, text in lines)
+    if order.resumes and not any(text.startswith("The checkpoint of") for _, _, text in lines):
+        yield "it did not go on from the checkpoint"
     if [seq for seq, _, _ in lines] != list(range(1, record["log"]["lines"] + 1)):
         yield f"the log has {len(lines)} lines, the record counts {record['log']['lines']}"
     if order.follower is not None and (why := _check_follower(order, lines)):

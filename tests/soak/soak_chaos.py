@@ -17,10 +17,15 @@ from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
 from support.running import Running
 
-EVERY = (1.0, 5.0)
+# Storms and calms: how far faults are apart, in seconds, and for how long it stays so.
+PACES = ((0.2, 1.0), (1.0, 5.0), (1.0, 5.0), (8.0, 20.0))
+PACE_LASTS = (15.0, 60.0)
 LOOK_EVERY = 0.5
+EVERYTHING = "everything"
 # Longer than a worker may be silent before others take over.
-LONG_FREEZE = (35.0, 45.0)
+SHORT_FREEZE, LONG_FREEZE = (0.5, 6.0), (35.0, 45.0)
+# What is broken, how, and the way to do it.
+Fault = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Chaos:
     random: Random
     happened: list[tuple[float, str]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    _pace: tuple[float, float] = PACES[1]
+    _pace_until: float = 0.0
     _busy: set[str] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -56,9 +63,9 @@ class Chaos:
         keeping = asyncio.create_task(self._keep_up())
         try:
             while not over.is_set():
-                await self._wait(over, self.random.uniform(*EVERY))
+                await self._wait(over, self._pause())
                 part, fault, act = self._draw()
-                if part not in self._busy and not over.is_set():
+                if part not in self._busy and EVERYTHING not in self._busy and not over.is_set():
                     self._begin(part, fault, act)
             while self._tasks:
                 await asyncio.gather(*self._tasks)
@@ -68,25 +75,39 @@ class Chaos:
             with suppress(asyncio.CancelledError):
                 await keeping
 
-    def _draw(self) -> tuple[str, str, Callable[[], Awaitable[None]]]:
+    def _pause(self) -> float:
+        if time.monotonic() > self._pace_until:
+            self._pace = self.random.choice(PACES)
+            self._pace_until = time.monotonic() + self.random.uniform(*PACE_LASTS)
+        return self.random.uniform(*self._pace)
+
+    def _draw(self) -> Fault:
+        kind = self.random.choice(["worker"] * 10 + ["api"] * 5 + ["redis"] * 4 + ["postgres"] * 2 + [EVERYTHING])
         pause = self.random.uniform(0, 4)
-        kind = self.random.choice(["worker"] * 5 + ["api"] * 3 + ["redis"] * 2 + ["postgres"])
-        if kind == "redis":
-            if self.random.random() < 0.5:
-                return "redis", "flushed", self._flush
-            return "redis", "killed", lambda: self._restart(self.redis, self.redis.kill, pause)
-        if kind == "postgres":
-            stop, name = self.random.choice([(self.postgres.kill, "killed"), (self.postgres.stop, "stopped")])
-            return "postgres", name, lambda: self._restart(self.postgres, stop, pause)
-        role = self.random.choice([role for role in self.roles if role.name.startswith(kind)])
-        match self.random.choice(["killed", "killed", "asked to go", "frozen"]):
+        if kind == EVERYTHING:
+            return kind, "killed", lambda: self._kill_everything(pause)
+        roles = [role for role in self.roles if role.name.startswith(kind)]
+        return self._draw_process(self.random.choice(roles), pause) if roles else self._draw_server(kind, pause)
+
+    def _draw_server(self, kind: str, pause: float) -> Fault:
+        server = self.redis if kind == "redis" else self.postgres
+        match kind, self.random.random() < 0.5:
+            case "redis", True:
+                return kind, "flushed", self._flush
+            case "postgres", True:
+                return kind, "stopped", lambda: self._restart(server, server.stop, pause)
+            case _:
+                return kind, "killed", lambda: self._restart(server, server.kill, pause)
+
+    def _draw_process(self, role: Role, pause: float) -> Fault:
+        match self.random.choice(["killed", "killed", "asked to go", "frozen", "frozen"]):
             case "killed":
                 return role.name, "killed", lambda: self._replace(role, signal.SIGKILL, pause)
             case "asked to go":
                 return role.name, "asked to go", lambda: self._replace(role, signal.SIGTERM, pause)
             case _:
-                is_long = self.random.random() < 0.25
-                seconds = self.random.uniform(*(LONG_FREEZE if is_long else (0.5, 6)))
+                is_long = self.random.random() < 0.3
+                seconds = self.random.uniform(*(LONG_FREEZE if is_long else SHORT_FREEZE))
                 return role.name, "frozen for long" if is_long else "frozen", lambda: self._freeze(role, seconds)
 
     def _begin(self, part: str, fault: str, act: Callable[[], Awaitable[None]]) -> None:
@@ -114,6 +135,17 @@ class Chaos:
         await asyncio.sleep(pause)
         await server.start()
 
+    async def _kill_everything(self, pause: float) -> None:
+        """As if the power had failed, but for the containers."""
+        await asyncio.gather(*(task for task in self._tasks if task is not asyncio.current_task()))
+        for role in self.roles:
+            if role.name in self.installation.processes:
+                await self.installation.stop(role.name, signal.SIGKILL)
+        await asyncio.gather(self.redis.kill(), self.postgres.kill())
+        await asyncio.sleep(pause)
+        await asyncio.gather(self.redis.start(), self.postgres.start())
+        await self._put_up_all()
+
     async def _flush(self) -> None:
         client = Redis.from_url(self.redis.url)
         await client.flushall()
@@ -139,7 +171,8 @@ class Chaos:
             await asyncio.sleep(LOOK_EVERY)
             for role in self.roles:
                 process = self.installation.processes.get(role.name)
-                if role.name not in self._busy and process is not None and process.returncode is not None:
+                is_ours = role.name not in self._busy and EVERYTHING not in self._busy
+                if is_ours and process is not None and process.returncode is not None:
                     self.note(f"{role.name} ended by itself, {process.returncode}")
                     await self._put_up(role)
 

@@ -16,9 +16,10 @@ from soak_programs import Program, draw
 from support.logs import Follower
 from support.running import TERMINAL, Json, Running
 
-SUBMIT_EVERY = 0.8
-MOST_AT_ONCE = 30
+SUBMIT_EVERY = 0.6
+MOST_AT_ONCE = 40
 RETRY_AFTER = 0.3
+SAVED = 85
 # An API that is stopped answers nothing, and closes nothing.
 PATIENCE = 8.0
 
@@ -35,6 +36,8 @@ class Order:
     canceled: float | None = None
     follower: Follower | None = None
     cuts: int = 0
+    resumes: str | None = None
+    taken_over: int = 0
 
 
 @dataclass
@@ -86,7 +89,8 @@ class Clients:
             self.violations.append(f"{task.get_coro()}: {error!r}")
 
     async def _use(self, order: Order) -> None:
-        answer = await self._insist(order, "POST", "", json=order.program.body, headers={"Idempotency-Key": order.key})
+        body = {**order.program.body, **({"resume_from": order.resumes} if order.resumes else {})}
+        answer = await self._insist(order, "POST", "", json=body, headers={"Idempotency-Key": order.key})
         assert answer.status_code == 201, answer.text
         order.execution = answer.json()["id"]
         if order.random.random() < 0.35:
@@ -96,7 +100,15 @@ class Clients:
         while order.record is None:
             record = (await self._insist(order, "GET", f"/{order.execution}", params={"wait": 5})).json()
             if record["status"] in TERMINAL:
+                self._resume(order, record)
                 order.record = record
+
+    def _resume(self, order: Order, record: Json) -> None:
+        """What saved a checkpoint before it was stopped goes on in another execution."""
+        if record["status"] == "canceled" and record["exit_code"] == SAVED:
+            more = Order(order.random, order.program, f"soak-{uuid4()}", resumes=order.execution)
+            self.orders.append(more)
+            self._begin(self._use(more))
 
     async def _cancel(self, order: Order, after: float, *, force: bool) -> None:
         await asyncio.sleep(after)
@@ -116,11 +128,12 @@ class Clients:
                 async with asyncio.timeout(order.random.uniform(0.5, 15)):
                     await follower.read_on()
             except TimeoutError:
-                await asyncio.sleep(RETRY_AFTER)
+                pass
             except AssertionError:
                 # An API that is killed closes nothing; but what was read must be right.
                 if follower.end is None:
                     raise
+            await asyncio.sleep(RETRY_AFTER)
 
     async def _insist(self, order: Order, method: str, path: str, **options: Any) -> httpx.Response:
         """Ask any of the APIs until one has an answer."""

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -30,10 +30,12 @@ from support.migrations import run_alembic
 from support.running import REPOSITORY, Running, running
 from support.witness import Witness, instance_of
 from worker.engine.docker import DockerRuntime
+from worker.verify import CANNOT_LOOK
 from worker.workspace import list_workspaces
 
 SECONDS = float(os.environ.get("TAILRACE_SOAK_SECONDS", "600"))
 SLOTS = 5
+VERIFY_EVERY = 20.0
 # Until everything is well again after the last fault.
 RECOVERS_WITHIN = 90.0
 # Until what was left behind is removed: seen wrong for a minute, by a leader who may have to take over first.
@@ -93,13 +95,15 @@ async def test_nothing_is_lost_doubled_or_stuck_whatever_breaks(
         print(f"\nsoak: seed {seed}, {SECONDS:.0f} s, in {tmp_path}", flush=True)  # noqa: T201 - it takes a while
     over = asyncio.Event()
     asyncio.get_running_loop().call_later(SECONDS, over.set)
-    await asyncio.gather(soak.clients.submit_until(over), soak.chaos.run_until(over))
+    _, _, complaints = await asyncio.gather(
+        soak.clients.submit_until(over), soak.chaos.run_until(over), _verify_until(over, soak.installation)
+    )
     quiet = time.monotonic()
     work = sum(order.program.seconds for order in soak.clients.at_work)
     longest = max([order.program.seconds for order in soak.clients.at_work], default=0.0)
     await soak.clients.until_served(within=RECOVERS_WITHIN + longest + work / SLOTS)
     recovered = time.monotonic() - quiet
-    violations = [*soak.clients.violations, *[why async for why in _violations(soak, tmp_path)]]
+    violations = [*soak.clients.violations, *complaints, *[why async for why in _violations(soak, tmp_path)]]
     with capsys.disabled():
         print(summary(soak, seed, recovered, violations))  # noqa: T201 - what it is run for
     assert not violations, "\n".join([f"seed {seed}", *violations])
@@ -122,16 +126,34 @@ async def _violations(soak: Soak, directory: Path) -> AsyncIterator[str]:
         await eventually(lambda: _nothing_left(soak.installation), within=CLEARS_UP_WITHIN)
     except AssertionError as left:
         yield str(left)
+    code, said = await _verify(soak.installation)
+    if code != 0:
+        yield f"verify says, at the end:\n{said}"
+
+
+async def _verify_until(over: asyncio.Event, installation: Running) -> list[str]:
+    """What an operator would be told in the midst of it: that all is well, or that the database is away."""
+    complaints = []
+    while not over.is_set():
+        code, said = await _verify(installation)
+        if code not in {0, CANNOT_LOOK}:
+            complaints.append(f"verify says:\n{said}")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(VERIFY_EVERY):
+                await over.wait()
+    return complaints
+
+
+async def _verify(installation: Running) -> tuple[int | None, str]:
     verify = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "worker", "verify", "--all"),
         cwd=REPOSITORY,
-        env=soak.installation.environment,
+        env=installation.environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await verify.communicate()
-    if verify.returncode != 0:
-        yield f"verify says:\n{said.decode()}"
+    return verify.returncode, said.decode()
 
 
 def _keep(path: Path, text: str) -> None:
@@ -172,6 +194,8 @@ def summary(soak: Soak, seed: str, recovered: float, violations: list[str]) -> s
         ("executions", f"{len(orders)}, of which {sum(order.canceled is not None for order in orders)} canceled"),
         *(("", f"{count:4} {kind} {status}") for (kind, status), count in sorted(ends.items())),
         ("attempts", f"{sum(record['attempt'] for record in records)}"),
+        ("taken over", f"{sum(order.taken_over for order in orders)} times"),
+        ("resumed", f"{sum(order.resumes is not None for order in orders)}"),
         ("log lines", f"{sum(record['log']['lines'] for record in records)}"),
         (
             "tails",

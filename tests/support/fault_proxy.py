@@ -182,10 +182,7 @@ class _Connection:
         opening = asyncio.open_unix_connection(there) if isinstance(there, Path) else asyncio.open_connection(*there)
         far_reader, far_writer = await opening
         self._writers.append(far_writer)
-        directions = (self._ask(far_writer), self._answer(far_reader, self._writers[0]))
-        async with asyncio.TaskGroup() as group:
-            for each in directions:
-                group.create_task(each)
+        await asyncio.gather(self._ask(far_writer), self._answer(far_reader, self._writers[0]))
 
     def abort(self) -> None:
         for writer in self._writers:

@@ -39,3 +39,14 @@ async def submit_while(installation: Running, act: Callable[[], Awaitable[None]]
         accepted.append(await submit_surely(installation, *command))
     await acting
     return accepted
+
+
+async def list_all(installation: Running) -> list[str]:
+    """Every execution there is, page after page."""
+    found: list[str] = []
+    page = await installation.get("/v1/executions", params={"limit": 200})
+    while True:
+        found += [item["id"] for item in page["items"]]
+        if page["next"] is None:
+            return found
+        page = await installation.get("/v1/executions", params={"limit": 200, "cursor": page["next"]})

@@ -19,7 +19,7 @@ from app.executions.tables import Attempt
 from app.workers.tables import Leadership, Worker
 from support.migrations import NewDatabase
 from support.records import Records, check_history, opened
-from worker import ledger
+from worker import claims, ledger
 from worker.claims import Claim
 from worker.container import INSTANCE_LABEL, container_spec
 from worker.context import WorkerContext
@@ -249,6 +249,26 @@ async def test_a_host_with_one_worker_left_is_not_lost(far: Records, reconciler:
     await is_silent(other, HOST_LOST_AFTER + 1)
     await reconciler.sweep()
     assert await status_of(far, claim) == (Status.CRASHED, Cause.HOST_LOST)
+
+
+async def is_gone(records: Records) -> bool:
+    async with reading(records.process.database) as connection:
+        gone_at = await connection.execute(select(Worker.gone_at).where(Worker.id == records.worker.id))
+        return gone_at.scalar_one() is not None
+
+
+async def test_a_worker_that_was_silent_for_long_is_gone_until_it_is_heard_of_again(
+    far: Records, reconciler: Reconciler
+) -> None:
+    claim = await far.run()
+    await is_silent(far, HOST_LOST_AFTER + 1)
+    await reconciler.sweep()
+    assert not await is_gone(far)  # it still held something
+    assert (await status_of(far, claim))[0] is Status.CRASHED
+    await reconciler.sweep()
+    assert await is_gone(far)
+    await far.commit(lambda connection: claims.heartbeat(connection, far.worker.id))
+    assert not await is_gone(far)
 
 
 async def test_an_engine_that_does_not_answer_its_worker_is_lost_much_later(
