@@ -16,7 +16,10 @@ RETRY_AFTER = 0.5
 
 
 class ExitWatch:
-    """Watches one container. `breaks` counts how often the engine broke off: then streams may have lost something."""
+    """Watches one container. `breaks` counts how often the engine broke off: then streams may have lost something.
+
+    `witnessed`: it was seen running, and from then on until its exit the engine did not break off.
+    """
 
     def __init__(self, runtime: ContainerRuntime, container: str, tell: Callable[[bool], Awaitable[None]]) -> None:
         """`tell` hears whether the engine answers whenever that changes."""
@@ -24,14 +27,17 @@ class ExitWatch:
         self._container = container
         self._tell = tell
         self._away = False
+        self._sees = False
         self._changed = asyncio.Event()
         self.ready = asyncio.Event()
         self.exit: Inspection | None = None
         self.breaks = 0
+        self.witnessed = False
 
     async def run(self, *, started: bool) -> Inspection:
         """How it ended. With `started` it may have exited already. Raises `NoSuchContainer` when it was removed."""
         look_first = started
+        self._sees = not started
         while True:
             try:
                 inspection = await self._wait_once(look_first=look_first)
@@ -45,9 +51,11 @@ class ExitWatch:
             await self._note(away=False)
             look_first = True
             if inspection.state is ContainerState.EXITED:
+                self.witnessed = self._sees
                 self.exit = inspection
                 self._changed.set()
                 return inspection
+            self._sees = True
 
     async def exited(self) -> None:
         """Returns when it has exited."""
@@ -89,4 +97,5 @@ class ExitWatch:
 
     def _break(self) -> None:
         self.breaks += 1
+        self._sees = False
         self._changed.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -60,8 +61,14 @@ class Pump:
                 break
             else:
                 await asyncio.sleep(RETRY_AFTER)
-        # An engine that was away while the program wrote its last lines may have lost them.
-        self.complete = self._watch.breaks == 0 and not self._lost
+        self.complete = not self._lost and (self._watch.witnessed or await self._engine_was_there())
+
+    async def _engine_was_there(self) -> bool:
+        """Whether the engine, if not we, saw the exit: one that was away then has lost the last lines (measured)."""
+        with suppress(EngineError):
+            memory = await self._runtime.recall(self._container)
+            return memory.exit_code is not None or not memory.restarted
+        return False
 
     async def _unless_left_open(self, reading: Coroutine[Any, Any, bool]) -> bool:
         """What the reading comes to; False when the stream of a container that has exited stays open and silent."""

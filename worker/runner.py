@@ -33,7 +33,7 @@ from worker.engine.port import (
 )
 from worker.log_sink import Fenced, LogSink
 from worker.outcome import Exit, read_exit
-from worker.over import Over
+from worker.over import Over, stopped_before_start
 from worker.oversight import Oversight
 from worker.preparation import Preparation
 from worker.verdict import find_complaint, find_end, find_interruption, withdraw
@@ -251,15 +251,23 @@ class Runner:
 
     async def _tell(self, story: Coroutine[object, object, None]) -> None:
         try:
-            await story
-        except Over as over:
-            kept = await self._keep(log_complete=False) if over.ran else None
-            await self._finish(End(outcome=over.outcome, ran=over.ran, kept=kept))
+            try:
+                await story
+            except Over as over:
+                await self._finish_early(over)
         except (StaleLease, Fenced) as error:
             log.warning("attempt.lease_lost", error=str(error))
             self._context.metrics.fenced()
         finally:
             self._oversight.close()
+
+    async def _finish_early(self, over: Over) -> None:
+        """There is no exit to read. A cancellation that came meanwhile is the reason, if the program never ran."""
+        kept = await self._keep(log_complete=False) if over.ran else None
+        order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+        if order.stop is not None and not over.ran:
+            over = stopped_before_start(order.stop)
+        await self._finish(End(outcome=over.outcome, ran=over.ran, kept=kept))
 
     async def _inspect(self, container: str) -> Inspection:
         return await self._context.ask_engine(lambda: self._runtime.inspect(container))

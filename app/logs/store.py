@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from app.db.engine import Connection
 from app.logs.protocol import GapReason
@@ -14,6 +15,7 @@ from app.logs.tables import LogChunk, LogHead
 
 # One read of a tail that is behind: enough to be fast, little enough for a slow reader to hold.
 PAGE_CHUNKS = 32
+PAGE_BYTES = 512 * 1024
 MAX_FRAME_BYTES = 16 * 2**20
 
 
@@ -68,14 +70,7 @@ async def read_after(connection: Connection, execution: UUID, after: int) -> Pag
     head = await last_seq(connection, execution)
     if head <= after:
         return Page([], more=False)
-    rows = (
-        await connection.execute(
-            select(LogChunk.first_seq, LogChunk.last_seq, LogChunk.frame, LogChunk.raw, LogChunk.gap)
-            .where(LogChunk.execution_id == execution, LogChunk.last_seq > after)
-            .order_by(LogChunk.last_seq)
-            .limit(PAGE_CHUNKS),
-        )
-    ).all()
+    rows = (await connection.execute(_page(execution, after))).all()
     parts: list[Chunk | Missing] = []
     cursor = after
     for row in rows:
@@ -86,7 +81,27 @@ async def read_after(connection: Connection, execution: UUID, after: int) -> Pag
         else:
             parts.append(Chunk(row.first_seq, row.last_seq, decompress(row.frame), row.raw))
         cursor = row.last_seq
-    more = len(rows) == PAGE_CHUNKS
+    more = len(rows) == PAGE_CHUNKS or (len(rows) > 0 and rows[-1].bytes >= PAGE_BYTES)
     if not more and cursor < head:
         parts.append(Missing(cursor + 1, head, GapReason.LOG_LIMIT))
     return Page(parts, more=more)
+
+
+def _page(execution: UUID, after: int) -> Select[Any]:
+    """The next chunks, up to the first that makes it large. `bytes` is the size of a row and all before it."""
+    chunks = (
+        select(
+            LogChunk.first_seq,
+            LogChunk.last_seq,
+            LogChunk.frame,
+            LogChunk.raw,
+            LogChunk.gap,
+            LogChunk.charge,
+            func.sum(LogChunk.charge).over(order_by=LogChunk.last_seq).label("bytes"),
+        )
+        .where(LogChunk.execution_id == execution, LogChunk.last_seq > after)
+        .order_by(LogChunk.last_seq)
+        .limit(PAGE_CHUNKS)
+        .subquery()
+    )
+    return select(chunks).where(chunks.c.bytes - chunks.c.charge < PAGE_BYTES).order_by(chunks.c.last_seq)

@@ -266,7 +266,7 @@ async def test_a_queued_one_is_canceled_at_once_and_never_runs(own: StartOwn) ->
     await installation.stop("worker")
     queued = await installation.submit("echo", "it ran")
     kept = await installation.submit("echo", "it ran", limits={"timeout": 1})  # which does not count in the queue
-    assert (await installation.execution(queued))["waiting_on"] == "slot"
+    assert (await installation.execution(queued))["waiting_on"] == "pool"
     answer = await installation.cancel(queued)
     assert (answer.status_code, answer.json()["status"]) == (202, "canceled")
     assert (await installation.cancel(queued)).status_code == 200

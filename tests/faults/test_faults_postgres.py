@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -56,32 +55,6 @@ async def behind(tmp_path: Path) -> AsyncIterator[PutBehind]:
 async def is_unavailable(installation: Running) -> bool:
     answer = await installation.request("GET", "/v1/executions")
     return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-
-
-@pytest.mark.faults
-async def test_of_a_submission_whose_commit_got_no_answer_there_is_one(
-    behind: PutBehind, own: StartOwn, starts: Starts
-) -> None:
-    """F2: the server committed, the API never heard of it; who asks again with the same key gets that very one."""
-    installation = await own()
-    url, line = await behind(installation.database_url)
-    await installation.stop("api")
-    await installation.start("api", "app", TAILRACE_DATABASE_URL=url)
-    await installation.until_ready()
-    body = {"image": "busybox:local", "command": ["echo", "once"]}
-    for number in range(5):
-        keyed = {"Idempotency-Key": uuid4().hex}
-        await line.lose_answer(b"COMMIT;")
-        answer = await installation.request("POST", "/v1/executions", json=body, headers=keyed)
-        assert line.lost == number + 1
-        assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        assert "retry-after" in answer.headers
-        again = await installation.request("POST", "/v1/executions", json=body, headers=keyed)
-        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
-        execution = again.json()["id"]
-        assert (await check_history(installation, execution))["status"] == "succeeded"
-        assert await starts.once_each(execution) == ["1"]
-    assert len((await installation.get("/v1/executions"))["items"]) == 5
 
 
 @pytest.mark.faults

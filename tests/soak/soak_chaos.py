@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
+from support.private_engine import PrivateEngine
 from support.running import Running
 
 # Storms and calms: how far faults are apart, in seconds, and for how long it stays so.
@@ -22,6 +23,7 @@ PACES = ((0.2, 1.0), (1.0, 5.0), (1.0, 5.0), (8.0, 20.0))
 PACE_LASTS = (15.0, 60.0)
 LOOK_EVERY = 0.5
 EVERYTHING = "everything"
+ENGINE_SHARE = 0.1
 # Longer than a worker may be silent before others take over.
 SHORT_FREEZE, LONG_FREEZE = (0.5, 6.0), (35.0, 45.0)
 # What is broken, how, and the way to do it.
@@ -45,6 +47,7 @@ class Chaos:
     roles: tuple[Role, ...]
     postgres: EmbeddedPostgres
     redis: EmbeddedRedis
+    engine: PrivateEngine | None
     random: Random
     happened: list[tuple[float, str]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -84,10 +87,17 @@ class Chaos:
     def _draw(self) -> Fault:
         kind = self.random.choice(["worker"] * 10 + ["api"] * 5 + ["redis"] * 4 + ["postgres"] * 2 + [EVERYTHING])
         pause = self.random.uniform(0, 4)
+        if self.engine is not None and self.random.random() < ENGINE_SHARE:
+            return self._draw_engine(self.engine, pause)
         if kind == EVERYTHING:
             return kind, "killed", lambda: self._kill_everything(pause)
         roles = [role for role in self.roles if role.name.startswith(kind)]
         return self._draw_process(self.random.choice(roles), pause) if roles else self._draw_server(kind, pause)
+
+    def _draw_engine(self, engine: PrivateEngine, pause: float) -> Fault:
+        if self.random.random() < 0.5:
+            return "engine", "stopped", lambda: self._restart(engine, engine.stop, pause)
+        return "engine", "killed", lambda: self._restart(engine, engine.kill, pause)
 
     def _draw_server(self, kind: str, pause: float) -> Fault:
         server = self.redis if kind == "redis" else self.postgres
@@ -129,7 +139,10 @@ class Chaos:
         self.happened.append((time.monotonic() - self.began, what))
 
     async def _restart(
-        self, server: EmbeddedPostgres | EmbeddedRedis, stop: Callable[[], Awaitable[None]], pause: float
+        self,
+        server: EmbeddedPostgres | EmbeddedRedis | PrivateEngine,
+        stop: Callable[[], Awaitable[None]],
+        pause: float,
     ) -> None:
         await stop()
         await asyncio.sleep(pause)
@@ -141,9 +154,10 @@ class Chaos:
         for role in self.roles:
             if role.name in self.installation.processes:
                 await self.installation.stop(role.name, signal.SIGKILL)
-        await asyncio.gather(self.redis.kill(), self.postgres.kill())
+        servers = [server for server in (self.redis, self.postgres, self.engine) if server is not None]
+        await asyncio.gather(*(server.kill() for server in servers))
         await asyncio.sleep(pause)
-        await asyncio.gather(self.redis.start(), self.postgres.start())
+        await asyncio.gather(*(server.start() for server in servers))
         await self._put_up_all()
 
     async def _flush(self) -> None:

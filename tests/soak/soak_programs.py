@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -128,6 +129,15 @@ def check_output(program: Program, letter: str, lines: Sequence[str], exit_code:
         yield f"{letter} has no sum after {len(body)} lines, with exit code {exit_code}"
     if sum_ is not None and sum_ != f"sum {hashlib.sha256(joined(body)).hexdigest()}":
         yield f"{letter} is not what the program summed up: {len(body)} lines, {sum_}"
+
+
+def check_order(letter: str, lines: Sequence[str]) -> Iterator[str]:
+    """What is wrong with the lines of one stream if some may be missing: they are in order, and none is there twice."""
+    numbers = [
+        tuple(map(int, line.split()[1:])) for line in lines if line.startswith(f"{letter} ") and "from" not in line
+    ]
+    if any(after <= before for before, after in pairwise(numbers)):
+        yield f"{letter} is not in order, or has lines twice"
 
 
 def joined(lines: Sequence[str]) -> bytes:

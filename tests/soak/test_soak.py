@@ -1,6 +1,7 @@
 """The soak: users at work and faults everywhere, then quiet, then an audit of everything.
 
 `TAILRACE_SOAK_SECONDS` is how long it goes on (600), `TAILRACE_SOAK_SEED` repeats the programs and faults of a run.
+With `TAILRACE_SOAK_ENGINE=own` it has an engine of its own, which breaks as well.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from random import Random
 import pytest
 from soak_audit import audit, evidence
 from soak_chaos import Chaos, Role
-from soak_clients import Clients
+from soak_clients import Clients, Order
 
+from stack.engine import USUAL_HOST
 from stack.ports import free_port
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
 from support.eventually import eventually
 from support.migrations import run_alembic
+from support.private_engine import PrivateEngine, private_engine
 from support.running import REPOSITORY, Running, running
+from support.starts import Starts, listening
 from support.witness import Witness, instance_of
 from worker.engine.docker import DockerRuntime
 from worker.verify import CANNOT_LOOK
@@ -51,6 +55,8 @@ class Soak:
     installation: Running
     clients: Clients
     chaos: Chaos
+    starts: Starts
+    docker_host: str
 
 
 @pytest.fixture
@@ -60,22 +66,39 @@ def seed() -> str:
 
 @pytest.fixture
 async def soak(images: None, seed: str, tmp_path: Path) -> AsyncIterator[Soak]:
+    chance = Random(f"{seed}, faults")  # noqa: S311 - no secret
     async with (
+        _engine(tmp_path / "engine", live_restore=chance.random() < 0.5) as engine,
         EmbeddedPostgres(tmp_path / "postgres", tmp_path / "run", settings=POSTGRES) as postgres,
         EmbeddedRedis(tmp_path / "redis", tmp_path / "run") as redis,
-        _installed(tmp_path, postgres, redis) as (installation, roles, apis),
     ):
-        chaos = Chaos(installation, roles, postgres, redis, Random(f"{seed}, faults"))  # noqa: S311 - no secret
-        yield Soak(installation, Clients(apis, seed), chaos)
+        docker_host = engine.docker_host if engine else USUAL_HOST
+        async with (
+            listening(docker_host) as starts,
+            _installed(tmp_path, postgres, redis, docker_host) as (installation, roles, apis),
+        ):
+            chaos = Chaos(installation, roles, postgres, redis, engine, chance)
+            yield Soak(installation, Clients(apis, seed), chaos, starts, docker_host)
+
+
+@asynccontextmanager
+async def _engine(directory: Path, *, live_restore: bool) -> AsyncIterator[PrivateEngine | None]:
+    """An engine that may be broken, if one is wished for."""
+    if os.environ.get("TAILRACE_SOAK_ENGINE") != "own":
+        yield None
+        return
+    async with private_engine(directory, live_restore=live_restore) as engine:
+        yield engine
 
 
 @asynccontextmanager
 async def _installed(
-    directory: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis
+    directory: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis, docker_host: str
 ) -> AsyncIterator[tuple[Running, tuple[Role, ...], list[Running]]]:
     """Two APIs and two workers of one engine."""
     await run_alembic(postgres.url(), "upgrade", "head")
-    async with running(directory, database_url=postgres.url(), redis_url=redis.url, slots=SLOTS) as installation:
+    servers = {"database_url": postgres.url(), "redis_url": redis.url, "DOCKER_HOST": docker_host}
+    async with running(directory, slots=SLOTS, **servers) as installation:
         port = str(free_port("127.0.0.1"))
         second = Role("api-2", "app", {"TAILRACE_PORT": port})
         roles = (Role("api", "app", {}), second, Role("worker", "worker", {}), Role("worker-2", "worker", {}))
@@ -114,8 +137,9 @@ async def _violations(soak: Soak, directory: Path) -> AsyncIterator[str]:
     for order in soak.clients.orders:
         if order.record is None:
             continue
-        whys = [why async for why in audit(soak.installation, order)]
-        if whys:
+        breaks = soak.chaos.engine is not None
+        whys = [why async for why in audit(soak.installation, order, engine_breaks=breaks)]
+        if whys or order.record["status"] == "crashed":
             await asyncio.to_thread(_keep, directory / "evidence", await evidence(soak.installation, order))
         for why in whys:
             yield f"{order.execution} ({order.program.kind}): {why}"
@@ -123,9 +147,10 @@ async def _violations(soak: Soak, directory: Path) -> AsyncIterator[str]:
     if accepted != len(soak.clients.orders):
         yield f"{accepted} executions for {len(soak.clients.orders)} submissions"
     try:
-        await eventually(lambda: _nothing_left(soak.installation), within=CLEARS_UP_WITHIN)
-    except AssertionError as left:
-        yield str(left)
+        soak.starts.check_never_twice()
+        await eventually(lambda: _nothing_left(soak), within=CLEARS_UP_WITHIN)
+    except AssertionError as error:
+        yield str(error)
     code, said = await _verify(soak.installation)
     if code != 0:
         yield f"verify says, at the end:\n{said}"
@@ -171,18 +196,23 @@ async def _count_executions(installation: Running) -> int:
         query = {"limit": "200", "cursor": page["next"]}
 
 
-async def _nothing_left(installation: Running) -> bool:
-    async with DockerRuntime() as runtime:
-        containers = await Witness(runtime).all_of(await instance_of(installation))
-    workspaces = list_workspaces(installation.data)
+async def _nothing_left(soak: Soak) -> bool:
+    async with DockerRuntime(soak.docker_host) as runtime:
+        containers = await Witness(runtime).all_of(await instance_of(soak.installation))
+    workspaces = list_workspaces(soak.installation.data)
     assert not containers and not workspaces, f"left behind: {containers}, {workspaces}"  # noqa: PT018 - one sentence
     return True
+
+
+def _end(order: Order) -> str:
+    record = order.record or {"status": "?"}
+    return record["cause"] if record["status"] == "crashed" else record["status"]
 
 
 def summary(soak: Soak, seed: str, recovered: float, violations: list[str]) -> str:
     """What was done and seen, as a table."""
     orders, faults = soak.clients.orders, soak.chaos.counts
-    ends = Counter((order.program.kind, (order.record or {}).get("status", "?")) for order in orders)
+    ends = Counter((order.program.kind, _end(order)) for order in orders)
     records = [order.record for order in orders if order.record]
     complaints = Counter(
         line.split("]", 1)[1].split()[0]
@@ -196,6 +226,7 @@ def summary(soak: Soak, seed: str, recovered: float, violations: list[str]) -> s
         ("attempts", f"{sum(record['attempt'] for record in records)}"),
         ("taken over", f"{sum(order.taken_over for order in orders)} times"),
         ("resumed", f"{sum(order.resumes is not None for order in orders)}"),
+        ("logs", f"{sum(not record['log']['complete'] for record in records)} of {len(records)} incomplete"),
         ("log lines", f"{sum(record['log']['lines'] for record in records)}"),
         (
             "tails",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from soak_programs import SCRIPT, Program, check_output
+from soak_programs import SCRIPT, Program, check_order, check_output
 
 PLAIN = Program(kind="plain", ticks=3, lines=2, pause=0)
 
@@ -63,3 +63,10 @@ def test_what_was_killed_has_the_beginning_and_needs_no_sum(tmp_path: Path) -> N
     assert list(check_output(PLAIN, "o", [], 137)) == []
     assert list(check_output(PLAIN, "o", lines[1:4], 137)) != []
     assert list(check_output(PLAIN, "o", lines[:4], 0)) != []
+
+
+def test_where_lines_may_be_lost_the_others_are_in_order_and_there_once(tmp_path: Path) -> None:
+    _, lines = output(PLAIN, tmp_path)
+    assert list(check_order("o", [*lines[:2], *lines[4:]])) == []
+    assert list(check_order("o", [*lines[:3], *lines[2:]])) != []
+    assert list(check_order("o", [*lines[:2], lines[3], lines[2], *lines[4:]])) != []

@@ -47,9 +47,9 @@ async def crashing_worker(installation: Running, point: CrashPoint, *, passing: 
     await installation.start("worker", "worker", TAILRACE_CRASH_AT=f"{point}:{passing}")
 
 
-async def ran_truly(installation: Running, starts: Starts, execution: str) -> Ran:
+async def ran_truly(installation: Running, starts: Starts, execution: str, *, log_complete: bool | None = True) -> Ran:
     """It ended as the program really ended, every line is there once, and nothing was started twice."""
-    record = await check_history(installation, execution)
+    record = await check_history(installation, execution, log_complete=log_complete)
     assert (record["status"], record["cause"], record["exit_code"]) == ("failed", "exit_nonzero", 7), record
     started = await starts.once_each(execution)
     assert len(started) == 1, started

@@ -106,16 +106,21 @@ class PrivateEngine:
         """SIGKILL, as when the machine runs out of memory."""
         await self._end(signal.SIGKILL)
 
+    async def cut_power(self) -> None:
+        """SIGKILL to it and to every process of its containers, as when the machine goes down."""
+        processes = [pid for group in self._cgroups() for path in group.glob("*/cgroup.procs") for pid in _read(path)]
+        await self.kill()
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     async def load(self, image: str) -> None:
         """Copy an image from the machine's engine."""
         await asyncio.to_thread(self._load, image)
 
-    def processes_of(self, container: str) -> list[str]:
+    def processes_of(self, container: str) -> list[int]:
         """Those in a container, whether the engine is there or not."""
-        lists = [
-            path for place in (".", "*") for path in CGROUPS.glob(f"{place}/{self._cgroup}/{container}/cgroup.procs")
-        ]
-        return [pid for path in lists for pid in path.read_text().split()]
+        return [pid for group in self._cgroups() for pid in _read(group / container / "cgroup.procs")]
 
     async def close(self) -> None:
         """Let nothing of it remain."""
@@ -178,15 +183,27 @@ class PrivateEngine:
             loaded = here.post("/images/load", content=saved.iter_bytes())
             assert loaded.status_code == httpx.codes.OK, loaded.text
 
+    def _cgroups(self) -> list[Path]:
+        """Version 1 has a tree per controller, and version 2 one."""
+        return [group for place in (".", "*") for group in CGROUPS.glob(f"{place}/{self._cgroup}")]
+
     def _removed(self) -> bool:
         """What it kept on disk, and the cgroups of its containers, which the kernel keeps while a process dies."""
-        groups = [group for place in (".", "*") for group in CGROUPS.glob(f"{place}/{self._cgroup}")]
+        groups = self._cgroups()
         for group in groups:
             for below in [*sorted(group.rglob("*/"), reverse=True), group]:
                 with suppress(OSError):
                     below.rmdir()
         shutil.rmtree(self._directory, ignore_errors=True)
         return not self._directory.exists() and not any(group.exists() for group in groups)
+
+
+def _read(processes: Path) -> list[int]:
+    """The processes of a cgroup, which may be gone."""
+    try:
+        return [int(pid) for pid in processes.read_text().split()]
+    except OSError:
+        return []
 
 
 @asynccontextmanager

@@ -126,7 +126,8 @@ class Inspection:
 @dataclass(frozen=True, slots=True)
 class Recollection:
     """What the engine remembers of a container. `killed`: somebody sent it a signal through the engine. `exit_code` and
-    `exited_at` are of its last exit. `restarted`: the engine has lost its memory since, as it does over a restart.
+    `exited_at` are of its last exit. `restarted`: the engine has provably lost its memory since the start, as it does
+    over a restart.
     """
 
     killed: bool
