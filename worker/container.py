@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 from app.executions.model import Lease
@@ -21,6 +22,14 @@ ENGINE_LOG_FACTOR = 1.25
 def container_name(lease: Lease, attempt: int) -> str:
     """New per attempt and claim, so that a container that somebody else left behind is never mistaken for ours."""
     return f"tailrace-{lease.execution}-{attempt}-{lease.epoch}"
+
+
+def attempt_of(labels: Mapping[str, str]) -> tuple[UUID, int] | None:
+    """Execution and number of the attempt that a container was made for, by its labels."""
+    try:
+        return UUID(labels[EXECUTION_LABEL]), int(labels[ATTEMPT_LABEL])
+    except (KeyError, ValueError):
+        return None
 
 
 def container_spec(record: Record, image: Image, workspace: Workspace, lease: Lease, instance: UUID) -> ContainerSpec:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select, tuple_, update
+from sqlalchemy import case, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -37,24 +37,30 @@ async def lead(connection: Connection, duty: str, worker: UUID, *, seconds: floa
     return taken.one_or_none() is not None
 
 
-async def wanted_containers(connection: Connection, names: Collection[str]) -> set[str]:
-    """Those of these containers that belong to the current attempt of an execution that has not ended."""
-    rows = await connection.execute(
-        select(Attempt.container_name)
-        .join(Execution, (Execution.id == Attempt.execution_id) & (Execution.attempt == Attempt.number))
-        .where(Attempt.container_name.in_(names), Execution.status.in_(ON_AN_ENGINE)),
-    )
-    return {name for name in rows.scalars() if name is not None}
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the record says of an attempt. `container_name` is its container's while it may still need one."""
+
+    container_name: str | None
+    over: bool
 
 
-async def finished_attempts(connection: Connection, attempts: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
-    """Those of these attempts that are on record and are over. Of what is not on record nothing is said."""
+async def find_fates(
+    connection: Connection, attempts: Collection[tuple[UUID, int]], *, over_for: float
+) -> dict[tuple[UUID, int], Fate]:
+    """The fate of these attempts; `over` are those that ended so many seconds ago or earlier."""
+    current = (Execution.attempt == Attempt.number) & Execution.status.in_(ON_AN_ENGINE)
     rows = await connection.execute(
-        select(Attempt.execution_id, Attempt.number).where(
-            tuple_(Attempt.execution_id, Attempt.number).in_(attempts), Attempt.finished_at.is_not(None)
-        ),
+        select(
+            Attempt.execution_id,
+            Attempt.number,
+            case((current, Attempt.container_name)).label("container_name"),
+            func.coalesce(Attempt.finished_at <= repository.seconds_from_now(-over_for), False).label("over"),
+        )
+        .join(Execution, Execution.id == Attempt.execution_id)
+        .where(tuple_(Attempt.execution_id, Attempt.number).in_(attempts)),
     )
-    return {(row.execution_id, row.number) for row in rows}
+    return {(row.execution_id, row.number): Fate(row.container_name, row.over) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

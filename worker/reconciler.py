@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -19,7 +20,7 @@ from app.db.engine import is_outage, reading, transaction
 from app.executions.states import Cause
 from app.idempotency import repository as idempotency
 from worker import estate
-from worker.container import INSTANCE_LABEL
+from worker.container import INSTANCE_LABEL, attempt_of
 from worker.context import WorkerContext
 from worker.engine.port import EngineError
 from worker.presence import Presence
@@ -28,6 +29,7 @@ from worker.workspace import Workspace, list_workspaces
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T", bound=Hashable)
+NOBODYS = (UUID(int=0), 0)
 # Of each kind, in one sweep.
 AT_MOST = 100
 # A leader who misses so many sweeps is not one any more.
@@ -40,13 +42,12 @@ class Suspects:
     def __init__(self) -> None:
         self._since: dict[Hashable, float] = {}
 
-    def guilty(self, seen: Iterable[T], *, after: float) -> list[T]:
-        """Those that were seen at every look for at least so many seconds, this one included; twice at least."""
+    def guilty(self, seen: Mapping[T, float]) -> list[T]:
+        """Those that were seen at every look for as many seconds as each is given, and at this one; twice at least."""
         now = time.monotonic()
         known = self._since
-        suspects = list(seen)
-        self._since = {suspect: known.get(suspect, now) for suspect in suspects}
-        return [suspect for suspect in suspects if suspect in known and now - known[suspect] >= after]
+        self._since = {suspect: known.get(suspect, now) for suspect in seen}
+        return [suspect for suspect, after in seen.items() if suspect in known and now - known[suspect] >= after]
 
 
 class Reconciler:
@@ -94,22 +95,26 @@ class Reconciler:
 
     async def _remove_containers(self) -> None:
         """Containers of ours that no attempt wants any more. One that still runs is killed: nobody watches over it."""
-        runtime = self._context.runtime
+        runtime, after = self._context.runtime, self._context.process.settings.orphan_after
         found = await runtime.list_containers({INSTANCE_LABEL: str(self._context.process.instance)})
-        async with reading(self._context.process.database) as connection:
-            wanted = await estate.wanted_containers(connection, [container.name for container in found])
-        names = {container.id: container.name for container in found if container.name not in wanted}
-        for container in self._guilty(self._containers, names):
-            await runtime.remove(container, force=True)
-            self._removed("container", names[container])
+        attempts = {container.id: attempt_of(container.labels) for container in found}
+        fates = await self._find_fates(attempt for attempt in attempts.values() if attempt)
+        unwanted: dict[str, float] = {}
+        for container in found:
+            fate = fates.get(attempts[container.id] or NOBODYS)
+            if fate is None or fate.container_name != container.name:
+                # What the record knows to be over for long enough need not wait anew for every new leader.
+                unwanted[container.id] = 0.0 if fate and fate.over else after
+        for id_ in self._containers.guilty(unwanted)[:AT_MOST]:
+            await runtime.remove(id_, force=True)
+            self._removed("container", id_)
 
     async def _remove_workspaces(self) -> None:
-        """Directories of attempts that are over."""
+        """Directories of attempts that are over. Of what is not on record nobody knows whose it is."""
         data = self._context.process.settings.data
-        found = await asyncio.to_thread(list_workspaces, data)
-        async with reading(self._context.process.database) as connection:
-            over = await estate.finished_attempts(connection, found)
-        for execution, attempt in self._guilty(self._workspaces, sorted(over)):
+        fates = await self._find_fates(await asyncio.to_thread(list_workspaces, data))
+        over = {attempt: 0.0 for attempt, fate in fates.items() if fate.over}
+        for execution, attempt in self._workspaces.guilty(over)[:AT_MOST]:
             try:
                 await asyncio.to_thread(Workspace(data, execution, attempt).remove)
             except (OSError, RecursionError) as error:
@@ -117,8 +122,10 @@ class Reconciler:
             else:
                 self._removed("workspace", f"{execution}/{attempt}")
 
-    def _guilty(self, suspects: Suspects, seen: Iterable[T]) -> list[T]:
-        return suspects.guilty(seen, after=self._context.process.settings.orphan_after)[:AT_MOST]
+    async def _find_fates(self, attempts: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], estate.Fate]:
+        over_for = self._context.process.settings.orphan_after
+        async with reading(self._context.process.database) as connection:
+            return await estate.find_fates(connection, list(attempts), over_for=over_for)
 
     def _removed(self, kind: str, name: str) -> None:
         self._context.metrics.orphan_removed(kind)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import pairwise, permutations
+from itertools import cycle, pairwise, permutations
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -20,10 +20,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -65,11 +64,13 @@ class Held(NamedTuple):
 Maker = Callable[[Held, Stories], Act]
 RUNGS = {"stop_written_at": Rung.NOTICE, "signaled_at": Rung.SIGNAL, "killed_at": Rung.KILL}
 
-workers = st.sampled_from(WORKERS)
-ages = st.sampled_from([0, 0, 0, 1, 2])
-steps: st.SearchStrategy[type[ByHolder]] = st.sampled_from(
-    [acts.SetPhase, acts.IntendCreate, acts.IntendStart, acts.NoteStarted, acts.TimeOut, acts.Requeue, acts.TakeAgain]
-)
+
+class Aim(NamedTuple):
+    """Which execution is meant, under which of its leases, and how far it is brought before, if it can be."""
+
+    which: int
+    age: int
+    ready: str
 
 
 def by_holder(kind: Callable[..., ByHolder], *arguments: Any) -> Maker:
@@ -83,20 +84,43 @@ def concluding(cause: Cause, exit_code: int | None) -> Maker:
     )
 
 
-exit_codes = st.sampled_from([None, 0, 1, 137])
-ends = st.builds(concluding, st.sampled_from(Cause), exit_codes)
-climbs = st.builds(partial(by_holder, acts.Climb), st.sampled_from(list(RUNGS.values())))
-says = st.builds(partial(by_holder, acts.Say), st.sampled_from(["one", "two"]))
-of_holders = st.one_of(steps.map(by_holder), climbs, ends, says)
+# Few, so that policies meet ends.
+CAUSES = [
+    Cause.OK,
+    Cause.EXIT_NONZERO,
+    Cause.RUN_TIMEOUT,
+    Cause.CANCELED_BY_USER,
+    Cause.IMAGE_PULL_FAILED,
+    Cause.ENGINE_ERROR,
+    Cause.INTERRUPTED,
+    Cause.OUTCOME_UNKNOWN,
+]
+CODES = [1, 137]
+STEPS = [acts.SetPhase, acts.IntendCreate, acts.IntendStart, acts.NoteStarted, acts.TimeOut, acts.Requeue]
+
+aims = st.builds(
+    Aim, st.integers(0, 2), st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from(["", "held", "started", "started"])
+)
+workers = st.sampled_from(WORKERS)
+steps = st.sampled_from([*STEPS, acts.TakeAgain]).map(by_holder)
+of_holders = st.one_of(
+    steps,
+    steps,
+    st.builds(partial(by_holder, acts.Climb), st.sampled_from(list(RUNGS.values()))),
+    st.builds(partial(by_holder, acts.Say), st.sampled_from(["one", "two"])),
+    st.builds(concluding, st.sampled_from(CAUSES), st.sampled_from([None, 0, *CODES])),
+)
 of_others = st.one_of(
     st.builds(lambda force: lambda held, _: acts.Cancel(held.lease.execution, force), st.booleans()),
     st.builds(lambda worker: lambda held, _: acts.Adopt(worker, held.lease), workers),
     st.builds(lambda worker, most: lambda *_: acts.Claim(worker, most), workers, st.integers(1, 2)),
 )
-retries = st.builds(
+policies = st.builds(
     Retries,
-    max_attempts=st.integers(1, 3),
-    retry_on=st.lists(st.sampled_from([*sorted(RETRIABLE), 1, 137]), max_size=3).map(tuple),
+    max_attempts=st.integers(1, 4),
+    retry_on=st.lists(
+        st.sampled_from([*(cause for cause in CAUSES if cause in RETRIABLE), *CODES]), min_size=2, max_size=6
+    ).map(tuple),
     on_timeout=st.sampled_from(Then),
     on_interrupted=st.sampled_from(Then),
 )
@@ -131,20 +155,24 @@ def world(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[World]:
 class Machine(RuleBasedStateMachine):
     """A few executions in a pool of their own."""
 
-    executions = Bundle("executions")
-
     def __init__(self, world: World) -> None:
         super().__init__()
         self.run = world.run
         self.process = world.process
         self.crew = self.run(world.new_crew())
         self.names = {records.worker.id: name for name, records in self.crew.workers.items()}
+        self.policies: Iterator[Retries] = iter(())
         self.stories: Stories = {}
         self.leases: dict[UUID, list[Held]] = defaultdict(list)
         self.over: dict[UUID, Facts] = {}
 
-    @rule(target=executions, retries=retries)
-    def submit(self, retries: Retries) -> UUID:
+    @initialize(policies=st.lists(policies, min_size=2, max_size=3))
+    def begin(self, policies: list[Retries]) -> None:
+        self.policies = cycle(policies)
+        self.submit()
+
+    @rule()
+    def submit(self) -> None:
         new = repository.NewExecution(
             id=uuid7(),
             owner="ann",
@@ -156,55 +184,29 @@ class Machine(RuleBasedStateMachine):
             spec=Spec(image="busybox:local"),
             limits=Limits(),
             resumed_from=None,
-            retries=retries,
+            retries=next(self.policies),
         )
         self.run(self.crew.workers[HERE].commit(lambda connection: repository.add(connection, new)))
-        self.stories[new.id] = Story(retries)
-        return new.id
+        self.stories[new.id] = Story(new.retries)
 
-    @rule(execution=executions, force=st.booleans())
-    def cancel(self, execution: UUID, *, force: bool) -> None:
-        self.do(acts.Cancel(execution, force))
-
-    @rule(worker=workers, most=st.integers(1, 3))
-    def claim(self, worker: str, most: int) -> None:
-        self.do(acts.Claim(worker, most))
-
-    @rule(execution=executions, worker=workers, age=ages)
-    def adopt(self, execution: UUID, worker: str, age: int) -> None:
-        for held in self.lease(execution, age):
-            self.do(acts.Adopt(worker, held.lease))
-
-    @rule(execution=executions)
-    def start(self, execution: UUID) -> None:
-        for held in self.lease(execution):
-            for step in (acts.IntendCreate, acts.IntendStart, acts.NoteStarted):
-                self.do(step(*held))
-
-    @rule(execution=executions, act=of_holders, age=ages)
-    def act(self, execution: UUID, act: Maker, age: int) -> None:
-        for held in self.lease(execution, age):
+    @rule(aim=aims, act=st.one_of(of_holders, of_others))
+    def act(self, aim: Aim, act: Maker) -> None:
+        for held in self.meant(aim):
             self.do(act(held, self.stories))
 
-    @rule(execution=executions, act=of_holders)
-    def act_again_because_the_answer_was_lost(self, execution: UUID, act: Maker) -> None:
-        for held in self.lease(execution):
+    @rule(aim=aims, act=of_holders)
+    def act_again_because_the_answer_was_lost(self, aim: Aim, act: Maker) -> None:
+        for held in self.meant(aim):
             self.do(act(held, self.stories))
             self.do(act(held, self.stories))
 
-    @rule(execution=executions, act=of_holders, other=st.one_of(of_holders, of_others), age=ages)
-    def act_at_once(self, execution: UUID, act: Maker, other: Maker, age: int) -> None:
+    @rule(aim=aims, act=of_holders, other=st.one_of(of_holders, of_others))
+    def act_at_once(self, aim: Aim, act: Maker, other: Maker) -> None:
         """Whatever comes of it must be what comes of one after the other."""
-        for held, rival in zip(self.lease(execution, age), self.lease(execution), strict=True):
+        for held in self.meant(aim):
+            rival = self.leases[held.lease.execution][-1]
             self.do_together(act(held, self.stories), other(rival, self.stories))
 
-    @rule(execution=executions)
-    def wait(self, execution: UUID) -> None:
-        """The time of the next attempt has come."""
-        self.run(self.reschedule(clock(), (Execution.id == execution) & Execution.not_before.is_not(None)))
-        self.stories[execution].waits = False
-
-    @precondition(lambda self: self.stories)
     @rule(worker=workers)
     def look_for_orphans(self, worker: str) -> None:
         of_its_engine = {HERE, BESIDE} if worker in {HERE, BESIDE} else {ELSEWHERE}
@@ -261,12 +263,24 @@ class Machine(RuleBasedStateMachine):
         for held in sorted(new, key=lambda held: held.lease.epoch):
             self.leases[held.lease.execution].append(held)
 
-    def lease(self, execution: UUID, age: int = 0) -> list[Held]:
-        """The last one, or so many before; none if there was none.
-
-        What is drawn must not depend on what became of a race, so whoever has nothing to do does nothing.
+    def meant(self, aim: Aim) -> list[Held]:
+        """The lease that is meant; none if nobody ever had one. What is drawn must not depend on what became of a race:
+        that is seen to here.
         """
-        return self.leases[execution][-1 - age :][:1]
+        live = [execution for execution, story in self.stories.items() if story.status not in TERMINAL]
+        if not live:
+            self.submit()
+        execution = [*live[:2], list(self.stories)[-1]][aim.which % 3 % (len(live[:2]) + 1)]
+        story = self.stories[execution]
+        if aim.ready and story.status == "queued":
+            self.run(self.reschedule(clock(), Execution.not_before.is_not(None)))
+            for waiting in self.stories.values():
+                waiting.waits = False
+            self.do(acts.Claim(HERE, len(self.stories)))
+        if aim.ready == "started" and story.status == "preparing":
+            for step in (acts.IntendCreate, acts.IntendStart, acts.NoteStarted):
+                self.do(step(*self.leases[execution][-1]))
+        return self.leases[execution][-1 - aim.age :][:1]
 
     async def perform(self, *acts: Act) -> list[Any]:
         """All at once. What is to be tried again is then to wait for as long as an example may take."""
@@ -389,7 +403,7 @@ def check(facts: Facts) -> None:
 
 # To shrink what fails takes minutes.
 FAST = settings(
-    max_examples=30,
+    max_examples=60,
     stateful_step_count=20,
     phases=set(Phase) - {Phase.shrink},
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -334,11 +334,12 @@ async def test_whoever_could_not_renew_does_nothing(records: Records, runtime: D
 
 def test_whatever_looked_right_once_is_innocent() -> None:
     suspects = Suspects()
-    assert suspects.guilty(["a", "b"], after=0) == []
-    assert suspects.guilty(["b"], after=0) == ["b"]
-    assert suspects.guilty(["a", "b"], after=0) == ["b"]
-    assert suspects.guilty(["a", "b"], after=0) == ["a", "b"]
-    assert suspects.guilty(["a", "b"], after=3600) == []
+    both = {"a": 0.0, "b": 0.0}
+    assert suspects.guilty(both) == []
+    assert suspects.guilty({"b": 0.0}) == ["b"]
+    assert suspects.guilty(both) == ["b"]
+    assert suspects.guilty(both) == ["a", "b"]
+    assert suspects.guilty({"a": 3600.0, "b": 0.0}) == ["b"]
 
 
 async def test_the_row_of_an_attempt_says_that_its_host_was_lost(far: Records, reconciler: Reconciler) -> None:
