@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, or_, select, tuple_, update
+from sqlalchemy import case, exists, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -73,10 +73,18 @@ class LostAttempt:
     heard_of: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """After how many seconds of silence a host, or an engine, is lost."""
+
+    host: float
+    engine: float
+
+
 async def find_lost(
-    connection: Connection, *, host_lost_after: float, engine_lost_after: float, most: int
+    connection: Connection, patience: Patience, *, most: int, only: UUID | None = None
 ) -> list[LostAttempt]:
-    """Attempts of engines from which nothing was heard for so long, in seconds."""
+    """Attempts of engines from which nothing was heard for too long; with `only`, that one if it still is."""
     engines = (
         select(
             Worker.engine_id,
@@ -86,7 +94,7 @@ async def find_lost(
         .group_by(Worker.engine_id)
         .subquery("engines")
     )
-    heard_of = engines.c.heard_at > repository.seconds_from_now(-host_lost_after)
+    heard_of = engines.c.heard_at > repository.seconds_from_now(-patience.host)
     rows = await connection.execute(
         select(
             Execution.id,
@@ -99,7 +107,8 @@ async def find_lost(
         .join(engines, engines.c.engine_id == Attempt.engine_id)
         .where(
             Execution.status.in_(ON_AN_ENGINE),
-            or_(~heard_of, engines.c.ok_at < repository.seconds_from_now(-engine_lost_after)),
+            or_(~heard_of, engines.c.ok_at < repository.seconds_from_now(-patience.engine)),
+            Execution.id == only if only is not None else true(),
         )
         .order_by(Execution.id)
         .limit(most),
@@ -117,8 +126,16 @@ async def sign_off_silent(connection: Connection, *, silent_for: float) -> None:
     )
 
 
-async def give_up(connection: Connection, lost: LostAttempt, *, actor: str) -> Event | None:
-    """End an attempt whose engine is lost. The next epoch first: should its worker come back, it writes nothing."""
+async def give_up(connection: Connection, lost: LostAttempt, patience: Patience, *, actor: str) -> Event | None:
+    """End an attempt whose engine is lost. The next epoch first: should its worker come back, it writes nothing.
+
+    None, and nothing is written, if it has come back or started the program since it was looked for.
+    """
+    await connection.execute(
+        select(Execution.id).where(Execution.id == lost.lease.execution).with_for_update(key_share=True)
+    )
+    if await find_lost(connection, patience, most=1, only=lost.lease.execution) != [lost]:
+        return None
     lease = await claims.take_again(connection, lost.lease)
     if lease is None:
         return None

@@ -98,7 +98,12 @@ class Presence:
         """Whether we have renewed without a miss for long enough to hold another's silence against it: after an outage
         of the database everybody was silent.
         """
-        return self.certain and time.monotonic() - self._steady_since >= claims.LOST_AFTER
+        return self.steady_for >= claims.LOST_AFTER
+
+    @property
+    def steady_for(self) -> float:
+        """Seconds for which we have renewed without a miss."""
+        return time.monotonic() - self._steady_since if self.certain else 0.0
 
     @property
     def certain(self) -> bool:

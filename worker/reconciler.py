@@ -22,7 +22,7 @@ from app.idempotency import repository as idempotency
 from worker import estate
 from worker.container import INSTANCE_LABEL, attempt_of
 from worker.context import WorkerContext
-from worker.engine.port import EngineError
+from worker.engine.port import EngineError, EngineUnreachable
 from worker.presence import Presence
 from worker.workspace import Workspace, list_workspaces
 
@@ -32,6 +32,7 @@ T = TypeVar("T", bound=Hashable)
 NOBODYS = (UUID(int=0), 0)
 # Of each kind, in one sweep.
 AT_MOST = 100
+LOOKED_UP_AT_ONCE = 1000
 # A leader who misses so many sweeps is not one any more.
 SWEEPS_MISSED = 3
 
@@ -106,8 +107,14 @@ class Reconciler:
                 # What the record knows to be over for long enough need not wait anew for every new leader.
                 unwanted[container.id] = 0.0 if fate and fate.over else after
         for id_ in self._containers.guilty(unwanted)[:AT_MOST]:
-            await runtime.remove(id_, force=True)
-            self._removed("container", id_)
+            try:
+                await runtime.remove(id_, force=True)
+            except EngineUnreachable:
+                raise
+            except EngineError as error:
+                log.warning("container.not_removed", container=id_, error=str(error))
+            else:
+                self._removed("container", id_)
 
     async def _remove_workspaces(self) -> None:
         """Directories of attempts that are over. Of what is not on record nobody knows whose it is."""
@@ -125,32 +132,34 @@ class Reconciler:
     async def _find_fates(self, attempts: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], estate.Fate]:
         over_for = self._context.process.settings.orphan_after
         async with reading(self._context.process.database) as connection:
-            return await estate.find_fates(connection, list(attempts), over_for=over_for)
+            fates: dict[tuple[UUID, int], estate.Fate] = {}
+            left = list(attempts)
+            while left:
+                batch, left = left[:LOOKED_UP_AT_ONCE], left[LOOKED_UP_AT_ONCE:]
+                fates |= await estate.find_fates(connection, batch, over_for=over_for)
+        return fates
 
     def _removed(self, kind: str, name: str) -> None:
         self._context.metrics.orphan_removed(kind)
         log.warning("orphan.removed", kind=kind, name=name)
 
     async def _settle_records(self) -> None:
-        if self._presence.may_judge:
+        # An outage of the database is nobody's silence: whoever was away in it has as long to come back.
+        if self._presence.steady_for >= self._context.process.settings.host_lost_after:
             await self._give_up_lost()
         async with transaction(self._context.process.database) as connection:
             await idempotency.forget_old(connection)
 
     async def _give_up_lost(self) -> None:
         settings, database = self._context.process.settings, self._context.process.database
+        patience = estate.Patience(settings.host_lost_after, settings.engine_lost_after)
         async with reading(database) as connection:
-            found = await estate.find_lost(
-                connection,
-                host_lost_after=settings.host_lost_after,
-                engine_lost_after=settings.engine_lost_after,
-                most=AT_MOST,
-            )
+            found = await estate.find_lost(connection, patience, most=AT_MOST)
         async with transaction(database) as connection:
             await estate.sign_off_silent(connection, silent_for=settings.host_lost_after)
         for lost in found:
             async with transaction(database) as connection:
-                event = await estate.give_up(connection, lost, actor=self._context.identity.actor)
+                event = await estate.give_up(connection, lost, patience, actor=self._context.identity.actor)
             if event is not None:
                 log.warning("attempt.host_lost", execution_id=str(lost.lease.execution), attempt=event.attempt)
                 self._context.metrics.concluded(Cause.HOST_LOST, event.to_status)

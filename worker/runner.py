@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ from app.crash_points import CrashPoint, crash_here
 from app.executions.model import Lease, Outcome, Stop
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
-from app.executions.states import Cause
+from app.executions.states import TERMINAL, Cause
 from worker import claims, ledger
 from worker.collect import keep
 from worker.concurrency import to_the_end
@@ -26,7 +27,9 @@ from worker.container import container_name
 from worker.context import WorkerContext
 from worker.ending import End, Kept, conclude, count_given_back, requeue
 from worker.engine.port import (
+    ContainerState,
     EngineError,
+    EngineUnreachable,
     Inspection,
     NoSuchContainer,
     StartRefused,
@@ -45,6 +48,7 @@ log = structlog.get_logger(__name__)
 # So many workers may go away while they prepare it: perhaps it is the execution that kills them.
 GIVE_BACK_AT_MOST = 10
 CLEAR_UP_WITHIN = 1.2
+RUNS = frozenset({ContainerState.RUNNING, ContainerState.PAUSED})
 
 
 class Runner:
@@ -57,6 +61,8 @@ class Runner:
         self._record = record
         self._sink = sink
         self._container: str | None = None
+        self._meant_to_start = False
+        self._started = False
         self._began = time.monotonic()
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
         self._oversight = Oversight(context, lease, record, self._workspace, sink.system)
@@ -96,7 +102,7 @@ class Runner:
         try:
             ended = await watch.run(partial(self._start, container))
         except NoSuchContainer:
-            ended = await find_end(self._context, container)
+            ended = await self._find_end(container)
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _from_the_middle(self, attempt: claims.AttemptState) -> None:
@@ -119,15 +125,28 @@ class Runner:
             ended = await watch.run(None)
             log_complete = watch.log_complete
         except NoSuchContainer:
-            ended = await find_end(self._context, attempt.container_id or attempt.container_name)
+            self._meant_to_start, self._started = True, attempt.started_at is not None or self._started
+            ended = await self._find_end(attempt.container_id or attempt.container_name)
             log_complete = False
         await self._conclude(ended, log_complete=log_complete)
 
     async def _to_a_forced_end(self, attempt: claims.AttemptState) -> None:
         if attempt.container_name is not None:
-            await self._runtime.remove(attempt.container_name, force=True)
+            await self._let_nothing_run(attempt.container_name)
         why = "The worker failed repeatedly at running it; the worker's own log says why."
         raise Over(Cause.ENGINE_ERROR, why, ran=attempt.meant_to_start)
+
+    async def _let_nothing_run(self, container: str) -> None:
+        try:
+            await self._runtime.remove(container, force=True)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            # An engine may fail to remove what is long dead: that is for the reconciler.
+            with suppress(NoSuchContainer):
+                if (await self._runtime.inspect(container)).state in RUNS:
+                    raise
+            log.warning("container.not_removed", container=container, error=str(error))
 
     async def _start(self, container: str) -> None:
         """The point of no return: from the intent on the program may have run."""
@@ -137,6 +156,7 @@ class Runner:
         )
         if not may_start:
             raise await self._oversight.refuse_start()
+        self._meant_to_start = True
         crash_here(CrashPoint.START_INTENDED)
         try:
             await self._runtime.start(container)
@@ -160,9 +180,19 @@ class Runner:
                 actor=self._context.identity.actor,
             )
         )
+        self._started = True
         crash_here(CrashPoint.START_NOTED)
         await self._context.announce(self._lease.execution, event)
         log.info("attempt.started")
+
+    async def _find_end(self, container: str) -> Inspection:
+        """How one ended that was removed behind our back. Raises `Over` when nobody knows."""
+        if not self._meant_to_start:
+            raise Over(Cause.ENGINE_ERROR, "Its container was removed before it was started.")
+        ended = await find_end(self._context, container)
+        if not self._started:
+            await self._note_started()
+        return ended
 
     async def _conclude(self, ended: Inspection, *, log_complete: bool) -> None:
         """No process runs any more: read the exit, keep what it left, commit the end."""
@@ -204,6 +234,8 @@ class Runner:
                 lambda connection: conclude(connection, self._lease, end, actor=self._context.identity.actor)
             )
         except IllegalMove as refused:
+            if refused.current not in TERMINAL:
+                raise
             # Our own commit whose answer was lost: the end is there already.
             log.warning("attempt.ended_already", status=refused.current)
             self._context.metrics.concluded(end.outcome.cause, refused.current)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import structlog
+
 from app.executions.states import Cause
 from worker.context import WorkerContext
 from worker.engine.port import (
@@ -10,11 +14,14 @@ from worker.engine.port import (
     EngineError,
     Inspection,
     NoSuchContainer,
+    Recollection,
     Stream,
 )
 from worker.log_sink import LogSink
 from worker.outcome import NOT_EXECUTABLE, NOT_FOUND, init_complaint
 from worker.over import Over
+
+log = structlog.get_logger(__name__)
 
 UNSTARTABLE = frozenset({NOT_EXECUTABLE, NOT_FOUND})
 # Exit codes above say that a signal ended the program.
@@ -25,7 +32,9 @@ async def find_interruption(context: WorkerContext, ended: Inspection) -> str | 
     """What ended the program from outside of its container, if anything did. Only for ends that we did not ask for."""
     if not ended.exit_code or ended.oom_killed:
         return None
-    memory = await context.ask_engine(lambda: context.runtime.recall(ended.id))
+    memory = await _recall(context, ended.id)
+    if memory is None:
+        return None
     if memory.killed:
         return "It was stopped through the container engine, by somebody else or by the engine's own shutdown."
     if memory.restarted and ended.exit_code > SIGNALED_ABOVE:
@@ -38,7 +47,8 @@ async def find_complaint(context: WorkerContext, ended: Inspection, sink: LogSin
     first = sink.first_error_line
     if first is None and ended.exit_code in UNSTARTABLE and sink.received(Stream.STDERR):
         # They came in before we took over.
-        first = await context.ask_engine(lambda: _first_error_line(context.runtime, ended.id))
+        with suppress(NoSuchContainer):
+            first = await context.ask_engine(lambda: _first_error_line(context.runtime, ended.id))
     return init_complaint(first)
 
 
@@ -53,8 +63,8 @@ async def _first_error_line(runtime: ContainerRuntime, container: str) -> bytes 
 async def withdraw(context: WorkerContext, container: str) -> bool:
     """Whether a container whose start is in doubt has never run; from then on it never can, since it is removed.
 
-    An engine that is slow may still start it after it was seen created. Raises `NoSuchContainer` when it has run and
-    ended meanwhile.
+    An engine that is slow may still start it after it was seen created. Raises `NoSuchContainer` when it may have run
+    and ended meanwhile.
     """
     runtime = context.runtime
     if (await context.ask_engine(lambda: runtime.inspect(container))).state is not ContainerState.CREATED:
@@ -63,15 +73,16 @@ async def withdraw(context: WorkerContext, container: str) -> bool:
         await context.ask_engine(lambda: runtime.remove(container))
     except EngineError:
         return False  # it runs after all
-    if (await context.ask_engine(lambda: runtime.recall(container))).exit_code is not None:
+    memory = await _recall(context, container)
+    if memory is None or memory.exit_code is not None:
         raise NoSuchContainer(container)
     return True
 
 
 async def find_end(context: WorkerContext, container: str) -> Inspection:
     """The end of a container that was removed behind our back, as far as the engine remembers it. Raises `Over`."""
-    memory = await context.ask_engine(lambda: context.runtime.recall(container))
-    if memory.exit_code is None:
+    memory = await _recall(context, container)
+    if memory is None or memory.exit_code is None:
         raise Over(
             Cause.OUTCOME_UNKNOWN, "Its container was removed behind our back, and nobody saw how it ended.", ran=True
         )
@@ -86,3 +97,12 @@ async def find_end(context: WorkerContext, container: str) -> Inspection:
         finished_at=memory.exited_at,
         labels={},
     )
+
+
+async def _recall(context: WorkerContext, container: str) -> Recollection | None:
+    """What the engine remembers; None from an engine that cannot tell."""
+    try:
+        return await context.ask_engine(lambda: context.runtime.recall(container))
+    except EngineError as error:
+        log.warning("engine.cannot_recall", container=container, error=str(error))
+        return None

@@ -423,6 +423,15 @@ def seconds_from_now(seconds: float) -> ColumnElement[Any]:
     return clock() + literal(f"{seconds} seconds").cast(INTERVAL)
 
 
+async def forbid_retries(connection: Connection, execution: UUID) -> None:
+    """However its attempt ends, no other follows."""
+    await connection.execute(
+        update(Execution)
+        .where(Execution.id == execution)
+        .values(retries=NO_RETRIES.model_dump(mode="json"), updated_at=clock()),
+    )
+
+
 async def force_stop(connection: Connection, execution: UUID) -> None:
     """Bring SIGKILL of a pending stop forward to now."""
     await connection.execute(

@@ -308,6 +308,8 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
 
 async def _repeat(connection: Connection, record: Record, *, force: bool) -> bool:
     """A repeated request, or one that comes after a timeout: the first reason stays. Whether it changed anything."""
+    if record.stop is not None and record.stop.reason is StopReason.TIMEOUT:
+        await repository.forbid_retries(connection, record.id)
     if not force or record.stop is None or record.stop.force:
         return False
     await repository.force_stop(connection, record.id)

@@ -90,12 +90,12 @@ async def tail_socket(socket: WebSocket) -> None:
         query = _TailQuery(socket.path_params["id"], socket.query_params)
         start = await _start(process, query.execution, caller.sees, after=query.after, last=query.last)
     except ServiceError as error:
-        await socket.close(_CLOSE.get(type(error), CloseCode.BAD_REQUEST), error.detail[:120])
+        await _close(socket, _CLOSE.get(type(error), CloseCode.BAD_REQUEST), error.detail[:120])
         return
     except Exception as error:
         if not is_outage(error):
             raise
-        await socket.close(CloseCode.RESTARTING, "the database is away, try again")
+        await _close(socket, CloseCode.RESTARTING, "the database is away, try again")
         return
     metrics: ApiMetrics = socket.app.state.metrics
     with metrics.tailing():
@@ -107,6 +107,12 @@ _CLOSE = {
     NotAllowed: CloseCode.NOT_ALLOWED,
     NotFound: CloseCode.NOT_FOUND,
 }
+
+
+async def _close(socket: WebSocket, code: CloseCode, reason: str = "") -> None:
+    """Say why we go, to a client that may be gone already."""
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason)
 
 
 class _TailQuery:
@@ -156,8 +162,7 @@ class _Session:
             if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | TimeoutError):
                 raise result
         if finished and results[0] is None:
-            with suppress(RuntimeError, WebSocketDisconnect):
-                await self._socket.close(CloseCode.ENDED)
+            await _close(self._socket, CloseCode.ENDED)
 
     async def _send(self, frames: AsyncIterator[bytes]) -> None:
         async for frame in frames:

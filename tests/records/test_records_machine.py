@@ -207,6 +207,16 @@ class Machine(RuleBasedStateMachine):
             rival = self.leases[held.lease.execution][-1]
             self.do_together(act(held, self.stories), other(rival, self.stories))
 
+    @rule(times=st.integers(2, 4))
+    def fail_in_vain(self, times: int) -> None:
+        for _ in range(times):
+            for held in self.meant(Aim(0, 0, "held")):
+                self.do(concluding(Cause.IMAGE_PULL_FAILED, None)(held, self.stories))
+
+    @rule(worker=workers, most=st.integers(1, 3))
+    def look_into_the_queue(self, worker: str, most: int) -> None:
+        self.do(acts.Claim(worker, most))
+
     @rule(worker=workers)
     def look_for_orphans(self, worker: str) -> None:
         of_its_engine = {HERE, BESIDE} if worker in {HERE, BESIDE} else {ELSEWHERE}
@@ -403,7 +413,7 @@ def check(facts: Facts) -> None:
 
 # To shrink what fails takes minutes.
 FAST = settings(
-    max_examples=60,
+    max_examples=45,
     stateful_step_count=20,
     phases=set(Phase) - {Phase.shrink},
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

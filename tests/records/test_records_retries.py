@@ -7,7 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from app.auth.service import Caller
+from app.auth.tokens import Scope
 from app.db.engine import reading
+from app.executions import service
 from app.executions.model import Lease, Outcome, Retries, Then
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import Cause, Status
@@ -204,3 +207,13 @@ async def test_the_end_is_when_the_program_exited_but_never_in_the_future(record
     finished_at = (await records.record(claim.lease.execution)).finished_at
     assert finished_at is not None
     assert now < finished_at < exited_at if late else finished_at == now
+
+
+async def test_a_cancellation_during_a_timeout_withdraws_the_permission_to_try_again(records: Records) -> None:
+    claim = await running(records, Retries(max_attempts=3, on_timeout=Then.RETRY))
+    await records.commit(lambda connection: ledger.time_out(connection, claim.lease, grace=10))
+    caller = Caller(owner="ann", scopes=frozenset(Scope))
+    cancellation = await service.cancel(records.process, caller, claim.lease.execution, force=False)
+    assert cancellation.accepted
+    event = await records.end(claim.lease, Cause.RUN_TIMEOUT)
+    assert (event.to_status, event.cause) == (Status.TIMED_OUT, Cause.RUN_TIMEOUT)

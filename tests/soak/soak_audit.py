@@ -71,9 +71,11 @@ def _check_attempts(order: Order, record: Json, attempts: Sequence[Json]) -> Ite
     ran = [attempt for attempt in attempts if attempt["may_have_run"]]
     if len(ran) > order.program.attempts:
         yield f"{len(ran)} attempts may have run, of {order.program.attempts}"
+    # It looks at the number of its attempt, and those that never ran have one too.
     codes = [attempt["exit_code"] for attempt in ran]
-    if order.canceled is None and record["status"] == "succeeded" and codes != [7] * (order.program.attempts - 1) + [0]:
-        yield f"its attempts ended with {codes}"
+    foreseen = [7 if attempt["number"] < order.program.attempts else 0 for attempt in ran]
+    if order.canceled is None and record["status"] == "succeeded" and codes != foreseen:
+        yield f"its attempts ended with {codes}, and should have with {foreseen}"
     if attempts and attempts[-1]["log"]["last"] != record["log"]["lines"]:
         yield f"its log has {record['log']['lines']} lines, the last attempt ends at {attempts[-1]['log']['last']}"
     for before, after in pairwise(attempts):

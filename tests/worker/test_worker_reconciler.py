@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -19,7 +20,7 @@ from app.executions.tables import Attempt
 from app.workers.tables import Leadership, Worker
 from support.migrations import NewDatabase
 from support.records import Records, check_history, opened
-from worker import claims, ledger
+from worker import claims, estate, ledger
 from worker.claims import Claim
 from worker.container import INSTANCE_LABEL, container_spec
 from worker.context import WorkerContext
@@ -61,8 +62,8 @@ class SteadyPresence(Presence):
     """Of a worker that has renewed for long."""
 
     @property
-    def may_judge(self) -> bool:
-        return True
+    def steady_for(self) -> float:
+        return math.inf
 
 
 def reconciler_of(records: Records, runtime: DockerRuntime) -> Reconciler:
@@ -350,3 +351,22 @@ async def test_the_row_of_an_attempt_says_that_its_host_was_lost(far: Records, r
         row = (await connection.execute(select(Attempt).where(Attempt.execution_id == claim.lease.execution))).one()
     assert (row.cause, row.may_have_run, row.exit_code) == ("host_lost", True, None)
     assert row.finished_at is not None
+
+
+async def test_whoever_came_back_between_two_looks_is_not_given_up(far: Records, reconciler: Reconciler) -> None:
+    patience = estate.Patience(HOST_LOST_AFTER, ENGINE_LOST_AFTER)
+    running, starting = await far.run(), await far.claim()
+    await is_silent(far, HOST_LOST_AFTER + 1)
+
+    async def give_up(lost: estate.LostAttempt) -> object:
+        return await far.commit(lambda connection: estate.give_up(connection, lost, patience, actor="test"))
+
+    async with reading(far.process.database) as connection:
+        found = {lost.lease: lost for lost in await estate.find_lost(connection, patience, most=100)}
+    # Since then its program may have run: what was seen is not true any more.
+    await far.commit(lambda connection: ledger.intend_start(connection, starting.lease, container_id="c"))
+    assert await give_up(found[starting.lease]) is None
+    await far.commit(lambda connection: claims.heartbeat(connection, far.worker.id))
+    assert await give_up(found[running.lease]) is None
+    assert (await status_of(far, running))[0] is Status.RUNNING
+    await far.commit(lambda connection: ledger.set_phase(connection, running.lease, "still ours"))

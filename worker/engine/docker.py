@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -220,7 +221,10 @@ class DockerRuntime:
                 raise
 
     async def list_containers(self, labels: Mapping[str, str]) -> list[Inspection]:
-        """Every container, in any state, that carries all these labels. One that goes meanwhile is left out."""
+        """Every container, in any state, that carries all these labels.
+
+        Those that go meanwhile, or of which the engine cannot tell, are left out.
+        """
         filters = orjson.dumps({"label": [f"{name}={value}" for name, value in labels.items()]}).decode()
         rows = await self._http.json("GET", "/containers/json", params={"all": "1", "filters": filters})
         with understanding("GET /containers/json"):
@@ -229,9 +233,12 @@ class DockerRuntime:
 
         async def look(container: str) -> Inspection | None:
             async with turn:
-                with suppress(NoSuchContainer):
+                try:
                     return await self.inspect(container)
-            return None
+                except EngineUnreachable:
+                    raise
+                except EngineError:
+                    return None
 
         found = await asyncio.gather(*map(look, ids))
         return [inspection for inspection in found if inspection]
@@ -241,10 +248,23 @@ class DockerRuntime:
 
         It keeps its last 256 events, and none over a restart (measured).
         """
-        until = f"{time.time():.6f}"
+        until = f"{await self._now():.6f}"
         answer = await self._http.call("GET", "/events", params={"since": "0", "until": until})
         with understanding("GET /events"):
             return read_recollection([orjson.loads(line) for line in answer.splitlines()], container)
+
+    async def _now(self) -> float:
+        """The time of day by the engine's clock, never early: what has happened until now is before it.
+
+        Ours is more exact, but may be wrong: the engine would wait for an end of its events that is yet to come.
+        """
+        ours = time.time()
+        with self._http.reaching("GET /_ping"):
+            answer = await self._http.begin("GET", "/_ping", params={})
+        async with answer:
+            with understanding("GET /_ping"):
+                dated = parsedate_to_datetime(answer.headers["Date"]).timestamp()  # in whole seconds
+        return ours if dated <= ours <= dated + 1 else dated + 1
 
     async def _pull(self, wanted: Reference) -> None:
         params = {"fromImage": wanted.name, "tag": wanted.digest or wanted.tag or ""}
