@@ -17,7 +17,7 @@ from starlette.datastructures import QueryParams
 from app.auth.service import authenticate
 from app.auth.tokens import Scope
 from app.bootstrap import Process
-from app.db.engine import is_outage, reading
+from app.db.engine import is_outage, snapshot
 from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
 from app.errors import FieldError, InvalidRequest, NotAcceptable, NotAllowed, NotAuthenticated, NotFound, ServiceError
 from app.executions import repository
@@ -191,8 +191,8 @@ class _Start(NamedTuple):
 
 
 async def _start(process: Process, execution: UUID, owner: str | None, *, after: int, last: int | None) -> _Start:
-    async with reading(process.database) as connection:
-        # Events first: one that comes in between is then told twice rather than never.
+    # One and the same state: what is in the record is not told again, and nothing is left out.
+    async with snapshot(process.database) as connection:
         events = await repository.list_events(connection, execution)
         record = await repository.find(connection, execution, owner=owner)
         if record is None:

@@ -272,8 +272,11 @@ async def test_an_exit_code_of_the_kit_is_announced(mount: Mount, ending: str, c
 
 
 async def test_on_a_laptop_the_first_ctrl_c_asks_and_the_second_interrupts(mount: Mount) -> None:
+    # In a terminal SIGINT is not ignored, as it is in a background job of a shell, which these tests may be.
     program = await mount.start_python(
         """
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         tailrace_job.checkpoint()
         print("busy")
         while not tailrace_job.should_stop():

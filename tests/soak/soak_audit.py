@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from soak_clients import Order
-from soak_programs import check_order, check_output, joined
+from soak_programs import Program, check_order, check_output, joined
 
 from support.running import Json, Running
 
@@ -23,7 +23,7 @@ async def audit(installation: Running, order: Order, *, engine_breaks: bool) -> 
     record, attempts = order.record, await _items(installation, order, "attempts")
     assert record is not None
     for complaint in (
-        *_check_end(order, record, engine_breaks=engine_breaks),
+        *_check_end(order, record, attempts, engine_breaks=engine_breaks),
         *_check_attempts(order, record, attempts),
     ):
         yield complaint
@@ -50,19 +50,26 @@ async def audit(installation: Running, order: Order, *, engine_breaks: bool) -> 
 Line = tuple[int, str, str]
 
 
-def _check_end(order: Order, record: Json, *, engine_breaks: bool) -> Iterator[str]:
+def _check_end(order: Order, record: Json, attempts: Sequence[Json], *, engine_breaks: bool) -> Iterator[str]:
     program, end = order.program, (record["status"], record["cause"])
     if engine_breaks and end in BROKEN:
         return
     expected = (program.status, program.cause)
     if order.canceled is None and end != expected:
         yield f"it ended {end}, and should have {expected}: {record['message']}"
-    if order.canceled is not None and record["status"] not in ASKED | {program.status} - {"failed"}:
+    if order.canceled is not None and not _may_end(program, record, attempts):
         yield f"it was canceled, and ended {end}: {record['message']}"
     if not record["log"]["complete"] and not engine_breaks:
         yield "its log is not complete"
     if record["log"]["truncated"]:
         yield "its log is truncated"
+
+
+def _may_end(program: Program, record: Json, attempts: Sequence[Json]) -> bool:
+    """Whether what was canceled may end so. An exit that came before the request stays what it was."""
+    if record["status"] in ASKED or record["status"] == program.status == "timed_out":
+        return True
+    return record["status"] == "failed" and attempts[-1]["exited_at"] <= record["stop"]["requested_at"]
 
 
 def _check_attempts(order: Order, record: Json, attempts: Sequence[Json]) -> Iterator[str]:
