@@ -64,10 +64,12 @@ class Pump:
         self.complete = not self._lost and (self._watch.witnessed or await self._engine_was_there())
 
     async def _engine_was_there(self) -> bool:
-        """Whether the engine, if not we, saw the exit: one that was away then has lost the last lines (measured)."""
+        """Whether the engine was there all along: one that was away at the exit has lost the last lines (measured).
+
+        That it remembers the exit proves nothing: while it starts it hears of exits before it reads output again.
+        """
         with suppress(EngineError):
-            memory = await self._runtime.recall(self._container)
-            return memory.exit_code is not None or not memory.restarted
+            return not (await self._runtime.recall(self._container)).restarted
         return False
 
     async def _unless_left_open(self, reading: Coroutine[Any, Any, bool]) -> bool:

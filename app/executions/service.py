@@ -20,7 +20,7 @@ from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
-from app.executions.model import Event, Limits, Retries, Spec
+from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
@@ -308,7 +308,7 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
 
 async def _repeat(connection: Connection, record: Record, *, force: bool) -> bool:
     """A repeated request, or one that comes after a timeout: the first reason stays. Whether it changed anything."""
-    if record.stop is not None and record.stop.reason is StopReason.TIMEOUT:
+    if record.stop is not None and record.stop.reason is StopReason.TIMEOUT and record.retries != NO_RETRIES:
         await repository.forbid_retries(connection, record.id)
     if not force or record.stop is None or record.stop.force:
         return False
