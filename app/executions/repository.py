@@ -360,17 +360,20 @@ async def _add_event(
     )
 
 
+_FIND = select_records().where(Execution.id == bindparam("execution", type_=Uuid))
+_FIND_AND_LOCK = _FIND.with_for_update(of=Execution.__table__, key_share=True)
+
+
 async def find(
     connection: Connection, execution: UUID, *, owner: str | None = None, lock: bool = False
 ) -> Record | None:
     """The record, if it exists and, with `owner`, is theirs; `lock` keeps it until the transaction ends."""
-    statement = select_records().where(Execution.id == execution)
-    if owner is not None:
-        statement = statement.where(Execution.owner == owner)
-    if lock:
-        statement = statement.with_for_update(of=Execution.__table__, key_share=True)
-    row = (await connection.execute(statement)).mappings().one_or_none()
-    return record_of(row) if row else None
+    row = (
+        (await connection.execute(_FIND_AND_LOCK if lock else _FIND, {"execution": execution})).mappings().one_or_none()
+    )
+    if row is None or (owner is not None and row["owner"] != owner):
+        return None
+    return record_of(row)
 
 
 async def list_page(

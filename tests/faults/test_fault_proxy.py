@@ -13,7 +13,7 @@ from support.fault_proxy import FaultProxy, fault_proxy
 
 pytestmark = pytest.mark.faults
 
-SOON = 5.0
+SOON = 20.0
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,7 +12,7 @@ from support.running import Running
 from support.starts import Starts
 from support.submitting import list_all, submit_while
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
 
 async def restart(installation: Running, number: signal.Signals) -> None:

@@ -12,7 +12,7 @@ from support.history import check_history
 from support.logs import Follower
 from support.own import StartOwn
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
 WATCHERS = 200
 COUNTER = "i=0; while [ $i -lt %d ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 7"
@@ -50,9 +50,9 @@ async def test_fifty_watchers_that_take_nothing_cost_the_others_nothing(own: Sta
     readers = [Follower(installation, execution) for _ in range(5)]
     async with stalled_watchers(installation, execution, 50):
         reading = [asyncio.create_task(follow_through(reader)) for reader in readers]
-        await eventually(lambda: connections_of(installation) > 50)
+        await eventually(lambda: connections_of(installation) > 50, within=WITHIN)
         await asyncio.gather(*reading)
         assert (await check_history(installation, execution))["status"] == "succeeded"
-        await eventually(lambda: connections_of(installation) <= 5)
+        await eventually(lambda: connections_of(installation) <= 5, within=WITHIN)
     assert {reader.text() for reader in readers} == {("x" * 72 + "\n") * 140_000}
     assert peak_memory(installation, "api") - before < 100 * MIB

@@ -20,6 +20,8 @@ from support.programs import until_it_says
 from support.witness import Witness, instance_of
 from worker.engine.docker import DockerRuntime
 
+pytestmark = pytest.mark.timeout(400)
+
 COUNTER = "i=0; while [ $i -lt %d ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 7"
 # The first attempt would run for ever.
 SECOND_ENDS = "echo attempt $TAILRACE_ATTEMPT; [ $TAILRACE_ATTEMPT = 2 ] || exec sleep 600"

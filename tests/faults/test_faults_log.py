@@ -19,6 +19,8 @@ from support.running import Running
 from support.witness import Witness
 from worker.engine.port import ContainerState
 
+pytestmark = pytest.mark.timeout(400)
+
 MIB = 2**20
 TALKED = 40
 # So many mebibytes as soon as it is told; an output says how many it got rid of.

@@ -19,6 +19,8 @@ from support.witness import Witness, instance_of
 from worker.container import EXECUTION_LABEL, INSTANCE_LABEL
 from worker.engine.port import ContainerSpec
 
+pytestmark = pytest.mark.timeout(400)
+
 # Ten lines a second on each stream, until it is asked to stop; how many there were is its output.
 COUNTING = """
     i=0; while [ ! -f /tailrace/stop ]; do echo $i; echo err $i >&2; i=$((i+1)); sleep 0.1; done

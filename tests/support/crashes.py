@@ -20,7 +20,7 @@ TIDY = {"TAILRACE_RECONCILE_EVERY": "1", "TAILRACE_ORPHAN_AFTER": "3"}
 # lose or repeat; then an output.
 PROGRAM = f"""
     echo "attempt $TAILRACE_ATTEMPT"
-    i=0; while [ $i -lt {LINES} ]; do echo $i; echo err $i >&2; i=$((i+1)); sleep 0.02; done
+    i=0; while [ $i -lt {LINES} ]; do echo $i; echo err $i >&2; i=$((i+1)); sleep ${{PAUSE:-0.02}}; done
     echo whole > /tailrace/outputs/result
     exit 7
 """
