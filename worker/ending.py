@@ -20,7 +20,7 @@ from app.db.orm import clock
 from app.executions import repository
 from app.executions.model import Event, Lease, Outcome, Retries
 from app.executions.repository import IllegalMove, StaleLease, readable
-from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from app.executions.states import STATUS_OF, Cause, Status
 from app.executions.tables import Attempt, Execution
 from app.logs.tables import LogHead
 from worker.claims import ON_AN_ENGINE
@@ -62,7 +62,7 @@ async def conclude(connection: Connection, lease: Lease, end: End, *, actor: str
         for kind, files in ((ArtifactKind.OUTPUT, end.kept.outputs), (ArtifactKind.CHECKPOINT, end.kept.checkpoint)):
             await artifacts.add_artifacts(connection, ArtifactSet(lease.execution, held.attempt, kind), files)
     tries = await _count_tries(connection, lease)
-    if may_try_again(end.outcome, held.retries, tries, ran=end.ran, stop=held.stop_reason):
+    if may_try_again(end.outcome, held.retries, tries, ran=end.ran, final=held.stop_final):
         return await _queue_again(connection, lease, end, actor=actor, after=delay_before(held.attempt))
     return await repository.move(
         connection,
@@ -181,6 +181,7 @@ QUEUED_ANEW: Mapping[str, Any] = {
     "stop_requested_at": None,
     "stop_deadline": None,
     "stop_force": False,
+    "stop_final": False,
 }
 
 
@@ -216,7 +217,7 @@ class _Held:
 
     status: Status
     attempt: int
-    stop_reason: StopReason | None
+    stop_final: bool
     retries: Retries
 
 
@@ -224,12 +225,11 @@ async def _lock(connection: Connection, lease: Lease) -> _Held:
     """Keep the record ours until the transaction ends, whatever became of it. Raises `StaleLease`."""
     row = (
         await connection.execute(
-            select(Execution.status, Execution.attempt, Execution.stop_reason, Execution.retries)
+            select(Execution.status, Execution.attempt, Execution.stop_final, Execution.retries)
             .where(Execution.id == lease.execution, Execution.epoch == lease.epoch)
             .with_for_update(key_share=True),
         )
     ).one_or_none()
     if row is None:
         raise StaleLease(f"epoch {lease.epoch} of {lease.execution} has passed")
-    reason = StopReason(row.stop_reason) if row.stop_reason else None
-    return _Held(Status(row.status), row.attempt, reason, Retries.model_validate(row.retries))
+    return _Held(Status(row.status), row.attempt, row.stop_final, Retries.model_validate(row.retries))

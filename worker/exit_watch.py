@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
-from worker.engine.port import ContainerRuntime, ContainerState, EngineUnreachable, Inspection
+from worker.engine.port import ContainerRuntime, ContainerState, EngineUnreachable, Inspection, WaitForExit
 
 log = structlog.get_logger(__name__)
 
-LOOK_ANYWAY_EVERY = 30.0
+LOOK_ANYWAY_AFTER = 30
+# A second that took so long: somebody stopped us, or something blocked us.
+STOOD_STILL = 2.5
 RETRY_AFTER = 0.5
 
 
@@ -77,18 +80,33 @@ class ExitWatch:
                 inspection = await self._runtime.inspect(self._container)
                 if inspection.state is ContainerState.EXITED:
                     return inspection
-            try:
-                async with asyncio.timeout(LOOK_ANYWAY_EVERY):
-                    await wait.exited()
-                hinted = True
-            except TimeoutError:
-                hinted = False
+            hinted = await self._until_hinted(wait)
         inspection = await self._runtime.inspect(self._container)
         if hinted and inspection.state is not ContainerState.EXITED:
             # The engine let go of the watch, not the container of its program.
             self._break()
             await asyncio.sleep(RETRY_AFTER)
         return inspection
+
+    async def _until_hinted(self, wait: WaitForExit) -> bool:
+        """Whether the engine said something, or stopped saying anything, in the time that we wait for it.
+
+        If this process stood still meanwhile, it cannot know what it missed: a break.
+        """
+        hint = asyncio.ensure_future(wait.exited())
+        try:
+            for _ in range(LOOK_ANYWAY_AFTER):
+                asked = time.monotonic()
+                await asyncio.wait({hint}, timeout=1.0)
+                if time.monotonic() - asked > STOOD_STILL:
+                    self._break()
+                if hint.done():
+                    hint.result()
+                    return True
+            return False
+        finally:
+            hint.cancel()
+            await asyncio.gather(hint, return_exceptions=True)
 
     async def _note(self, *, away: bool) -> None:
         if away is not self._away:

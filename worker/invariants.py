@@ -155,7 +155,7 @@ def check_retries(facts: Facts) -> Iterator[str]:
             facts.retries,
             Tries(started, in_vain),
             ran=attempt.ran,
-            stop=None,
+            final=False,
         ):
             yield f"attempt {attempt.number + 1} follows {attempt.cause}, exit code {attempt.exit_code}, unasked"
 

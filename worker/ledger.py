@@ -64,6 +64,7 @@ async def read_order(connection: Connection, lease: Lease) -> Order:
         Execution.stop_requested_at,
         Execution.stop_deadline,
         Execution.stop_force,
+        Execution.stop_final,
         _seconds(Execution.deadline - clock()).label("until_deadline"),
         _seconds(clock() - Execution.stop_requested_at).label("since_stop_request"),
         _seconds(Execution.stop_deadline - clock()).label("until_kill"),

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from app.executions.model import Outcome, Retries
-from app.executions.states import Cause, StopReason
+from app.executions.states import Cause
 
 # Ends of a program that never started for which nobody's request is to blame: tried again without being asked.
 NOT_ITS_FAULT = frozenset({Cause.IMAGE_PULL_FAILED, Cause.ENGINE_ERROR, Cause.HOST_LOST})
@@ -24,12 +24,12 @@ class Tries:
     in_vain: int
 
 
-def may_try_again(outcome: Outcome, retries: Retries, tries: Tries, *, ran: bool, stop: StopReason | None) -> bool:
-    """Whether policy allows another attempt after this one, which was asked to stop for that reason.
+def may_try_again(outcome: Outcome, retries: Retries, tries: Tries, *, ran: bool, final: bool) -> bool:
+    """Whether policy allows another attempt after this one.
 
-    `ran`: its program may have started.
+    `ran`: its program may have started; `final`: somebody asked for its end.
     """
-    if stop not in {None, StopReason.TIMEOUT}:
+    if final:
         return False
     if not ran and outcome.cause in NOT_ITS_FAULT and tries.in_vain < IN_VAIN_AT_MOST:
         return True

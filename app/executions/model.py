@@ -144,13 +144,14 @@ NO_RETRIES = Retries()
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes."""
+    """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes; `final`: no attempt follows."""
 
     reason: StopReason
     by: str
     requested_at: datetime
     deadline: datetime
     force: bool
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,4 +119,5 @@ def stop_of(row: RowMapping) -> Stop | None:
         requested_at=row["stop_requested_at"],
         deadline=row["stop_deadline"],
         force=row["stop_force"],
+        final=row["stop_final"],
     )

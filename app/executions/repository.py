@@ -426,12 +426,12 @@ def seconds_from_now(seconds: float) -> ColumnElement[Any]:
     return clock() + literal(f"{seconds} seconds").cast(INTERVAL)
 
 
-async def forbid_retries(connection: Connection, execution: UUID) -> None:
-    """However its attempt ends, no other follows."""
+async def make_stop_final(connection: Connection, execution: UUID) -> None:
+    """However an attempt ends that is asked to stop, no other follows."""
     await connection.execute(
         update(Execution)
-        .where(Execution.id == execution)
-        .values(retries=NO_RETRIES.model_dump(mode="json"), updated_at=clock()),
+        .where(Execution.id == execution, Execution.stop_reason.is_not(None))
+        .values(stop_final=True, updated_at=clock()),
     )
 
 

@@ -20,7 +20,7 @@ from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
-from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
+from app.executions.model import Event, Limits, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
 from app.executions.tables import Execution
@@ -299,6 +299,7 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
         "stop_requested_at": clock(),
         "stop_deadline": repository.seconds_from_now(0 if force else record.limits.grace),
         "stop_force": force,
+        "stop_final": True,
         "control_version": Execution.control_version + 1,
     }
     return await repository.move(
@@ -308,11 +309,12 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
 
 async def _repeat(connection: Connection, record: Record, *, force: bool) -> bool:
     """A repeated request, or one that comes after a timeout: the first reason stays. Whether it changed anything."""
-    if record.stop is not None and record.stop.reason is StopReason.TIMEOUT and record.retries != NO_RETRIES:
-        await repository.forbid_retries(connection, record.id)
-    if not force or record.stop is None or record.stop.force:
+    if record.stop is None or (record.stop.final and record.stop.force >= force):
         return False
-    await repository.force_stop(connection, record.id)
+    if not record.stop.final:
+        await repository.make_stop_final(connection, record.id)
+    if force and not record.stop.force:
+        await repository.force_stop(connection, record.id)
     return True
 
 

@@ -70,6 +70,7 @@ class Execution(Base):
     stop_requested_at: Mapped[datetime | None]
     stop_deadline: Mapped[datetime | None]
     stop_force: Mapped[bool] = mapped_column(server_default=text("false"))
+    stop_final: Mapped[bool] = mapped_column(server_default=text("false"))
 
     announced: Mapped[bool] = mapped_column(server_default=text("false"))
     progress_percent: Mapped[int | None] = mapped_column(SmallInteger)

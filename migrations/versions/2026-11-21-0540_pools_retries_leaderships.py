@@ -54,6 +54,7 @@ def upgrade() -> None:
     op.add_column("attempts", sa.Column("exited_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("attempts", sa.Column("may_have_run", sa.Boolean(), nullable=True))
     op.add_column("attempts", sa.Column("last_seq", sa.BigInteger(), nullable=True))
+    op.add_column("executions", sa.Column("stop_final", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column(
         "executions",
         sa.Column("retries", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
@@ -118,6 +119,7 @@ def downgrade() -> None:
         unique=False,
         postgresql_where="(status = 'queued'::text)",
     )
+    op.drop_column("executions", "stop_final")
     op.drop_column("executions", "not_before")
     op.drop_column("executions", "priority")
     op.drop_column("executions", "retries")

@@ -109,7 +109,7 @@ def stop(reason: StopReason | None) -> Stop | None:
     if reason is None:
         return None
     by = "ada" if reason is StopReason.CANCEL else "system"
-    return Stop(reason=reason, by=by, requested_at=NOW, deadline=NOW, force=False)
+    return Stop(reason=reason, by=by, requested_at=NOW, deadline=NOW, force=False, final=False)
 
 
 def test_the_api_page_explains_every_cause_in_the_words_of_the_record() -> None:

@@ -1,7 +1,9 @@
 """What the engine remembers of a container: who ended it, also when it is gone, and whether it was there all along."""
 
+import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 from harbour import Harbour
 
@@ -51,6 +53,29 @@ async def test_of_one_that_was_never_started_no_end_is_remembered(harbour: Harbo
     container = await harbour.engine.create(harbour.spec("true"))
     memory = await harbour.engine.recall(container)
     assert (memory.killed, memory.exit_code) == (False, None)
+
+
+async def churn(engine_host: str, *, rounds: int) -> None:
+    """Two events a round, and nothing else."""
+    connector = aiohttp.UnixConnector(engine_host.removeprefix("unix://"))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for _ in range(rounds):
+            async with session.post("http://engine/volumes/create", json={}) as made:
+                name = (await made.json())["Name"]
+            async with session.delete(f"http://engine/volumes/{name}") as removed:
+                assert removed.status == 204
+
+
+async def test_a_busy_engine_is_not_taken_for_one_that_restarted(harbour: Harbour, engine_host: str) -> None:
+    container = await harbour.start("sleep", "600")
+    await churn(engine_host, rounds=130)
+    churning = asyncio.gather(*(churn(engine_host, rounds=100) for _ in range(4)))
+    memories = []
+    while not churning.done():
+        memories.append(await harbour.engine.recall(container))
+    await churning
+    assert memories
+    assert [memory.restarted for memory in memories] == [False] * len(memories)
 
 
 def event(action: str, container: str = "c", **attributes: str) -> dict[str, Any]:

@@ -346,6 +346,7 @@ class Machine(RuleBasedStateMachine):
             holder=self.names.get(execution.worker_id),
             stop=execution.stop_reason,
             forced=execution.stop_force,
+            final=execution.stop_final,
             waits=execution.status == "queued" and self.is_late(execution.not_before),
             cause=execution.cause,
             tries=[

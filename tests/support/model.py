@@ -44,6 +44,7 @@ class Story:
     holder: str | None = None
     stop: str | None = None
     forced: bool = False
+    final: bool = False
     waits: bool = False
     cause: str | None = None
     tries: list[Try] = field(default_factory=list)
@@ -62,16 +63,16 @@ class Story:
                 raise Refused(ENDED)
             return NOTHING
         if self.status == "stopping":
-            if self.forced or not force:
+            if self.final and self.forced >= force:
                 return NOTHING
-            self.forced = True
+            self.final, self.forced = True, self.forced or force
         elif self.status == "queued":
             self._go("canceled")
             self.cause = "canceled_by_user"
             self.waits = False
         else:
             self._go("stopping")
-            self.stop, self.forced = "cancel", force
+            self.stop, self.forced, self.final = "cancel", force, True
         return DONE
 
     # What takes the lease.
@@ -158,7 +159,7 @@ class Story:
 
     def _again(self, cause: str, exit_code: int | None, *, ran: bool) -> bool:
         """Whether another attempt follows one that ended so."""
-        if self.stop == "cancel":
+        if self.final:
             return False
         started = ran + sum(each.ran is True for each in self.tries)
         in_vain = (not ran) + sum(each.ran is False and each.cause is not None for each in self.tries)
@@ -175,7 +176,7 @@ class Story:
     def _let_go(self) -> None:
         self.epoch += 1
         self.holder = self.stop = None
-        self.forced = False
+        self.forced = self.final = False
 
     def _check(self, epoch: int) -> None:
         if epoch != self.epoch:

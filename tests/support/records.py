@@ -128,6 +128,7 @@ class Records:
             "stop_by": "ann",
             "stop_requested_at": func.now(),
             "stop_deadline": repository.seconds_from_now(grace),
+            "stop_final": True,
             "control_version": Execution.control_version + 1,
         }
         return await self.move(execution, Status.STOPPING, actor="ann", changes=changes)

@@ -23,7 +23,8 @@ def ended(
 
 
 def asked(reason: StopReason, *, by: str = "ann") -> Stop:
-    return Stop(reason=reason, by=by, requested_at=NOON, deadline=NOON + timedelta(seconds=10), force=False)
+    deadline = NOON + timedelta(seconds=10)
+    return Stop(reason=reason, by=by, requested_at=NOON, deadline=deadline, force=False, final=False)
 
 
 CANCEL = asked(StopReason.CANCEL)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.executions.model import NO_RETRIES, RETRIABLE, Outcome, Retries, Then
-from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from app.executions.states import STATUS_OF, Cause, Status
 from worker.retry import IN_VAIN_AT_MOST, LONGEST_DELAY, NOT_ITS_FAULT, Tries, delay_before, may_try_again
 
 ONCE = Tries(started=1, in_vain=0)
@@ -14,17 +14,15 @@ def ended(cause: Cause, code: int | None = None) -> Outcome:
     return Outcome(cause, "It ended.", code)
 
 
-@given(
-    cause=st.sampled_from(list(Cause)), code=st.none() | st.integers(0, 255), stop=st.sampled_from([None, *StopReason])
-)
-def test_what_may_have_run_is_never_run_again_unasked(cause: Cause, code: int | None, stop: StopReason | None) -> None:
-    assert not may_try_again(ended(cause, code), NO_RETRIES, ONCE, ran=True, stop=stop)
+@given(cause=st.sampled_from(list(Cause)), code=st.none() | st.integers(0, 255), final=st.booleans())
+def test_what_may_have_run_is_never_run_again_unasked(cause: Cause, code: int | None, *, final: bool) -> None:
+    assert not may_try_again(ended(cause, code), NO_RETRIES, ONCE, ran=True, final=final)
 
 
 @pytest.mark.parametrize("cause", sorted(NOT_ITS_FAULT))
 def test_what_never_started_is_tried_again_a_few_times(cause: Cause) -> None:
     again = [
-        may_try_again(ended(cause), NO_RETRIES, Tries(0, in_vain), ran=False, stop=None)
+        may_try_again(ended(cause), NO_RETRIES, Tries(0, in_vain), ran=False, final=False)
         for in_vain in range(1, IN_VAIN_AT_MOST + 1)
     ]
     assert again == [True] * (IN_VAIN_AT_MOST - 1) + [False]
@@ -32,7 +30,7 @@ def test_what_never_started_is_tried_again_a_few_times(cause: Cause) -> None:
 
 @pytest.mark.parametrize("cause", sorted(frozenset(Cause) - NOT_ITS_FAULT))
 def test_a_bad_request_is_not_made_better_by_another_attempt(cause: Cause) -> None:
-    assert not may_try_again(ended(cause), NO_RETRIES, IN_VAIN, ran=False, stop=None)
+    assert not may_try_again(ended(cause), NO_RETRIES, IN_VAIN, ran=False, final=False)
 
 
 @given(
@@ -46,7 +44,7 @@ def test_max_attempts_is_the_end_of_whatever_is_asked_for(
     *, cause: Cause, ran: bool, most: int, started: int, in_vain: int
 ) -> None:
     asked = Retries(max_attempts=most, retry_on=(cause,))
-    again = may_try_again(ended(cause), asked, Tries(started, in_vain), ran=ran, stop=None)
+    again = may_try_again(ended(cause), asked, Tries(started, in_vain), ran=ran, final=False)
     ours = not ran and cause in NOT_ITS_FAULT and in_vain < IN_VAIN_AT_MOST
     assert again is (ours or started + in_vain < most)
 
@@ -67,14 +65,13 @@ def test_max_attempts_is_the_end_of_whatever_is_asked_for(
     ],
 )
 def test_what_the_submitter_asked_for(retries: Retries, outcome: Outcome, *, again: bool) -> None:
-    assert may_try_again(outcome, retries, ONCE, ran=True, stop=None) is again
+    assert may_try_again(outcome, retries, ONCE, ran=True, final=False) is again
 
 
 @given(cause=st.sampled_from(sorted(RETRIABLE)), ran=st.booleans())
 def test_what_somebody_asked_to_cancel_is_not_tried_again(*, cause: Cause, ran: bool) -> None:
     asked = Retries(max_attempts=100, retry_on=tuple(RETRIABLE))
-    assert not may_try_again(ended(cause), asked, ONCE, ran=ran, stop=StopReason.CANCEL)
-    assert not may_try_again(ended(cause), asked, ONCE, ran=ran, stop=StopReason.PAUSE)
+    assert not may_try_again(ended(cause), asked, ONCE, ran=ran, final=True)
 
 
 def test_what_was_wanted_cannot_be_asked_to_be_tried_again() -> None:

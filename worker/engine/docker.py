@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -248,10 +248,22 @@ class DockerRuntime:
 
         It keeps its last 256 events, and none over a restart (measured).
         """
+        events = await self._events()
+        memory = read_recollection(events, container)
+        if not memory.restarted:
+            return memory
+        # What came while we asked is not told, and yet has crowded out others. Asked again, the engine tells as many
+        # as it keeps, or has forgotten its oldest by now.
+        again = await self._events()
+        memory = read_recollection(again, container)
+        return replace(memory, restarted=memory.restarted and (not events or again[:1] == events[:1]))
+
+    async def _events(self) -> list[Any]:
+        """All that the engine remembers until now, oldest first."""
         until = f"{await self._now():.6f}"
         answer = await self._http.call("GET", "/events", params={"since": "0", "until": until})
         with understanding("GET /events"):
-            return read_recollection([orjson.loads(line) for line in answer.splitlines()], container)
+            return [orjson.loads(line) for line in answer.splitlines()]
 
     async def _now(self) -> float:
         """The time of day by the engine's clock, never early: what has happened until now is before it.
