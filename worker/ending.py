@@ -232,4 +232,4 @@ async def _lock(connection: Connection, lease: Lease) -> _Held:
     ).one_or_none()
     if row is None:
         raise StaleLease(f"epoch {lease.epoch} of {lease.execution} has passed")
-    return _Held(Status(row.status), row.attempt, row.stop_final, Retries.model_validate(row.retries))
+    return _Held(Status(row.status), row.attempt, row.stop_final, Retries.read(row.retries))

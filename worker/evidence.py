@@ -110,7 +110,7 @@ async def gather(connection: Connection, executions: Sequence[UUID]) -> list[Fac
             **{name: row[name] for name in _PLAIN},
             status=Status(row["status"]),
             cause=_cause(row["cause"]),
-            retries=Retries.model_validate(row["retries"]),
+            retries=Retries.read(row["retries"]),
             events=[_moved(event) for event in events[row["id"]]],
             attempts=[_tried(attempt) for attempt in attempts[row["id"]]],
             log=_shape(logs.get(row["id"])),

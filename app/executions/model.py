@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -49,10 +49,19 @@ class Network(StrEnum):
     BRIDGE = "bridge"
 
 
-class Limits(BaseModel):
-    """What one execution may use. Times are whole seconds, sizes bytes."""
+class Stored(BaseModel):
+    """A value that a record keeps as JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def read(cls, kept: Any) -> Self:
+        """As it was kept. What only a newer version knows, while versions change, is left out."""
+        return cls.model_validate(kept, extra="ignore")
+
+
+class Limits(Stored):
+    """What one execution may use. Times are whole seconds, sizes bytes."""
 
     timeout: int = Field(default=3600, ge=1, le=31 * 86_400, strict=True, description="Running time, seconds")
     grace: int = Field(
@@ -86,10 +95,8 @@ class Limits(BaseModel):
         return self.grace * 0.75 if announced else 0.0
 
 
-class Spec(BaseModel):
+class Spec(Stored):
     """What to run, as resolved at acceptance; never changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: str
     command: tuple[str, ...] | None = None
@@ -116,13 +123,11 @@ class Then(StrEnum):
     RETRY = "retry"
 
 
-class Retries(BaseModel):
+class Retries(Stored):
     """What the submitter allows to be run again. Attempts whose program provably never started need no permission.
 
     `max_attempts` counts attempts that may have started, `retry_on` holds causes and exit codes.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_attempts: int = 1
     retry_on: tuple[Cause | int, ...] = ()

@@ -99,9 +99,9 @@ def record_of(row: RowMapping) -> Record:
     return Record(
         **plain,
         # All were validated when they were accepted.
-        spec=Spec.model_validate(row["spec"]),
-        limits=Limits.model_validate(row["limits"]),
-        retries=Retries.model_validate(row["retries"]),
+        spec=Spec.read(row["spec"]),
+        limits=Limits.read(row["limits"]),
+        retries=Retries.read(row["retries"]),
         status=Status(row["status"]),
         waiting_on=WaitingOn(row["waiting_on"]) if row["waiting_on"] else None,
         cause=Cause(row["cause"]) if row["cause"] else None,

@@ -340,7 +340,7 @@ class Machine(RuleBasedStateMachine):
         """What is written, in the model's words."""
         execution = facts.execution
         return Story(
-            retries=Retries.model_validate(execution.retries),
+            retries=Retries.read(execution.retries),
             status=execution.status,
             epoch=execution.epoch,
             holder=self.names.get(execution.worker_id),
@@ -401,7 +401,7 @@ def check(facts: Facts) -> None:
     assert [attempt.number for attempt in attempts] == list(range(1, execution.attempt + 1))
     is_open = [attempt.finished_at is None for attempt in attempts]
     assert is_open == [False] * (len(attempts) - 1) + [execution.status in HELD] * bool(attempts)
-    policy = Retries.model_validate(execution.retries)
+    policy = Retries.read(execution.retries)
     for attempt in attempts[:-1]:
         assert attempt.message, "another attempt without a reason"
         asked_for = attempt.cause is not None and policy.allows(Cause(attempt.cause), attempt.exit_code)
