@@ -124,6 +124,9 @@ async def test_nothing_is_lost_doubled_or_stuck_whatever_breaks(
         soak.clients.submit_until(over), soak.chaos.run_until(over), _verify_until(over, soak.installation)
     )
     quiet = time.monotonic()
+    # The last fault may have been the end of everything.
+    for api in soak.clients.apis:
+        await api.until_ready()
     work = sum(order.program.seconds for order in soak.clients.at_work)
     longest = max([order.program.seconds for order in soak.clients.at_work], default=0.0)
     await soak.clients.until_served(within=RECOVERS_WITHIN + longest + work / SLOTS)
