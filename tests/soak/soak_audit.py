@@ -29,7 +29,8 @@ async def audit(installation: Running, order: Order, *, engine_breaks: bool) -> 
         yield complaint
     lines = await _replay(installation, order)
     order.taken_over = sum(letter == "s" and text.startswith("Taken over") for _, letter, text in lines)
-    if order.resumes and not any(text.startswith("The checkpoint of") for _, _, text in lines):
+    ran = any(attempt["may_have_run"] for attempt in attempts)
+    if order.resumes and ran and not any(text.startswith("The checkpoint of") for _, _, text in lines):
         yield "it did not go on from the checkpoint"
     whole = record["log"]["complete"]
     if whole and [seq for seq, _, _ in lines] != list(range(1, record["log"]["lines"] + 1)):
