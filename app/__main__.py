@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -15,7 +16,9 @@ from app.bootstrap import SchemaOutOfDate
 from app.db.engine import is_outage
 from app.main import create_app
 from app.observability.logging import configure_logging
+from app.secrets.vault import BadKey
 from app.settings import Settings
+from app.stalled import StallWatch
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +52,17 @@ async def _serve(app: FastAPI, server: uvicorn.Server, listener: socket.socket) 
         signal.signal(number, server.handle_exit)
     try:
         async with app.router.lifespan_context(app):
-            await server.serve(sockets=[listener])
+            settings: Settings = app.state.settings
+            watch = StallWatch(lambda: server.server_state.connections, settings.stalled_after)
+            watching = asyncio.create_task(watch.run())
+            # What is there by now stays. To look for garbage in it takes a tenth of a second, and everybody waits.
+            gc.freeze()
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                watching.cancel()
     except Exception as error:
-        if not isinstance(error, SchemaOutOfDate) and not is_outage(error):
+        if not isinstance(error, SchemaOutOfDate | BadKey) and not is_outage(error):
             raise
         log.error("api.cannot_start", error=str(error) or repr(error))  # noqa: TRY400
         return CANNOT_START
@@ -69,6 +80,8 @@ def _configure(app: FastAPI, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=settings.shutdown_grace,
         ws="websockets-sansio",
         ws_ping_interval=WS_PING_SECONDS,
+        # On a thin line a ping waits behind what was sent before it: late is not gone.
+        ws_ping_timeout=None,
         ws_per_message_deflate=False,
         ws_max_size=WS_MAX_MESSAGE,
     )
@@ -77,7 +90,8 @@ def _configure(app: FastAPI, settings: Settings) -> uvicorn.Config:
 def open_listener(settings: Settings) -> socket.socket:
     """The listening socket; its options pass on to every connection. Raises `OSError`.
 
-    A peer that stopped reading is the kernel's to cut: while its buffers are full no ping of ours gets through.
+    The kernel takes little that it cannot send yet, so that a slow peer holds up its reader and fills no memory; what
+    is on its way may be as much as a long and fast line holds. See docs/adr/0013-who-takes-nothing-is-cut.md.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(
         settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -85,8 +99,7 @@ def open_listener(settings: Settings) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, settings.send_buffer)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, settings.stalled_after * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, settings.send_buffer)
         listener.bind(address)
     except OSError:
         listener.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -23,7 +25,11 @@ from app.db.engine import open_engine, reading
 from app.executions.tables import Instance
 from app.hints import Channels, Hints, decode_job, encode_job
 from app.listener import Listener
+from app.logs.searching import Searches
+from app.logs.texts import Texts
+from app.secrets.vault import Vault
 from app.settings import Settings
+from app.sharing import Sharing
 
 SCHEMA_CONFIG = Path(__file__).resolve().parent.parent / "alembic.ini"
 CLOSE_WITHIN = 0.5
@@ -45,12 +51,19 @@ class Process:
     hints: Hints
     listener: Listener
     artifacts: ArtifactStore
+    vault: Vault
+    sharing: Sharing = field(default_factory=Sharing)
+    texts: Texts = field(default_factory=Texts)
+    # Of logs, as long as somebody reads them.
+    pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
+    searches: Searches = field(default_factory=Searches)
 
 
 @asynccontextmanager
 async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
-    """Connect everything. Raises `SchemaOutOfDate`; Redis may be away, the database may not."""
+    """Connect everything. Raises `SchemaOutOfDate`, `BadKey`; Redis may be away, the database may not."""
     crash_points.arm(settings.crash_at)
+    vault = Vault.of(settings.secret_key)
     database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
     # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
     redis = ArqRedis(
@@ -76,6 +89,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
                 hints=Hints(redis, channels),
                 listener=listener,
                 artifacts=ArtifactStore.open(settings.data / "artifacts"),
+                vault=vault,
             )
         finally:
             await listener.stop()

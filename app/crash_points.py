@@ -27,6 +27,7 @@ class CrashPoint(StrEnum):
     START_NOTED = auto()
     # While it runs
     LOG_COMMITTED = auto()  # not published
+    PACKED = auto()  # a segment of the log; it is not in the place of its chunks yet
     TIMED_OUT = auto()
     NOTICE_COMMITTED = auto()  # not acted out, like the two rungs above it
     SIGNAL_COMMITTED = auto()

@@ -58,6 +58,11 @@ class Channels:
         return f"{self._prefix}:tail:{execution.hex}"
 
     @property
+    def events(self) -> str:
+        """Something happened to an execution, whichever: a bell, or what its program says of its progress."""
+        return f"{self._prefix}:events"
+
+    @property
     def keepalive(self) -> str:
         """Nothing is ever sent here; being subscribed keeps a listener's connection in subscriber mode."""
         return f"{self._prefix}:keepalive"
@@ -73,10 +78,15 @@ class Hints:
         self._lost: set[UUID] = set()
 
     async def ring(self, pool: str) -> None:
-        """Wake the workers of a pool: a hint for those that listen, and an arq job for whoever comes first."""
+        """Something was queued: wake the workers of its pool, by a hint for those that listen and an arq job for
+        whoever comes first, and those who follow all executions.
+        """
 
         async def send() -> None:
-            await self._redis.publish(self._channels.bell(pool), b"")
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.publish(self._channels.bell(pool), b"")
+                pipe.publish(self._channels.events, b"")
+                await pipe.execute()
             queue = self._channels.queue(pool)
             # One bell is enough however many were queued: while it waits, arq refuses another of its id.
             await self._redis.enqueue_job("ring", _job_id=f"{queue}:bell", _queue_name=queue)
@@ -87,9 +97,9 @@ class Hints:
         """Tell a worker that one of its executions has a new intent."""
         await self._bounded("control", lambda: self._redis.publish(self._channels.control(worker), b""))
 
-    async def publish(self, frames: Sequence[tuple[UUID, bytes]]) -> None:
-        """Send committed frames to whoever watches their executions."""
-        if frames and not await self._send("frames", frames):
+    async def publish(self, frames: Sequence[tuple[UUID, bytes]], *, to_all: bytes | None = None) -> None:
+        """Send committed frames to whoever watches their executions, and `to_all` to those who follow all of them."""
+        if frames and not await self._send("frames", frames, to_all=to_all):
             self._lost.update(execution for execution, _ in frames)
 
     async def remind(self, message: bytes) -> None:
@@ -99,11 +109,13 @@ class Hints:
             if await self._send("reminders", [(execution, message) for execution in lost]):
                 self._lost -= lost
 
-    async def _send(self, what: str, frames: Sequence[tuple[UUID, bytes]]) -> bool:
+    async def _send(self, what: str, frames: Sequence[tuple[UUID, bytes]], *, to_all: bytes | None = None) -> bool:
         async def send() -> None:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for execution, frame in frames:
                     pipe.publish(self._channels.execution(execution), frame)
+                if to_all is not None:
+                    pipe.publish(self._channels.events, to_all)
                 await pipe.execute()
 
         return await self._bounded(what, send)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
@@ -21,56 +22,121 @@ log = structlog.get_logger(__name__)
 BACKLOG_BYTES = 4 * 2**20
 CONFIRM_TIMEOUT = 1.0
 RECONNECT_DELAY = 0.5
+T = TypeVar("T")
 
 
 class Missed(Exception):
     """Messages may have been lost: the connection broke, or the subscriber was too slow. Look in the store."""
 
 
+class Heard:
+    """One message, the same object for all who hear it: what one of them makes of it, the others find made."""
+
+    __slots__ = ("_made", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._made: Any = None
+
+    def made(self, make: Callable[[bytes], T]) -> T:
+        """What `make` gives; all who call this of one channel mean the same."""
+        if self._made is None:
+            self._made = make(self.data)
+        made: T = self._made
+        return made
+
+
 class Subscription:
-    """One subscriber's bounded backlog of one channel."""
+    """One subscriber's bounded backlog of one channel. The messages are everybody's; only the list of them is its own.
+
+    One task reads it.
+    """
 
     def __init__(self) -> None:
-        self._messages: deque[bytes] = deque()
+        self._messages: deque[Heard] = deque()
         self._bytes = 0
         self._missed = False
-        self._ready = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
-    def put(self, message: bytes) -> None:
+    def put(self, message: Heard) -> None:
         """Never waits: a full backlog is dropped whole, since its reader must go to the store anyway."""
-        if self._bytes + len(message) > BACKLOG_BYTES:
+        if self._bytes + len(message.data) > BACKLOG_BYTES:
             self.miss()
             return
         self._messages.append(message)
-        self._bytes += len(message)
-        self._ready.set()
+        self._bytes += len(message.data)
+        self._wake()
 
     def miss(self) -> None:
         """Note that something was lost."""
         self._messages.clear()
         self._bytes = 0
         self._missed = True
-        self._ready.set()
+        self._wake()
 
     async def get(self, within: float) -> bytes | None:
         """The next message; None when none came `within` seconds. Raises `Missed`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._ready.wait()
+        taken = await self.take(within, most=0)
+        return taken[0].data if taken else None
+
+    async def take(self, within: float, *, most: int) -> list[Heard]:
+        """The next message, and those behind it that make no more than `most` bytes with it; none when none came
+        `within` seconds. Raises `Missed`.
+        """
+        if not (self._messages or self._missed):
+            await self._wait(within)
         if self._missed:
             self._missed = False
-            self._rearm()
             raise Missed
-        if not self._messages:
-            return None
-        message = self._messages.popleft()
-        self._bytes -= len(message)
-        self._rearm()
-        return message
+        taken: list[Heard] = []
+        size = 0
+        while self._messages:
+            size += len(self._messages[0].data)
+            if taken and size > most:
+                break
+            taken.append(self._messages.popleft())
+            self._bytes -= len(taken[-1].data)
+        return taken
 
-    def _rearm(self) -> None:
-        if not self._messages and not self._missed:
-            self._ready.clear()
+    def close(self) -> None:
+        """Nobody reads it any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _wait(self, within: float) -> None:
+        """Until there is something, or the time is over.
+
+        A timer of its own for every wait would be the larger part of what a line costs for each of a thousand readers:
+        so one that was set for an earlier wait is left to find out that it came too soon.
+        """
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + within
+        if self._timer is not None and self._timer.when() > self._until:
+            self.close()
+        if self._timer is None:
+            self._timer = loop.call_at(self._until, self._time_is_over)
+        self._waiter = loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _time_is_over(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        loop = self._waiter.get_loop()
+        if loop.time() < self._until:
+            self._timer = loop.call_at(self._until, self._time_is_over)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class _Channel:
@@ -134,6 +200,7 @@ class Listener:
             yield subscription
         finally:
             channel.subscribers.discard(subscription)
+            subscription.close()
             if not channel.subscribers and self._channels.get(name) is channel:
                 del self._channels[name]
                 if self._pubsub is not None:
@@ -182,8 +249,9 @@ class Listener:
                 if channel is not None:
                     self._confirm(channel)
         elif kind == "message" and channel is not None:
+            heard = Heard(data)
             for subscription in channel.subscribers:
-                subscription.put(data)
+                subscription.put(heard)
 
     def _confirm(self, channel: _Channel) -> None:
         channel.confirmed.set()

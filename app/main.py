@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,8 @@ from app.artifacts.router import router as outputs_router
 from app.auth.service import ensure_bootstrap_token
 from app.background import Background
 from app.bootstrap import open_process
+from app.events.feed import Feed
+from app.events.router import router as events_router
 from app.executions.router import one as execution_router
 from app.executions.router import router as executions_router
 from app.logs.router import router as logs_router
@@ -67,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_documentation(app)
     for router in (executions_router, execution_router, outputs_router, logs_router, health_router, metrics_router):
         app.include_router(router)
-    for router in (pools_router, pool_router, workers_router, worker_router):
+    for router in (pools_router, pool_router, workers_router, worker_router, events_router):
         app.include_router(router)
     app.add_api_route("/", _welcome, include_in_schema=False)
     return app
@@ -80,10 +83,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await ensure_bootstrap_token(process)
         app.state.process = process
         app.state.background = Background()
+        app.state.feed = Feed(process)
+        following = asyncio.create_task(app.state.feed.run(), name="feed")
         log.info("api.started", instance=str(process.instance), version=app.version)
         try:
             yield
         finally:
+            following.cancel()
             await app.state.background.finish(FINISH_SECONDS)
             log.info("api.stopped")
 

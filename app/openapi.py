@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 
@@ -29,6 +29,7 @@ from app.errors import (
 )
 from app.executions.schemas import AttemptList, EventList, Execution, ExecutionList, Rehearsal
 from app.logs.protocol import FRAMES, CloseCode
+from app.logs.query import TailQuery
 from app.problems import MEDIA_TYPE, Problem
 from app.workers.schemas import WorkerList, WorkerView
 
@@ -155,9 +156,7 @@ def _tail(schemas: Document) -> Document:
         "server only; resume with `after=` the last seq you have. A refusal is a close code, without a frame.",
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
-            _query("after", {"type": "integer", "minimum": 0, "default": 0}, "Only lines with a seq above this"),
-            _query("tail", {"type": "integer", "minimum": 0}, "Only the last so many lines"),
-            _query("streams", {"type": "string"}, "Any of stdout, stderr, system; separated by commas. Default: all"),
+            *_query(schemas, TailQuery),
         ],
         "x-websocket": {
             "security": [{"bearer": []}],
@@ -167,8 +166,13 @@ def _tail(schemas: Document) -> Document:
     }
 
 
-def _query(name: str, schema: Document, description: str) -> Document:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+def _query(schemas: Document, model: type[BaseModel]) -> Iterator[Document]:
+    """The parameters that a model stands for; adds what their schemas refer to."""
+    schema = model.model_json_schema(ref_template=_REF)
+    for name, definition in schema.get("$defs", {}).items():
+        schemas.setdefault(name, definition)
+    for name, content in schema["properties"].items():
+        yield {"name": name, "in": "query", "description": content.pop("description"), "schema": content}
 
 
 def _frames(schemas: Document) -> Document:

@@ -159,10 +159,11 @@ async def _on_service_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    return problem_response(_explain(error.errors()), request.url.path)
+    return problem_response(explain(error.errors()), request.url.path)
 
 
-def _explain(errors: Sequence[Any]) -> ServiceError:
+def explain(errors: Sequence[Any]) -> ServiceError:
+    """What pydantic found wrong, every field of it."""
     for error in errors:
         if error["type"] == "json_invalid":
             return MalformedRequest(f"The body is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}.")

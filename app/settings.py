@@ -41,10 +41,20 @@ class Settings(BaseSettings):
     bootstrap_token: SecretStr | None = Field(
         default=None, description="An admin token that the API makes valid when it starts"
     )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="What secrets are sealed with, random, the same for API and workers; of several, separated by "
+        "commas, the first seals and all open",
+    )
     database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
-    send_buffer: int = Field(default=131_072, ge=4096, description="Kernel send buffer of each API connection, bytes")
+    send_buffer: int = Field(
+        default=131_072, ge=4096, description="What the kernel takes of an API connection before it can send it, bytes"
+    )
     stalled_after: int = Field(
-        default=60, ge=1, description="A connection whose peer acknowledges nothing for so long is cut, seconds"
+        default=60, ge=1, description="How long a peer may take nothing of what waits for it, seconds"
+    )
+    search_seconds: float = Field(
+        default=10, gt=0, description="How long one request may compute to search a log (`grep`), seconds"
     )
     shutdown_grace: int = Field(default=3, ge=0, description="How long open requests may last at shutdown, seconds")
     body_limit: int = Field(default=8 * 2**20, ge=1024, description="Largest request body, bytes")
@@ -78,6 +88,9 @@ class Settings(BaseSettings):
         default=0, ge=0, le=65535, description="Port where the worker serves `/healthz` and `/metrics`; 0 for none"
     )
 
+    log_retention_days: int = Field(
+        default=0, ge=0, le=36_500, description="Logs of what has ended are kept so many days, 0 for ever"
+    )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
     crash_at: str | None = Field(
         default=None, description="For tests: the process kills itself at this point of `app/crash_points.py`"

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -20,12 +19,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.own import own_tailrace
 from stack.engine import ensure_engine
 from stack.images import ensure_images
-from stack.postgres import EmbeddedPostgres
-from stack.redis import EmbeddedRedis
-from support.migrations import run_alembic
-from support.running import Running, running
+from support.running import Running
 
 IMAGE = "busybox:local"
 LINE = "a line of one hundred bytes, as programs write them when they are in a hurry to tell what they did to"
@@ -160,16 +157,8 @@ def show(rows: list[Row]) -> None:
 
 async def run(*, rounds: int, lines: int) -> list[Row]:
     """On a stack of its own, which is gone afterwards."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        async with (
-            EmbeddedPostgres(directory / "postgres", directory / "run") as postgres,
-            EmbeddedRedis(directory / "redis", directory / "run") as redis,
-        ):
-            database_url = await postgres.create_database("bench")
-            await run_alembic(database_url, "upgrade", "head")
-            async with running(directory, database_url=database_url, redis_url=redis.url, slots=4) as tailrace:
-                return await measure(tailrace, rounds=rounds, lines=lines)
+    async with own_tailrace(slots=4) as tailrace:
+        return await measure(tailrace, rounds=rounds, lines=lines)
 
 
 def main() -> None:

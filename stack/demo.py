@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
-from stack.admin_token import read_or_make_token
 from stack.console import Console
+from stack.credentials import read_or_make_token
 from stack.demo_client import JSON, DemoClient
 from stack.demo_view import follow, show_records
 from stack.engine import Engine, ensure_engine

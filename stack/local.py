@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 
 from app.settings import Settings
-from stack.admin_token import read_or_make_token
 from stack.console import Console
+from stack.credentials import read_or_make_key, read_or_make_token
 from stack.errors import StackError
 from stack.lock import RunningStack, stack_lock
 from stack.ports import check_port, url_of
@@ -64,6 +64,7 @@ async def local_stack(settings: Settings, console: Console) -> AsyncIterator[Sta
         addresses = await _start_servers(settings, supervisor, console)
         token = read_or_make_token(settings.data)
         environment = _environment(settings, addresses, token)
+        environment["TAILRACE_SECRET_KEY"] = _secret_key(settings)
         await _migrate(environment, console)
         await supervisor.start(
             Program("api", [sys.executable, "-m", "app"], console=console, env=environment),
@@ -114,6 +115,12 @@ def _environment(settings: Settings, addresses: Mapping[str, str], token: str) -
         "TAILRACE_LOG_FORMAT": "console",
         "DOCKER_HOST": settings.docker_host,
     }
+
+
+def _secret_key(settings: Settings) -> str:
+    """As it is set, or that of the data directory."""
+    given = settings.secret_key.get_secret_value() if settings.secret_key is not None else ""
+    return given or read_or_make_key(settings.data)
 
 
 async def _migrate(environment: Mapping[str, str], console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -11,6 +12,7 @@ import structlog
 from app.bootstrap import SchemaOutOfDate
 from app.db.engine import is_outage
 from app.observability.logging import configure_logging
+from app.secrets.vault import BadKey
 from app.settings import Settings
 from worker import verify
 from worker.engine.port import EngineError
@@ -29,11 +31,13 @@ async def _main() -> int:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, orders.terminate, settings.on_sigterm)
     loop.add_signal_handler(signal.SIGINT, orders.stop.set)
+    # Our modules stay; to look for garbage in them takes a tenth of a second, in which no line is taken in.
+    gc.freeze()
     try:
         await run_worker(settings, orders)
     except Exception as error:
         # Once it is open, the worker waits for whatever is away.
-        if not isinstance(error, SchemaOutOfDate | EngineError) and not is_outage(error):
+        if not isinstance(error, SchemaOutOfDate | BadKey | EngineError) and not is_outage(error):
             raise
         log.error("worker.cannot_start", error=str(error) or repr(error))  # noqa: TRY400
         return CANNOT_START

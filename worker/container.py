@@ -32,7 +32,14 @@ def attempt_of(labels: Mapping[str, str]) -> tuple[UUID, int] | None:
         return None
 
 
-def container_spec(record: Record, image: Image, workspace: Workspace, lease: Lease, instance: UUID) -> ContainerSpec:
+def container_spec(
+    record: Record,
+    image: Image,
+    workspace: Workspace,
+    lease: Lease,
+    instance: UUID,
+    secrets: Mapping[str, str] | None = None,
+) -> ContainerSpec:
     """Everything the engine has to know."""
     spec, limits = record.spec, record.limits
     return ContainerSpec(
@@ -44,7 +51,7 @@ def container_spec(record: Record, image: Image, workspace: Workspace, lease: Le
             ATTEMPT_LABEL: str(record.attempt),
             EPOCH_LABEL: str(lease.epoch),
         },
-        env=_environment(record, image),
+        env=_environment(record, image, secrets or {}),
         mounts=workspace.mounts(),
         cpus=limits.cpus,
         memory=int(limits.memory),
@@ -61,12 +68,13 @@ def container_spec(record: Record, image: Image, workspace: Workspace, lease: Le
     )
 
 
-def _environment(record: Record, image: Image) -> dict[str, str]:
+def _environment(record: Record, image: Image, secrets: Mapping[str, str]) -> dict[str, str]:
+    given = {**record.spec.env, **secrets}
     # `import tailrace_job` works in any Python image; the image's and the user's own path come first.
-    path = record.spec.env.get("PYTHONPATH", image.env.get("PYTHONPATH", ""))
+    path = given.get("PYTHONPATH", image.env.get("PYTHONPATH", ""))
     return {
         **input_environment(record.spec.inputs),
-        **record.spec.env,
+        **given,
         "PYTHONPATH": f"{path}:{KIT_TARGET}" if path else KIT_TARGET,
         "TAILRACE_DIR": TARGET,
         "TAILRACE_EXECUTION_ID": str(record.id),

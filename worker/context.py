@@ -12,6 +12,7 @@ import structlog
 
 from app.bootstrap import Process
 from app.db.engine import Connection, is_outage, reading, transaction
+from app.events.protocol import BELL
 from app.executions.model import Event
 from app.logs.protocol import status_message
 from worker.claims import Identity
@@ -56,7 +57,7 @@ class WorkerContext:
     async def announce(self, execution: UUID, event: Event | None) -> None:
         """Tell the watchers of a committed move."""
         if event is not None:
-            await self.process.hints.publish([(execution, status_message(event))])
+            await self.process.hints.publish([(execution, status_message(event))], to_all=BELL)
 
     async def _in_transaction(self, write: Callable[[Connection], Awaitable[T]]) -> T:
         async with transaction(self.process.database) as connection:

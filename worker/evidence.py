@@ -49,6 +49,7 @@ _ATTEMPTS = text("""
 """)
 _LOGS = text("""
     SELECT log_heads.execution_id, epoch, next_seq, truncated, coalesce(max(last_seq), 0) AS last,
+        coalesce(expires < CAST(timezone('UTC', clock_timestamp()) AS date), false) AS expired,
         count(*) FILTER (WHERE first_seq <= before) AS overlaps,
         count(*) FILTER (WHERE first_seq > before + 1) AS holes,
         count(*) FILTER (WHERE first_seq > before + 1 AND NOT rolling) AS holes_in_head,
@@ -56,8 +57,14 @@ _LOGS = text("""
     FROM log_heads LEFT JOIN (
         SELECT execution_id, first_seq, last_seq, rolling,
             coalesce(lag(last_seq) OVER (PARTITION BY execution_id ORDER BY last_seq), 0) AS before
-        FROM log_chunks WHERE execution_id = ANY (CAST(:ids AS uuid[]))
-    ) AS chunks USING (execution_id)
+        FROM (
+            SELECT execution_id, first_seq, last_seq, rolling FROM log_chunks
+            WHERE execution_id = ANY (CAST(:ids AS uuid[]))
+            UNION ALL
+            SELECT execution_id, first_seq, last_seq, rolling FROM log_segments
+            WHERE execution_id = ANY (CAST(:ids AS uuid[]))
+        ) AS runs
+    ) AS kept USING (execution_id)
     WHERE log_heads.execution_id = ANY (CAST(:ids AS uuid[]))
     GROUP BY log_heads.execution_id
 """)
@@ -179,6 +186,7 @@ def _shape(row: Any) -> LogShape | None:
         holes=row.holes,
         holes_in_head=row.holes_in_head,
         broken_at=row.broken_at,
+        expired=row.expired and row.last == 0,
     )
 
 

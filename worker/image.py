@@ -6,6 +6,7 @@ import asyncio
 
 from app.executions.model import ImagePolicy
 from app.executions.states import Cause
+from worker.engine.layers import PullProgress
 from worker.engine.port import ContainerRuntime, Image, ImageNotFound, ImagePullFailed
 from worker.over import Over
 
@@ -18,11 +19,11 @@ async def find(runtime: ContainerRuntime, reference: str, policy: ImagePolicy) -
     return image
 
 
-async def pull(runtime: ContainerRuntime, reference: str, *, within: int) -> Image:
-    """Fetch it, within so many seconds. Raises `Over`, `EngineError`."""
+async def pull(runtime: ContainerRuntime, reference: str, *, within: int) -> tuple[Image, PullProgress]:
+    """Fetch it, within so many seconds, and tell what there was to fetch. Raises `Over`, `EngineError`."""
     try:
         async with asyncio.timeout(within):
-            await runtime.pull_image(reference)
+            loaded = await runtime.pull_image(reference)
     except TimeoutError:
         message = f"Pulling {reference} took longer than `limits.pull_timeout` of {within} s."
         raise Over(Cause.PULL_TIMEOUT, message) from None
@@ -33,4 +34,4 @@ async def pull(runtime: ContainerRuntime, reference: str, *, within: int) -> Ima
     image = await runtime.find_image(reference)
     if image is None:
         raise Over(Cause.IMAGE_NOT_FOUND, f"The image {reference} was pulled, but is not there.")
-    return image
+    return image, loaded

@@ -49,7 +49,9 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogShape:
-    """The head of a log, and how its chunks lie: how many follow each other with a hole or overlap, and where first."""
+    """The head of a log, and how its chunks and segments lie: how many follow each other with a hole or overlap, and
+    where first. `expired`: nothing is kept of it any more.
+    """
 
     epoch: int
     next_seq: int
@@ -59,6 +61,7 @@ class LogShape:
     holes: int
     holes_in_head: int
     broken_at: int | None
+    expired: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,7 @@ def check_log(facts: Facts) -> Iterator[str]:
         yield f"its log says things twice, from line {log.broken_at} on"
     if log.holes_in_head or (log.holes and not log.truncated):
         yield f"lines are missing from its log, the first of them before line {log.broken_at}"
-    if log.last > written or (log.last < written and not log.truncated):
+    if log.last > written or (log.last < written and not (log.truncated or log.expired)):
         yield f"its log goes to {log.last}, its head to {written}"
     seqs = [attempt.last_seq for attempt in facts.attempts if attempt.last_seq is not None]
     if any(after < before for before, after in pairwise([0, *seqs, written])):

@@ -20,7 +20,7 @@ from app.executions import repository
 from app.executions.model import Event, Lease, Stop
 from app.executions.record import stop_of
 from app.executions.repository import IllegalMove, StaleLease
-from app.executions.states import Status, StopReason
+from app.executions.states import Cause, Status, StopReason
 from app.executions.tables import Attempt, Execution
 from worker.claims import HELD, ON_AN_ENGINE
 from worker.ladder import Rung
@@ -82,9 +82,24 @@ def _seconds(interval: Any) -> Any:
     return cast(extract("epoch", interval), Float)
 
 
+async def list_moves(connection: Connection, execution: UUID, *, after: int) -> list[tuple[Event, Cause | None]]:
+    """Its moves behind event `after`, each with how the attempt ended that was the last one then, if it has."""
+    moves = await repository.list_events(connection, execution, after=after)
+    ends = await connection.execute(
+        select(Attempt.number, Attempt.cause).where(Attempt.execution_id == execution, Attempt.cause.is_not(None))
+    )
+    causes = {row.number: Cause(row.cause) for row in ends}
+    return [(move, causes.get(move.attempt)) for move in moves]
+
+
 async def set_phase(connection: Connection, lease: Lease, phase: str) -> None:
     """What we are doing now, for people."""
     await update_execution(connection, lease, {"phase": phase})
+
+
+async def note_log_incomplete(connection: Connection, lease: Lease) -> None:
+    """What the program writes is not kept: that holds for this log whoever goes on with it."""
+    await update_execution(connection, lease, {"log_complete": False})
 
 
 async def intend_create(

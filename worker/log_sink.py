@@ -12,18 +12,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from app.executions.model import Lease
 from app.logs.protocol import Entry, GapReason, LogStream, encode_lines
-from app.logs.records import RECORD_OVERHEAD, Cut, Splitter
+from app.logs.records import RECORD_OVERHEAD, Cut
 from worker.engine.port import Piece, Stream
+from worker.log_blocks import Batch, Block, Head, NewChunk, Tally
+from worker.log_intake import Intake, MaskedIntake
+from worker.masking import Masks
+from worker.told import Told
 
 CHUNK_BYTES = 128 * 1024
 BATCH_BYTES = 2**20
 BUFFER_BYTES = 4 * 2**20
 # Of a flood, before others have their turn: thousands of tiny lines are milliseconds of work.
 TURN_BYTES = 16 * 1024
-QUIET_PARTIAL_AFTER = 1.0
 ROLLING_WINDOW_BYTES = 256 * 1024
 ROLLING_INTERVAL = 0.25
 
@@ -36,135 +40,6 @@ class Fenced(Exception):
     """Somebody else writes this log now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Some records, added up: how many, raw bytes per stream, and what they cost against the cap."""
-
-    count: int = 0
-    out_bytes: int = 0
-    err_bytes: int = 0
-    charge: int = 0
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.count + other.count,
-            self.out_bytes + other.out_bytes,
-            self.err_bytes + other.err_bytes,
-            self.charge + other.charge,
-        )
-
-    @classmethod
-    def of(cls, letter: str, *, count: int, newlines: int, size: int) -> Tally:
-        """Records of one stream: `size` bytes, of which so many records ended with a newline."""
-        raw = size + newlines
-        return cls(
-            count=count,
-            out_bytes=raw if letter == Stream.STDOUT else 0,
-            err_bytes=raw if letter == Stream.STDERR else 0,
-            charge=size + count * RECORD_OVERHEAD,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Records of one stream that came together: what the sink counts with, so that no line is counted by itself."""
-
-    entries: list[Entry]
-    tally: Tally
-
-    @classmethod
-    def of(cls, at_ms: int, letter: str, cuts: Sequence[Cut]) -> Block:
-        """The records that one piece of output completed."""
-        entries = [_new(Entry, (at_ms, letter, data, continues)) for data, continues in cuts]
-        return cls(entries, _tally(letter, entries))
-
-    def cut(self, most: int) -> Iterator[Block]:
-        """The same records in blocks of about so much."""
-        if self.tally.charge <= most:
-            yield self
-            return
-        start = size = 0
-        for index, entry in enumerate(self.entries):
-            size += len(entry.data) + RECORD_OVERHEAD
-            if size >= most or index == len(self.entries) - 1:
-                entries = self.entries[start : index + 1]
-                yield Block(entries, _tally(entry.letter, entries))
-                start, size = index + 1, 0
-
-    def split(self, room: int) -> tuple[Block, Block]:
-        """What fits into so much of the cap, and the rest."""
-        fitting = 0
-        for entry in self.entries:
-            room -= len(entry.data) + RECORD_OVERHEAD
-            if room < 0:
-                break
-            fitting += 1
-        letter = self.entries[0].letter
-        parts = self.entries[:fitting], self.entries[fitting:]
-        first, rest = (Block(entries, _tally(letter, entries)) for entries in parts)
-        return first, rest
-
-
-# NamedTuple's own constructor takes three times as long, and floods pass here line by line.
-_new = tuple.__new__
-
-
-def _tally(letter: str, entries: Sequence[Entry]) -> Tally:
-    size = sum([len(data) for _, _, data, _ in entries])
-    open_ended = sum([continues for _, _, _, continues in entries])
-    return Tally.of(letter, count=len(entries), newlines=len(entries) - open_ended, size=size)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """How far a log has come: a copy of its row in `log_heads`."""
-
-    next_seq: int
-    out_bytes: int
-    err_bytes: int
-    total_bytes: int
-    charged: int
-    truncated: bool
-
-    def plus(self, tally: Tally) -> Head:
-        """The head after these records."""
-        return Head(
-            self.next_seq + tally.count,
-            self.out_bytes + tally.out_bytes,
-            self.err_bytes + tally.err_bytes,
-            self.total_bytes + tally.out_bytes + tally.err_bytes,
-            self.charged + tally.charge,
-            self.truncated,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class NewChunk:
-    """A frame to store, or a `gap` where one should be; `charge` counts against the cap."""
-
-    first: int
-    last: int
-    frame: bytes | None
-    raw: bytes | None
-    charge: int
-    rolling: bool
-    gap: GapReason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one commit writes of one log. `dropped` lines before the chunks are not kept; `at_ms` is the time of the
-    first that is.
-    """
-
-    before: Head
-    after: Head
-    chunks: list[NewChunk]
-    dropped: int
-    trim_below: int | None
-    at_ms: int | None
-
-
 @dataclass(slots=True)
 class _Rolling:
     """The newest records beyond the head, `window` bytes of them, and the chunks of them that are stored."""
@@ -172,7 +47,7 @@ class _Rolling:
     window: int
     pending: deque[Block] = field(default_factory=deque)
     charge: int = 0
-    dropped: Tally = Tally()
+    dropped: Tally = field(default_factory=Tally)
     stored: deque[tuple[int, int]] = field(default_factory=deque)
     stored_bytes: int = 0
     last_taken: float = 0.0
@@ -229,18 +104,24 @@ class LogSink:
         wake: Callable[[], None],
         rolling: Iterable[tuple[int, int]] = (),
         last_at_ms: int = 0,
+        masks: Masks | None = None,
+        blind: bool = False,
     ) -> None:
         """Of a log beyond its head, `rolling` are the `(last_seq, charge)` of the tail's chunks that are stored, and
-        `last_at_ms` is the time of its newest line.
+        `last_at_ms` is the time of its newest line. `blind`: nobody here knows what is to be masked, so nothing that
+        the program writes is taken.
         """
         self.lease = lease
         self._head = head
         self._head_limit = log_bytes * 3 // 4
         self._tail_limit = log_bytes - self._head_limit
         self._wake = wake
-        self._splitters = {Stream.STDOUT: Splitter(), Stream.STDERR: Splitter()}
-        self._received = {Stream.STDOUT: head.out_bytes, Stream.STDERR: head.err_bytes}
-        self._fed_at = dict.fromkeys(Stream, 0.0)
+        received = {Stream.STDOUT: head.out_bytes, Stream.STDERR: head.err_bytes}
+        self._masks = masks
+        self._intakes = {
+            stream: Intake(stream, received[stream]) if masks is None else MaskedIntake(stream, received[stream], masks)
+            for stream in Stream
+        }
         self._pending: deque[Block] = deque()
         self._pending_bytes = 0
         self._charged = head.charged
@@ -251,40 +132,71 @@ class LogSink:
         self._refusal: Exception | None = None
         self._draining = False
         self.last_at_ms = last_at_ms
+        self.told = head.told
         self.first_error_line: bytes | None = None
+        self.blind = False
+        if blind:
+            self.miss(GapReason.MASKING_UNAVAILABLE)
+            self.blind = True
 
     @property
     def rolling(self) -> bool:
         """Whether the head is full."""
         return self._rolling is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to commit."""
+        return bool(self._inflight or self._pending or (self._rolling is not None and self._rolling.waits))
+
     def received(self, stream: Stream) -> int:
         """Raw bytes of this attempt taken in so far; an adopter goes on behind them."""
-        return self._received[stream]
+        return self._intakes[stream].received
+
+    @property
+    def hides(self) -> bool:
+        """Whether there may be secrets in what the program says."""
+        return self.blind or self._masks is not None
+
+    def hide(self, text: str) -> str:
+        """Words that may be the program's, without its secrets."""
+        return text if self._masks is None else self._masks.hide(text.encode()).decode(errors="replace")
+
+    def recall(self, stream: Stream, data: bytes) -> None:
+        """Output that was taken in before: a secret may have begun in it."""
+        self._intakes[stream].recall(data)
 
     async def feed(self, piece: Piece, *, patience: float | None) -> None:
         """Take some output, in turns with everybody else on the loop; waits for room, `patience` seconds at most.
 
         Raises `Stalled` (`received` tells what was taken), and whatever it was refused with.
         """
+        if self.blind:
+            return
         at_ms = piece.at_ms if piece.at_ms is not None else time.time_ns() // 1_000_000
+        intake = self._intakes[piece.stream]
         rest = memoryview(piece.data)[self._skip(piece) :]
         for start in range(0, len(rest), TURN_BYTES):
             await self._room(patience)
             data = bytes(rest[start : start + TURN_BYTES])
             self.last_at_ms = at_ms
-            self._received[piece.stream] += len(data)
-            self._fed_at[piece.stream] = time.monotonic()
-            self._append(at_ms, piece.stream, self._splitters[piece.stream].feed(data))
+            self._append(intake.feed(at_ms, data))
             await asyncio.sleep(0)
 
-    def system(self, text: str) -> None:
-        """Add a line of our own."""
-        cut = Cut(text.replace("\n", " ").encode(), continues=False)
-        self._extend(Block.of(time.time_ns() // 1_000_000, LogStream.SYSTEM.letter, [cut]))
+    def system(self, text: str, *, at: datetime | None = None, told: Told | None = None) -> None:
+        """Add a line of our own, of what happened `at` that time; `told` is durable with it, or not at all."""
+        self.told = told or self.told
+        at_ms = time.time_ns() // 1_000_000 if at is None else int(at.timestamp() * 1000)
+        line = self.hide(text.replace("\n", " ")).encode()
+        block = Block.of(at_ms, LogStream.SYSTEM.letter, [Cut(line, continues=False)])
+        self._extend(replace(block, tally=replace(block.tally, told=told)))
 
     def miss(self, reason: GapReason) -> None:
         """Note that an unknown number of lines is missing here; it takes one seq. The head of the log ends with it."""
+        if self.blind:
+            return
+        for intake in self._intakes.values():
+            self._append(intake.tear(self.last_at_ms))
         if self._rolling is None:
             self._rolling = _Rolling(self._window)
         self._rolling.gap = reason
@@ -292,8 +204,9 @@ class LogSink:
 
     def flush(self) -> None:
         """The program is gone: lines that it left unfinished are whole now."""
-        for stream, splitter in self._splitters.items():
-            self._append(self.last_at_ms, stream, splitter.flush(end=True))
+        for intake in self._intakes.values():
+            for block in intake.finish(self.last_at_ms):
+                self._append(block)
 
     async def drain(self) -> None:
         """The program is gone: flush what it left unfinished and wait until all is durable.
@@ -302,23 +215,24 @@ class LogSink:
         """
         self.flush()
         self._draining = True
-        while self._has_pending():
+        while self.waits:
             self._wake()
             await self._change()
+        self._check()
 
     def flush_quiet(self, now: float) -> None:
         """Show a partial line, such as a prompt, that nothing followed for a while."""
-        for stream, splitter in self._splitters.items():
-            if splitter.pending and now - self._fed_at[stream] >= QUIET_PARTIAL_AFTER:
-                self._append(self.last_at_ms, stream, splitter.flush(end=False))
+        for intake in self._intakes.values():
+            for block in intake.settle(self.last_at_ms, now):
+                self._append(block)
 
-    def take(self, now: float) -> Batch | None:
-        """The next batch to commit; the same one again until it is confirmed."""
+    def take(self, now: float, *, most: int = BATCH_BYTES) -> Batch | None:
+        """The next batch to commit, of about `most` bytes; the same one again until it is confirmed."""
         if self._refusal is not None:
             return None
         if self._inflight is None:
             if self._pending:
-                self._inflight = self._take_head()
+                self._inflight = self._take_head(most)
             elif self._rolling is not None and self._rolling_due(self._rolling, now):
                 self._inflight = self._take_rolling(self._rolling, now)
         return self._inflight
@@ -360,12 +274,6 @@ class LogSink:
     def _signal(self) -> None:
         self._changed.set()
 
-    def _has_pending(self) -> bool:
-        rolling = self._rolling
-        return bool(
-            self._inflight or self._pending or (rolling is not None and rolling.waits),
-        )
-
     def _skip(self, piece: Piece) -> int:
         """Beyond the head, where of a large piece to begin: what would give way at once is only counted."""
         if self._rolling is None or len(piece.data) <= TURN_BYTES:
@@ -373,20 +281,15 @@ class LogSink:
         start = _newest_lines(piece.data)
         if start == 0:
             return 0
-        splitter = self._splitters[piece.stream]
-        held, skipped = splitter.pending, piece.data[:start]
-        lines = splitter.skip(skipped)
-        size = held + len(skipped) - lines
-        self._rolling.skip(Tally.of(piece.stream.value, count=lines, newlines=lines, size=size))
-        self._received[piece.stream] += len(skipped)
+        self._rolling.skip(self._intakes[piece.stream].skip(piece.data[:start]))
         return start
 
-    def _append(self, at_ms: int, stream: Stream, cuts: list[Cut]) -> None:
-        if not cuts:
+    def _append(self, block: Block | None) -> None:
+        if block is None:
             return
-        if stream is Stream.STDERR and self.first_error_line is None:
-            self.first_error_line = cuts[0].data
-        self._extend(Block.of(at_ms, stream.value, cuts))
+        if self.first_error_line is None and block.entries[0].letter == Stream.STDERR:
+            self.first_error_line = block.entries[0].data
+        self._extend(block)
 
     def _extend(self, block: Block) -> None:
         if self._rolling is None:
@@ -407,10 +310,10 @@ class LogSink:
         self._charged += block.tally.charge
         self._wake()
 
-    def _take_head(self) -> Batch:
+    def _take_head(self, most: int) -> Batch:
         blocks: list[Block] = []
         tally = Tally()
-        while self._pending and tally.charge < BATCH_BYTES:
+        while self._pending and tally.charge < most:
             blocks.append(self._pending.popleft())
             tally += blocks[-1].tally
         self._pending_bytes -= tally.charge
@@ -461,7 +364,9 @@ class LogSink:
 
 
 def _begin(blocks: Sequence[Block]) -> int | None:
-    return blocks[0].entries[0].at_ms if blocks else None
+    # What we say ourselves may be of long ago.
+    system = LogStream.SYSTEM.letter
+    return next((block.entries[0].at_ms for block in blocks if block.entries[0].letter != system), None)
 
 
 def _chunks(first: int, blocks: Sequence[Block], most: int, *, rolling: bool) -> Iterator[NewChunk]:
@@ -472,9 +377,9 @@ def _chunks(first: int, blocks: Sequence[Block], most: int, *, rolling: bool) ->
         charge += block.tally.charge
         if charge >= most or index == len(blocks) - 1:
             frame, raw = encode_lines(first, entries)
-            yield NewChunk(first, first + len(entries) - 1, frame, raw, charge, rolling)
-            first += len(entries)
-            entries, charge = [], 0
+            last, times = first + len(entries) - 1, [entry[0] for entry in entries]
+            yield NewChunk(first, last, frame, raw, charge, rolling, None, min(times), max(times))
+            first, entries, charge = last + 1, [], 0
 
 
 def _gap_chunk(seq: int, gap: GapReason | None) -> Iterator[NewChunk]:

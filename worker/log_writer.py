@@ -1,19 +1,22 @@
 """Group commit of all logs of a worker: commit, then publish the same bytes.
 
 One transaction at a time, for every execution that has something; the next begins when it has ended. The fence is the
-row in `log_heads`: it is locked, and nothing is written where another epoch holds.
+row in `log_heads`: it is locked, and nothing is written where another epoch holds. A log that cannot be written, or
+whose row somebody else holds for a while, does not hold up the others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cancellation import being_cancelled
@@ -22,18 +25,42 @@ from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions.model import Lease
 from app.hints import Hints
 from app.logs.protocol import LOOK_MESSAGE, GapReason, Kind, Message, decode_lines, gap_frame, pack_message
-from app.logs.store import compress, decompress
+from app.logs.segments import compress, decompress
 from app.logs.tables import LogChunk, LogHead
-from worker.log_sink import Batch, Fenced, Head, LogSink
+from worker.log_blocks import Batch, Head
+from worker.log_merge import LogMerger, Unmerged
+from worker.log_sink import BATCH_BYTES, CHUNK_BYTES, Fenced, LogSink
+from worker.masking import Masks
 from worker.metrics import WorkerMetrics
+from worker.told import Told
 
 log = structlog.get_logger(__name__)
 
 COMMIT_INTERVAL = 0.02
+# What many noisy logs share in one commit: it is to be over soon, for the sake of the quiet ones.
+COMMIT_BYTES = 4 * 2**20
 TICK = 0.25
 RETRY_AFTER_OUTAGE = 0.5
+# More than this is compressed in a thread: a hundred kilobytes take a fraction of a millisecond.
+COMPRESSED_HERE_BYTES = 128 * 1024
 
 Taken = tuple[LogSink, Batch]
+
+_MOVE_HEADS = text("""
+    UPDATE log_heads SET next_seq = written.next_seq, out_bytes = written.out_bytes, err_bytes = written.err_bytes,
+        total_bytes = written.total_bytes, charged = written.charged, truncated = written.truncated,
+        told_event = written.told_event, told_steps = written.told_steps
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:next_seq AS bigint[]), CAST(:out_bytes AS bigint[]), CAST(:err_bytes AS bigint[]),
+        CAST(:total_bytes AS bigint[]), CAST(:charged AS bigint[]), CAST(:truncated AS boolean[]),
+        CAST(:told_event AS bigint[]), CAST(:told_steps AS bigint[])
+    ) AS written (id, next_seq, out_bytes, err_bytes, total_bytes, charged, truncated, told_event, told_steps)
+    WHERE execution_id = id
+""")
+_TRIM = text("""
+    DELETE FROM log_chunks USING unnest(CAST(:ids AS uuid[]), CAST(:below AS bigint[])) AS trimmed (id, below)
+    WHERE execution_id = id AND rolling AND last_seq < below
+""")
 
 
 class LogWriter:
@@ -43,41 +70,80 @@ class LogWriter:
         self._database = database
         self._hints = hints
         self._metrics = metrics or WorkerMetrics()
+        self._merger = LogMerger(database)
         self._sinks: set[LogSink] = set()
         self._wake = asyncio.Event()
 
-    async def open(self, lease: Lease, *, log_bytes: int) -> LogSink:
+    async def open(self, lease: Lease, *, log_bytes: int, masks: Masks | None = None, blind: bool = False) -> LogSink:
         """A sink that goes on where the log stands."""
         async with reading(self._database) as connection:
-            head = await _read_head(connection, lease.execution)
+            head, unmerged = await _read_head(connection, lease.execution)
             rolling = await _read_rolling(connection, lease.execution) if head.truncated else []
             last_at_ms = await _read_last_time(connection, lease.execution) if head.next_seq > 1 else 0
-        sink = LogSink(lease, head, log_bytes=log_bytes, wake=self._wake.set, rolling=rolling, last_at_ms=last_at_ms)
+        sink = LogSink(
+            lease,
+            head,
+            log_bytes=log_bytes,
+            wake=self._wake.set,
+            rolling=rolling,
+            last_at_ms=last_at_ms,
+            masks=masks,
+            blind=blind,
+        )
         self._sinks.add(sink)
+        self._merger.begin(lease.execution, unmerged)
         return sink
 
     def close(self, sink: LogSink) -> None:
         """Forget a sink; what it still holds is not written."""
         self._sinks.discard(sink)
+        if all(other.lease.execution != sink.lease.execution for other in self._sinks):
+            self._merger.forget(sink.lease.execution)
 
     async def run(self) -> None:
-        """Commit until cancelled. An outage of the database only delays it."""
+        """Commit, and merge behind it, until cancelled. An outage of the database only delays it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._merger.run())
+            await self._commit_all_the_time()
+
+    async def _commit_all_the_time(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK):
                     await self._wake.wait()
             self._wake.clear()
             await self._hints.remind(LOOK_MESSAGE)
-            now = time.monotonic()
-            taken: list[Taken] = []
-            for sink in self._sinks:
-                sink.flush_quiet(now)
-                if (batch := sink.take(now)) is not None:
-                    taken.append((sink, batch))
+            taken, share = await self._take(time.monotonic())
             if taken:
                 await self._write(taken)
                 self._wake.set()
-                await asyncio.sleep(COMMIT_INTERVAL)
+                if not any(batch.after.charged - batch.before.charged >= share for _, batch in taken):
+                    await asyncio.sleep(COMMIT_INTERVAL)
+
+    async def _take(self, now: float) -> tuple[list[Taken], int]:
+        """What each log has, up to its share; and that share, in bytes."""
+        for sink in self._sinks:
+            with self._alone(sink):
+                sink.flush_quiet(now)
+        waiting = [sink for sink in self._sinks if sink.waits]
+        share = max(CHUNK_BYTES, min(BATCH_BYTES, COMMIT_BYTES // max(1, len(waiting))))
+        taken: list[Taken] = []
+        for sink in waiting:
+            with self._alone(sink):
+                if (batch := sink.take(now, most=share)) is not None:
+                    taken.append((sink, batch))
+                    # To encode a megabyte takes milliseconds: others have their turn in between.
+                    await asyncio.sleep(0)
+        return [each for each in taken if each[0] in self._sinks], share
+
+    @contextmanager
+    def _alone(self, sink: LogSink) -> Iterator[None]:
+        """What cannot be encoded is the misfortune of this log alone."""
+        try:
+            yield
+        except Exception as error:
+            log.exception("log.encoding_failed", execution_id=str(sink.lease.execution))
+            sink.refuse(error)
 
     async def _write(self, taken: list[Taken]) -> None:
         try:
@@ -101,15 +167,17 @@ class LogWriter:
         await self._hints.publish([message for sink, batch in durable for message in _messages(sink, batch)])
 
     async def _commit(self, taken: list[Taken]) -> list[Taken]:
-        """Those of them that are durable now: all but the fenced ones."""
+        """Those of them that are durable now: all but the fenced ones, and those that somebody else holds."""
         began = time.monotonic()
+        rows = await _rows(taken)
         async with transaction(self._database) as connection:
             owned, written = await _lock(connection, taken)
-            await _store(connection, owned)
+            await _store(connection, owned, [row for sink, _ in owned for row in rows[sink]])
         self._metrics.log_committed([batch for _, batch in owned], within=time.monotonic() - began)
         durable = owned + written
-        for sink, _ in durable:
+        for sink, batch in durable:
             sink.confirm()
+            self._merger.written(sink.lease.execution, batch.chunks)
         return durable
 
 
@@ -123,19 +191,25 @@ async def _read_rolling(connection: Connection, execution: UUID) -> list[tuple[i
 
 
 async def _read_last_time(connection: Connection, execution: UUID) -> int:
-    frame = (
+    """The newest time in it. That is in a chunk, if not in the last: lines of ours may tell of what is long past."""
+    of_an_older_version = case((LogChunk.last_ms.is_(None), LogChunk.frame))
+    row = (
         await connection.execute(
-            select(LogChunk.frame)
-            .where(LogChunk.execution_id == execution, LogChunk.frame.is_not(None))
+            select(of_an_older_version, func.max(LogChunk.last_ms).over())
+            .where(LogChunk.execution_id == execution, LogChunk.gap.is_(None))
             .order_by(LogChunk.last_seq.desc())
             .limit(1),
         )
-    ).scalar_one_or_none()
-    return decode_lines(decompress(frame))[-1].at_ms if frame is not None else 0
+    ).one_or_none()
+    if row is None:
+        return 0
+    frame, newest = row
+    return max([newest or 0, *(line.at_ms for line in (decode_lines(decompress(frame)) if frame else ()))])
 
 
-async def _read_head(connection: Connection, execution: UUID) -> Head:
-    """The head of a log."""
+async def _read_head(connection: Connection, execution: UUID) -> tuple[Head, Unmerged]:
+    """The head of a log, and what of it is in chunks."""
+    of_the_head = (LogChunk.execution_id == execution, ~LogChunk.rolling)
     row = (
         await connection.execute(
             select(
@@ -145,10 +219,15 @@ async def _read_head(connection: Connection, execution: UUID) -> Head:
                 LogHead.total_bytes,
                 LogHead.charged,
                 LogHead.truncated,
+                LogHead.told_event,
+                LogHead.told_steps,
+                select(func.count()).where(*of_the_head).scalar_subquery(),
+                select(func.coalesce(func.sum(LogChunk.charge), 0)).where(*of_the_head).scalar_subquery(),
             ).where(LogHead.execution_id == execution),
         )
     ).one()
-    return Head(*row)
+    head = replace(Head(*row[:6]), told=Told(row.told_event, row.told_steps))
+    return head, Unmerged(row[8], int(row[9]))
 
 
 async def _lock(connection: Connection, taken: Sequence[Taken]) -> tuple[list[Taken], list[Taken]]:
@@ -158,16 +237,20 @@ async def _lock(connection: Connection, taken: Sequence[Taken]) -> tuple[list[Ta
         select(LogHead.execution_id, LogHead.epoch, LogHead.next_seq)
         .where(LogHead.execution_id.in_(ids))
         .order_by(LogHead.execution_id)
-        .with_for_update(),
+        .with_for_update(skip_locked=True),
     )
     heads = {row.execution_id: row for row in rows}
+    busy = await _read_epochs(connection, set(ids) - heads.keys())
     owned: list[Taken] = []
     written: list[Taken] = []
     for sink, batch in taken:
-        head = heads.get(sink.lease.execution)
-        if head is None or head.epoch != sink.lease.epoch:
-            log.info("log.fenced", execution_id=str(sink.lease.execution), epoch=sink.lease.epoch)
+        execution, epoch = sink.lease.execution, sink.lease.epoch
+        head = heads.get(execution)
+        if (busy.get(execution) if head is None else head.epoch) != epoch:
+            log.info("log.fenced", execution_id=str(execution), epoch=epoch)
             sink.refuse(Fenced())
+        elif head is None:
+            continue  # its turn comes again
         elif head.next_seq == batch.before.next_seq:
             owned.append((sink, batch))
         else:
@@ -175,44 +258,62 @@ async def _lock(connection: Connection, taken: Sequence[Taken]) -> tuple[list[Ta
     return owned, written
 
 
-async def _store(connection: Connection, owned: Sequence[Taken]) -> None:
-    rows = [
-        {
-            "execution_id": sink.lease.execution,
-            "last_seq": chunk.last,
-            "first_seq": chunk.first,
-            "charge": chunk.charge,
-            "rolling": chunk.rolling,
-            "frame": None if chunk.frame is None else compress(chunk.frame),
-            "raw": chunk.raw,
-            "gap": chunk.gap,
-        }
-        for sink, batch in owned
-        for chunk in batch.chunks
-    ]
+async def _read_epochs(connection: Connection, executions: Collection[UUID]) -> dict[UUID, int]:
+    """Under which epoch logs are written whose row is locked by somebody else right now."""
+    if not executions:
+        return {}
+    rows = await connection.execute(
+        select(LogHead.execution_id, LogHead.epoch).where(LogHead.execution_id.in_(executions))
+    )
+    return {row.execution_id: row.epoch for row in rows}
+
+
+async def _rows(taken: Sequence[Taken]) -> dict[LogSink, list[dict[str, Any]]]:
+    """The chunks of these batches as they are stored."""
+    size = sum(len(chunk.frame or b"") for _, batch in taken for chunk in batch.chunks)
+    if size > COMPRESSED_HERE_BYTES:
+        return await asyncio.to_thread(_compressed, taken)
+    return _compressed(taken)
+
+
+def _compressed(taken: Sequence[Taken]) -> dict[LogSink, list[dict[str, Any]]]:
+    return {
+        sink: [
+            {
+                "execution_id": sink.lease.execution,
+                "last_seq": chunk.last,
+                "first_seq": chunk.first,
+                "charge": chunk.charge,
+                "rolling": chunk.rolling,
+                "frame": None if chunk.frame is None else compress(chunk.frame),
+                "raw": chunk.raw,
+                "gap": chunk.gap,
+                "first_ms": chunk.first_ms,
+                "last_ms": chunk.last_ms,
+            }
+            for chunk in batch.chunks
+        ]
+        for sink, batch in taken
+    }
+
+
+async def _store(connection: Connection, owned: Sequence[Taken], rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         await connection.execute(insert(LogChunk), rows)
-    for sink, batch in owned:
-        execution = sink.lease.execution
-        if batch.trim_below is not None:
-            await connection.execute(
-                delete(LogChunk).where(
-                    LogChunk.execution_id == execution, LogChunk.rolling, LogChunk.last_seq < batch.trim_below
-                ),
-            )
-        after = batch.after
-        await connection.execute(
-            update(LogHead)
-            .where(LogHead.execution_id == execution)
-            .values(
-                next_seq=after.next_seq,
-                out_bytes=after.out_bytes,
-                err_bytes=after.err_bytes,
-                total_bytes=after.total_bytes,
-                charged=after.charged,
-                truncated=after.truncated,
-            ),
-        )
+    trims = [(sink.lease.execution, batch.trim_below) for sink, batch in owned if batch.trim_below is not None]
+    if trims:
+        await connection.execute(_TRIM, {"ids": [id_ for id_, _ in trims], "below": [below for _, below in trims]})
+    if owned:
+        heads = [batch.after for _, batch in owned]
+        moved: dict[str, list[Any]] = {name: [getattr(head, name) for head in heads] for name in _COLUMNS}
+        moved |= {
+            "told_event": [head.told.event for head in heads],
+            "told_steps": [int(head.told.steps) for head in heads],
+        }
+        await connection.execute(_MOVE_HEADS, {"ids": [sink.lease.execution for sink, _ in owned], **moved})
+
+
+_COLUMNS = ("next_seq", "out_bytes", "err_bytes", "total_bytes", "charged", "truncated")
 
 
 def _messages(sink: LogSink, batch: Batch) -> list[tuple[UUID, bytes]]:

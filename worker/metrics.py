@@ -13,7 +13,7 @@ from app.observability.registry import LATENCIES, count_ends, new_registry
 from worker.claims import Claim
 from worker.engine.port import Inspection
 from worker.ledger import Order
-from worker.log_sink import Batch
+from worker.log_blocks import Batch
 
 # Seconds that people wait, and seconds that programs run.
 WAITS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import structlog
 
 from app.crash_points import CrashPoint, crash_here
 from app.db.orm import clock
+from app.events import protocol as events
+from app.events.protocol import Subject, pack_progress
 from app.executions.model import Lease, Stop
 from app.executions.record import Record
-from app.executions.states import StopReason
 from app.logs.protocol import progress_message
-from worker import claims, ledger
+from worker import claims, ledger, sentences
 from worker.context import WorkerContext
 from worker.engine.port import EngineError
 from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
 from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
+from worker.story import Story
+from worker.told import Step
 from worker.workspace import Workspace
 
 log = structlog.get_logger(__name__)
@@ -46,13 +49,13 @@ class Oversight:
         lease: Lease,
         record: Record,
         workspace: Workspace,
-        say: Callable[[str], None],
+        story: Story,
     ) -> None:
         self._context = context
         self._lease = lease
         self._record = record
         self._workspace = workspace
-        self._say = say
+        self._story = story
         self._notified = asyncio.Event()
         self._rung = Rung.NONE
         self.announced = record.announced
@@ -104,6 +107,8 @@ class Oversight:
             if order.stop is None:
                 await self._keep_time(order.clock.until_deadline)
             else:
+                if self._rung is Rung.NONE:
+                    await self._story.catch_up()
                 if self._rung < Rung.SIGNAL:
                     # What it announced just before the request decides when the signal comes.
                     await self._hear()
@@ -130,7 +135,7 @@ class Oversight:
         async with self._hearing:
             if self._events is None:
                 self._events = EventsFile(self._workspace.events, self._heard)
-            said = self._unnoted = self._unnoted or self._events.read()
+            said = self._unnoted = self._unnoted or self._story.clear(self._events.read())
             if said:
                 await self._note(said, self._events.heard)
             self._unnoted = None
@@ -138,7 +143,7 @@ class Oversight:
 
     async def note_engine(self, away: bool) -> None:  # noqa: FBT001 - a callback
         """For people: whether the engine answers."""
-        self._say("The container engine does not answer." if away else "The container engine answers again.")
+        self._story.say("The container engine does not answer." if away else "The container engine answers again.")
         phase = "engine_away" if away else "running"
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, phase))
 
@@ -182,20 +187,18 @@ class Oversight:
             return  # something changed: perhaps the stop is forced now
         await self._context.commit(lambda connection: ledger.climb(connection, self._lease, step.rung))
         crash_here(COMMITTED[step.rung])
-        first_time = step.rung > self._rung
         self._rung = step.rung
         log.info("stop.rung", rung=step.rung.name)
         match step.rung:
             case Rung.NOTICE:
                 self._write_notice(stop)
-                why = "its time is over" if stop.reason is StopReason.TIMEOUT else f"{stop.by} asked for it"
-                self._say(f"Stop: {why}. The program has {max(0.0, clock.until_kill):.0f} s until it is killed.")
+                self._story.once(Step.NOTICE, sentences.of_notice(until_kill=clock.until_kill))
             case Rung.SIGNAL:
-                await self._signal(container, self._record.spec.stop_signal, tell=True)
+                await self._signal(container, self._record.spec.stop_signal, Step.SIGNAL)
             case Rung.KILL:
                 # A program that was never asked may still find out why.
                 self._write_notice(stop)
-                await self._signal(container, "SIGKILL", tell=first_time)
+                await self._signal(container, "SIGKILL", Step.KILL)
             case Rung.NONE:
                 pass
 
@@ -206,9 +209,8 @@ class Oversight:
             # A full disk must not keep the rungs above from being climbed.
             log.warning("stop.not_written", error=str(error))
 
-    async def _signal(self, container: str, name: str, *, tell: bool) -> None:
-        if tell:
-            self._say(f"{name} is sent.")
+    async def _signal(self, container: str, name: str, step: Step) -> None:
+        self._story.once(step, f"{name} is sent.")
         try:
             await self._context.runtime.signal(container, name)
         except EngineError as error:
@@ -236,9 +238,16 @@ class Oversight:
         noted = await self._context.commit(
             lambda connection: ledger.note_said(connection, self._lease, values, said.warnings or [], heard)
         )
+        for warning in said.warnings or []:
+            self._story.say(f"Warning: {warning}")
         if said.announced and not self.announced:
             self.announced = True
             self.notify()
         if said.progressed and noted.at is not None:
             message = progress_message(noted.percent, noted.phase, noted.at)
-            await self._context.process.hints.publish([(self._lease.execution, message)])
+            record = self._record
+            to_all = pack_progress(
+                Subject(record.owner, record.pool, record.labels),
+                events.progress_frame(record.id, noted.percent, noted.phase, noted.at),
+            )
+            await self._context.process.hints.publish([(record.id, message)], to_all=to_all)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -14,16 +15,21 @@ from app.db.engine import Connection
 from app.executions.model import Lease
 from app.executions.record import Record
 from app.executions.states import Cause
-from worker import ledger
+from worker import ledger, sentences
 from worker.collect import restore
+from worker.concurrency import beside
 from worker.container import container_spec
 from worker.context import WorkerContext
 from worker.engine.port import ContainerSpec, EngineError, Image, NameTaken, SpecRejected
 from worker.image import find, pull
 from worker.over import Over
+from worker.story import Story
 from worker.workspace import Workspace
 
 log = structlog.get_logger(__name__)
+
+TELL_OF_PULL_AFTER = 3.0
+TELL_OF_PULL_EVERY = 10.0
 
 
 class Preparation:
@@ -35,14 +41,16 @@ class Preparation:
         lease: Lease,
         record: Record,
         workspace: Workspace,
-        say: Callable[[str], None],
+        story: Story,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._context = context
         self._runtime = context.runtime
         self._lease = lease
         self._record = record
         self._workspace = workspace
-        self._say = say
+        self._story = story
+        self._secrets = secrets
 
     async def make_workspace(self) -> None:
         """The mount, with the inputs and the kit."""
@@ -57,7 +65,7 @@ class Preparation:
         if found is not None:
             group, files = found
             await restore(self._context.process.artifacts, group, files, self._workspace.checkpoint)
-            self._say(f"The checkpoint of {group.execution} is in place: {len(files)} files.")
+            self._story.say(f"The checkpoint of {group.execution} is in place: {sentences.count(len(files), 'file')}.")
 
     async def _find_checkpoint(self, connection: Connection) -> tuple[ArtifactSet, list[Artifact]] | None:
         """Of an earlier attempt; failing that, of the execution that this one goes on from."""
@@ -68,23 +76,41 @@ class Preparation:
 
     async def obtain_image(self) -> Image:
         """The image, pulled if need be. Raises `Over`."""
-        spec, limits = self._record.spec, self._record.limits
-        ask = self._context.ask_engine
+        spec = self._record.spec
         try:
-            image = await ask(lambda: find(self._runtime, spec.image, spec.image_policy))
+            image = await self._context.ask_engine(lambda: find(self._runtime, spec.image, spec.image_policy))
             if image is None:
-                self._say(f"Pulling {spec.image}.")
                 await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "pulling"))
                 with self._context.metrics.pulling():
-                    image = await ask(lambda: pull(self._runtime, spec.image, within=limits.pull_timeout))
+                    image = await beside(self._pull(spec.image), self._tell_of_pull(spec.image))
         except EngineError as error:
             raise Over(Cause.ENGINE_ERROR, f"The engine could not tell about the image: {error}") from error
+        self._story.image_id = image.id
         return image
+
+    async def _pull(self, reference: str) -> Image:
+        began, within = time.monotonic(), self._record.limits.pull_timeout
+        image, loaded = await self._context.ask_engine(lambda: pull(self._runtime, reference, within=within))
+        self._story.say(sentences.of_pulled(reference, loaded, seconds=time.monotonic() - began))
+        return image
+
+    async def _tell_of_pull(self, reference: str) -> None:
+        """That it is pulled, and now and then how far that is, until cancelled."""
+        self._story.say(f"Pulling {reference}.")
+        told, pause = "", TELL_OF_PULL_AFTER
+        while True:
+            await asyncio.sleep(pause)
+            pause = TELL_OF_PULL_EVERY
+            progress = self._runtime.pull_progress(reference)
+            text = sentences.of_pull(reference, progress) if progress and progress.layers else told
+            if text != told:
+                self._story.say(text)
+                told = text
 
     async def create(self, image: Image) -> str:
         """The container, which is committed before it may exist. Raises `Over`."""
         instance = self._context.process.instance
-        spec = container_spec(self._record, image, self._workspace, self._lease, instance)
+        spec = container_spec(self._record, image, self._workspace, self._lease, instance, self._secrets)
         await self._context.commit(
             lambda connection: ledger.intend_create(
                 connection, self._lease, container_name=spec.name, image_id=image.id, image_digest=image.digest

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ RESULT_BYTES = 256 * 1024
 WARNING_LENGTH = 1000
 MAX_WARNINGS = 100
 PHASE_LENGTH = 200
+HIDDEN = "***"
 # As JSON escapes it; behind an even number of backslashes, or it is a backslash and then some text.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -43,6 +45,25 @@ class Said:
 
     def __bool__(self) -> bool:
         return self.announced or self.progressed or self.has_result or bool(self.warnings)
+
+
+def without_secrets(said: Said, hide: Callable[[str], str]) -> Said:
+    """The same, with every text as `hide` shows it."""
+    result: Any = said.result
+    if said.has_result:
+        # As it will be kept: a secret may be a number, or be all over it.
+        encoded = orjson.dumps(result).decode()
+        hidden = hide(encoded)
+        try:
+            result = result if hidden == encoded else orjson.loads(hidden)
+        except orjson.JSONDecodeError:
+            result = HIDDEN
+    return replace(
+        said,
+        phase=None if said.phase is None else hide(said.phase),
+        result=result,
+        warnings=None if said.warnings is None else [hide(warning) for warning in said.warnings],
+    )
 
 
 @dataclass(frozen=True, slots=True)

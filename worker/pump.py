@@ -140,6 +140,7 @@ class Pump:
                     first = False
                     known = min(skip[piece.stream], len(piece.data))
                     skip[piece.stream] -= known
+                    self._sink.recall(piece.stream, piece.data[:known])
                     if known < len(piece.data):
                         rest = Piece(piece.stream, piece.data[known:], piece.at_ms)
                         await self._sink.feed(rest, patience=None)

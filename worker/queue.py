@@ -113,7 +113,7 @@ _attempts = (
 _logs = (
     update(LogHead)
     .where(LogHead.execution_id == Execution.id, _taken)
-    .values(epoch=Execution.epoch, out_bytes=0, err_bytes=0)
+    .values(epoch=Execution.epoch, out_bytes=0, err_bytes=0, told_steps=0)
     .returning(LogHead.execution_id, *LOG_COLUMNS)
     .cte("logs_begun")
 )

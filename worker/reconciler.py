@@ -1,8 +1,8 @@
 """Makes engine, data directory and record agree again where a death in between left them apart.
 
-One worker per engine sweeps what is on it, one worker of all gives up what is on lost hosts. It acts only on what it
-saw wrong for a while, on a bounded part per sweep, and never on what is not ours: containers carry the id of this
-installation, directories belong to attempts on record.
+One worker per engine sweeps what is on it, one worker of all gives up what is on lost hosts, and one keeps the logs of
+what has ended. It acts only on what it saw wrong for a while, on a bounded part per sweep, and never on what is not
+ours: containers carry the id of this installation, directories belong to attempts on record.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import structlog
 
 from app.cancellation import being_cancelled
 from app.db.engine import is_outage, reading, transaction
+from app.events import store as events
 from app.executions.states import Cause
 from app.idempotency import repository as idempotency
 from worker import estate
 from worker.container import INSTANCE_LABEL, attempt_of
 from worker.context import WorkerContext
 from worker.engine.port import EngineError, EngineUnreachable
+from worker.log_keeping import LogKeeper
 from worker.presence import Presence
 from worker.workspace import Workspace, list_workspaces
 
@@ -59,6 +61,8 @@ class Reconciler:
         self._presence = presence
         self._containers = Suspects()
         self._workspaces = Suspects()
+        settings, database = context.process.settings, context.process.database
+        self._logs = LogKeeper(database, retention_days=settings.log_retention_days)
 
     async def sweep(self) -> None:
         """Once through the duties that are ours. Raises what the database raises."""
@@ -67,6 +71,7 @@ class Reconciler:
         for duty, act in (
             (f"engine {self._context.identity.engine.id}", self._clear_engine),
             ("records", self._settle_records),
+            ("logs", self._logs.sweep),
         ):
             if await self._lead(duty):
                 await self._do(duty.partition(" ")[0], act)
@@ -149,6 +154,7 @@ class Reconciler:
             await self._give_up_lost()
         async with transaction(self._context.process.database) as connection:
             await idempotency.forget_old(connection)
+            await events.forget_old(connection)
 
     async def _give_up_lost(self) -> None:
         settings, database = self._context.process.settings, self._context.process.database

@@ -11,18 +11,20 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from app.crash_points import CrashPoint, crash_here
-from app.executions.model import Lease, Outcome, Stop
+from app.executions.model import Event, Lease, Outcome, Stop
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import TERMINAL, Cause
-from worker import claims, ledger
+from worker import claims, ledger, sentences
 from worker.collect import keep
 from worker.concurrency import to_the_end
+from worker.confided import NOTHING_CONFIDED, Confided
 from worker.container import container_name
 from worker.context import WorkerContext
 from worker.ending import End, Kept, conclude, count_given_back, requeue
@@ -39,6 +41,8 @@ from worker.outcome import Exit, read_exit
 from worker.over import Over, stopped_before_start
 from worker.oversight import Oversight
 from worker.preparation import Preparation
+from worker.story import Story
+from worker.told import Step
 from worker.verdict import find_complaint, find_end, find_interruption, withdraw
 from worker.watch import Watch
 from worker.workspace import Workspace
@@ -54,28 +58,37 @@ RUNS = frozenset({ContainerState.RUNNING, ContainerState.PAUSED})
 class Runner:
     """One attempt of one execution, on behalf of the holder of `lease`. `log` is the attempt's open log."""
 
-    def __init__(self, context: WorkerContext, lease: Lease, record: Record, sink: LogSink) -> None:
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease,
+        record: Record,
+        sink: LogSink,
+        confided: Confided = NOTHING_CONFIDED,
+    ) -> None:
         self._context = context
         self._runtime = context.runtime
         self._lease = lease
         self._record = record
         self._sink = sink
+        self._confided = confided
         self._container: str | None = None
         self._meant_to_start = False
         self._started = False
         self._began = time.monotonic()
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
-        self._oversight = Oversight(context, lease, record, self._workspace, sink.system)
-        self._preparation = Preparation(context, lease, record, self._workspace, sink.system)
+        self._story = Story(context, record, sink)
+        self._oversight = Oversight(context, lease, record, self._workspace, self._story)
+        self._preparation = Preparation(context, lease, record, self._workspace, self._story, confided.values)
 
     def notify(self) -> None:
         """The record has a new intent for us."""
         self._oversight.notify()
 
-    async def run(self) -> None:
+    async def run(self, claimed: Event) -> None:
         """From the claim to the end."""
         log.info("attempt.claimed", image=self._record.spec.image)
-        await self._tell(self._from_the_claim())
+        await self._tell(self._from_the_claim(claimed))
 
     async def adopt(self, attempt: claims.AttemptState) -> None:
         """From where another worker left off to the end."""
@@ -86,8 +99,9 @@ class Runner:
         """We failed at it again and again: let nothing of it run, and say so."""
         await self._tell(self._to_a_forced_end(attempt))
 
-    async def _from_the_claim(self) -> None:
-        self._sink.system(f"Attempt {self._record.attempt} is prepared by {self._context.identity.actor}.")
+    async def _from_the_claim(self, claimed: Event) -> None:
+        await self._story.begin(claimed)
+        self._confided.check()
         unless_stopped = self._oversight.unless_stopped
         # Not to be given up half-way, since a thread works on it; the image may be looked for meanwhile.
         making = asyncio.create_task(self._preparation.make_workspace())
@@ -106,7 +120,12 @@ class Runner:
         await self._conclude(ended, log_complete=watch.log_complete)
 
     async def _from_the_middle(self, attempt: claims.AttemptState) -> None:
-        self._sink.system(f"Taken over by {self._context.identity.actor}.")
+        if attempt.started_at is not None:
+            self._story.start(at=attempt.started_at)
+        await self._story.catch_up()
+        self._story.say(f"Taken over by {self._context.identity.actor}.")
+        if self._sink.blind:
+            await self._context.commit(lambda connection: ledger.note_log_incomplete(connection, self._lease))
         if not attempt.meant_to_start or attempt.container_name is None:
             # Its program provably never ran: what there is of it goes, and it is queued anew.
             self._container = attempt.container_name
@@ -158,6 +177,7 @@ class Runner:
             raise await self._oversight.refuse_start()
         self._meant_to_start = True
         crash_here(CrashPoint.START_INTENDED)
+        self._story.start()
         try:
             await self._runtime.start(container)
         except StartRefused as error:
@@ -182,6 +202,7 @@ class Runner:
         )
         self._started = True
         crash_here(CrashPoint.START_NOTED)
+        self._story.start()
         await self._context.announce(self._lease.execution, event)
         log.info("attempt.started")
 
@@ -203,6 +224,8 @@ class Runner:
         outcome = await self._judge(ended, order.stop)
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
         crash_here(CrashPoint.COLLECTING)
+        if order.stop is not None:
+            await self._story.catch_up()
         kept = await self._keep(log_complete=log_complete)
         crash_here(CrashPoint.COLLECTED)
         await self._finish(End(outcome=outcome, ran=True, kept=kept, exited_at=ended.finished_at))
@@ -222,12 +245,17 @@ class Runner:
         return read_exit(exit_, stop, timeout=self._record.limits.timeout)
 
     async def _keep(self, *, log_complete: bool) -> Kept:
-        return await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
+        kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
+        self._sink.flush()
+        if text := sentences.of_kept(kept):
+            self._story.once(Step.KEPT, text)
+        return kept
 
     async def _finish(self, end: End) -> None:
         """The log first, then the end: whoever sees the end has the whole log."""
+        end = replace(end, outcome=replace(end.outcome, message=self._sink.hide(end.outcome.message)))
         self._sink.flush()
-        self._sink.system(f"Ended, {end.outcome.cause}: {end.outcome.message}")
+        self._story.once(Step.ENDED, sentences.of_end(end.outcome))
         await self._sink.drain()
         try:
             event = await self._context.commit(
@@ -297,6 +325,8 @@ class Runner:
         """There is no exit to read. A cancellation that came meanwhile is the reason, if the program never ran."""
         kept = await self._keep(log_complete=False) if over.ran else None
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+        if order.stop is not None:
+            await self._story.catch_up()
         if order.stop is not None and not over.ran:
             over = stopped_before_start(order.stop)
         await self._finish(End(outcome=over.outcome, ran=over.ran, kept=kept))

@@ -22,12 +22,13 @@ from app.bootstrap import Process
 from app.cancellation import being_cancelled
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import is_outage, open_engine, reading, transaction
-from app.executions.model import Lease
+from app.executions.model import Event, Lease
 from app.executions.record import Record
 from app.listener import Missed
 from app.version import VERSION
 from app.workers.model import Wanted
 from worker import claims, ledger, queue
+from worker.confided import unseal
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.log_writer import LogWriter
@@ -139,7 +140,7 @@ class Supervisor:
                 crash_here(CrashPoint.CLAIMED)
             for claim in taken:
                 self._context.metrics.claimed(claim)
-                self._begin(claim.lease, claim.record, None)
+                self._begin(claim.lease, claim.record, claim.event)
             for claim in taken:
                 await self._context.announce(claim.lease.execution, claim.event)
             if len(taken) < free:
@@ -175,9 +176,9 @@ class Supervisor:
         self._context.metrics.adopted()
         self._begin(lease, record, attempt)
 
-    def _begin(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
-        """Give it a task of its own."""
-        task = asyncio.create_task(self._attend(lease, record, attempt), name=f"attempt {lease.execution}")
+    def _begin(self, lease: Lease, record: Record, point: Event | claims.AttemptState) -> None:
+        """Give it a task of its own, from our claim of it or from where somebody else had come."""
+        task = asyncio.create_task(self._attend(lease, record, point), name=f"attempt {lease.execution}")
         self._tasks[task] = lease.execution
         task.add_done_callback(self._ended)
 
@@ -185,14 +186,14 @@ class Supervisor:
         del self._tasks[task]
         self._bell.set()
 
-    async def _attend(self, lease: Lease, record: Record, attempt: claims.AttemptState | None) -> None:
+    async def _attend(self, lease: Lease, record: Record, point: Event | claims.AttemptState) -> None:
         """See an attempt through. A mistake of ours is met like the death of a worker: by taking the attempt over."""
         structlog.contextvars.bind_contextvars(execution_id=str(lease.execution), attempt=record.attempt)
         failures = 0
         while True:
             began = time.monotonic()
             try:
-                await self._tell(lease, record, attempt, give_up=failures >= GIVE_UP_AFTER)
+                await self._tell(lease, record, point, give_up=failures >= GIVE_UP_AFTER)
                 return
             except Exception:
                 if being_cancelled():
@@ -205,20 +206,25 @@ class Supervisor:
                 return
             self._context.metrics.taken_again()
             lease = taken
-            record, attempt = await self._context.read(partial(claims.read_attempt, lease=lease))
+            record, point = await self._context.read(partial(claims.read_attempt, lease=lease))
 
-    async def _tell(self, lease: Lease, record: Record, attempt: claims.AttemptState | None, *, give_up: bool) -> None:
+    async def _tell(self, lease: Lease, record: Record, point: Event | claims.AttemptState, *, give_up: bool) -> None:
         log_bytes = int(record.limits.log_bytes)
-        sink = await self._context.persist(lambda: self._context.logs.open(lease, log_bytes=log_bytes))
-        runner = Runner(self._context, lease, record, sink)
+        confided = await unseal(self._context, record)
+        # Better no log than one with its secrets in it; all else about it is still to be seen to.
+        blind = confided.trouble is not None and not isinstance(point, Event) and point.meant_to_start
+        sink = await self._context.persist(
+            lambda: self._context.logs.open(lease, log_bytes=log_bytes, masks=confided.masks, blind=blind)
+        )
+        runner = Runner(self._context, lease, record, sink, confided)
         self._runners[lease.execution] = runner
         try:
-            if attempt is None:
-                await runner.run()
+            if isinstance(point, Event):
+                await runner.run(point)
             elif give_up:
-                await runner.give_up(attempt)
+                await runner.give_up(point)
             else:
-                await runner.adopt(attempt)
+                await runner.adopt(point)
         finally:
             self._context.logs.close(sink)
             if self._runners.get(lease.execution) is runner:

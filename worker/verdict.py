@@ -45,11 +45,12 @@ async def find_interruption(context: WorkerContext, ended: Inspection) -> str | 
 async def find_complaint(context: WorkerContext, ended: Inspection, sink: LogSink) -> str | None:
     """What the container's init said if it could not start the program: its first words on standard error."""
     first = sink.first_error_line
-    if first is None and ended.exit_code in UNSTARTABLE and sink.received(Stream.STDERR):
+    if first is None and not sink.blind and ended.exit_code in UNSTARTABLE and sink.received(Stream.STDERR):
         # They came in before we took over.
         with suppress(NoSuchContainer):
             first = await context.ask_engine(lambda: _first_error_line(context.runtime, ended.id))
-    return init_complaint(first)
+    complaint = init_complaint(first)
+    return None if complaint is None else sink.hide(complaint)
 
 
 async def _first_error_line(runtime: ContainerRuntime, container: str) -> bytes | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -14,6 +13,7 @@ from app.artifacts import service
 from app.artifacts.model import Artifact
 from app.artifacts.schemas import OutputList
 from app.artifacts.zip import zip_files
+from app.attachment import attachment
 from app.deps import ExecutionId, ProcessDep, ReaderDep
 from app.etags import is_known
 
@@ -95,8 +95,3 @@ def _headers_of(file: Artifact) -> dict[str, str]:
         "Content-Disposition": attachment(file.path.rpartition("/")[2]),
         "ETag": f'"{file.sha256}"',
     }
-
-
-def attachment(name: str) -> str:
-    """A Content-Disposition: an ASCII name for old clients, the real one for the others (RFC 6266)."""
-    return f"attachment; filename=\"{_PLAIN_NAME.sub('_', name)}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -108,6 +108,8 @@ class Spec(Stored):
     stop_signal: str = "SIGTERM"
     network: Network = Network.NONE
     image_policy: ImagePolicy = ImagePolicy.MISSING
+    # The names only; where the values are, `app/secrets` knows.
+    secrets: tuple[str, ...] = ()
 
 
 # Ends that are the program's own doing: for these `retry_on` may name the exit code.

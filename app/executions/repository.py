@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     Insert,
     Select,
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.db.engine import Connection
 from app.db.orm import clock
+from app.events.tables import EventPosition
 from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
@@ -38,6 +40,7 @@ from app.idempotency.model import Once
 from app.idempotency.tables import IdempotencyKey
 from app.logs.tables import LogHead
 from app.pools.tables import Pool
+from app.secrets import repository as secrets
 
 
 class MoveRefused(Exception):
@@ -81,6 +84,8 @@ class NewExecution:
     resumed_from: UUID | None
     retries: Retries = NO_RETRIES
     priority: int = 0
+    warnings: Sequence[Any] = ()
+    sealed: Mapping[str, bytes] = field(default_factory=dict)
 
 
 _NEW_COLUMNS = (
@@ -96,6 +101,7 @@ _NEW_COLUMNS = (
     "retries",
     "priority",
     "resumed_from",
+    "warnings",
     "status",
 )
 _NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
@@ -110,11 +116,18 @@ def _accepting(execution: Insert) -> Select[Any]:
             ["execution_id", "number", "to_status", "actor", "attempt"],
             select(new.c.id, literal(1), new.c.status, new.c.owner, literal(0)),
         )
+        .returning(ExecutionEvent.execution_id, ExecutionEvent.number)
         .cte("first_event")
     )
     log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(new.c.id, literal(0))).cte("log_head")
     log = (literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated"))
-    return select(new, waiting_on(new), *log).add_cte(first_event, log_head)
+    return select(new, waiting_on(new), *log).add_cte(_placing(first_event), log_head)
+
+
+def _placing(events: CTE) -> CTE:
+    """New events, by id and number, get their places among those of all executions."""
+    places = select(events.c.execution_id, events.c.number)
+    return insert(EventPosition).from_select(["execution_id", "number"], places).cte("places")
 
 
 # Waits for whoever deletes the pool, and gives no row if they commit; whoever comes to delete it waits for us.
@@ -150,6 +163,7 @@ async def add(connection: Connection, new: NewExecution) -> Record:
     added = row.mappings().one_or_none()
     if added is None:
         raise NoSuchPool(new.pool)
+    await _keep_secrets(connection, new)
     return record_of(added)
 
 
@@ -162,7 +176,15 @@ async def add_once(connection: Connection, new: NewExecution, once: Once) -> Rec
     added = row.mappings().one_or_none()
     if added is None and not await _is_pool(connection, new.pool):
         raise NoSuchPool(new.pool)
-    return record_of(added) if added else None
+    if added is None:
+        return None
+    await _keep_secrets(connection, new)
+    return record_of(added)
+
+
+async def _keep_secrets(connection: Connection, new: NewExecution) -> None:
+    if new.sealed:
+        await secrets.add(connection, new.id, new.sealed)
 
 
 async def _is_pool(connection: Connection, name: str) -> bool:
@@ -184,6 +206,7 @@ def _parameters(new: NewExecution) -> dict[str, Any]:
         "new_retries": new.retries.model_dump(mode="json"),
         "new_priority": new.priority,
         "new_resumed_from": new.resumed_from,
+        "new_warnings": list(new.warnings),
         "new_status": Status.QUEUED,
     }
 
@@ -226,12 +249,17 @@ async def move(
     moved = (
         await connection.execute(
             statement.values(values).returning(
-                prior.c.status.label("from_status"), Execution.attempt, Execution.updated_at
+                prior.c.status.label("from_status"),
+                Execution.attempt,
+                Execution.updated_at,
+                Execution.spec["secrets"].label("secrets"),
             ),
         )
     ).one_or_none()
     if moved is None:
         raise await _why_refused(connection, execution, target, epoch)
+    if target in TERMINAL and moved.secrets:
+        await secrets.forget(connection, execution)
     return await _add_event(
         connection,
         execution,
@@ -246,7 +274,7 @@ async def move(
 
 
 # As after any move: the row locks make `max + 1` safe, but only for a statement of its own.
-_ADD_EVENTS = (
+_events = (
     insert(ExecutionEvent)
     .from_select(
         ["execution_id", "number", "from_status", "to_status", "actor", "attempt", "at"],
@@ -263,7 +291,9 @@ _ADD_EVENTS = (
         ).where(Execution.id == any_(bindparam("moved", type_=ARRAY(Uuid)))),
     )
     .returning(ExecutionEvent.execution_id, ExecutionEvent.number, ExecutionEvent.attempt, ExecutionEvent.at)
+    .cte("events")
 )
+_ADD_EVENTS = select(_events).add_cte(_placing(_events))
 
 
 async def move_queued(
@@ -331,23 +361,23 @@ async def _add_event(
         .where(ExecutionEvent.execution_id == execution)
         .scalar_subquery()
     )
-    row = (
-        await connection.execute(
-            insert(ExecutionEvent)
-            .values(
-                execution_id=execution,
-                number=number,
-                from_status=from_status,
-                to_status=to_status,
-                cause=cause,
-                message=message,
-                actor=actor,
-                attempt=attempt,
-                at=at,
-            )
-            .returning(ExecutionEvent.number),
+    added = (
+        insert(ExecutionEvent)
+        .values(
+            execution_id=execution,
+            number=number,
+            from_status=from_status,
+            to_status=to_status,
+            cause=cause,
+            message=message,
+            actor=actor,
+            attempt=attempt,
+            at=at,
         )
-    ).one()
+        .returning(ExecutionEvent.execution_id, ExecutionEvent.number)
+        .cte("added")
+    )
+    row = (await connection.execute(select(added.c.number).add_cte(_placing(added)))).one()
     return Event(
         number=row.number,
         from_status=from_status,

@@ -63,11 +63,13 @@ async def submit_execution(
     metrics: MetricsDep,
 ) -> Response:
     """Once this answers 201 the execution is on record and will run, whatever breaks in between."""
+    draft = submission.draft()
+    service.check_key(process, draft)
     if query.dry_run:
-        record = await service.rehearse(process, caller, submission.draft())
+        record = await service.rehearse(process, caller, draft)
         return _json(Rehearsal(accepted=True, execution=Execution.of(record)))
-    once = Once.of(key, submission) if key is not None else None
-    submitted = await service.submit(process, caller, submission.draft(), once=once)
+    once = Once.of(key, submission, submission.confided(), process.vault) if key is not None else None
+    submitted = await service.submit(process, caller, draft, once=once)
     execution = Execution.of(submitted.record)
     metrics.submitted(execution.pool, replayed=submitted.replayed)
     # For a repeated one too: the first may have died between its commit and the bell.

@@ -28,6 +28,7 @@ from app.executions.vocabulary import (
     Note,
     RetryOn,
     RetryReason,
+    Secrets,
     StopSignal,
     User,
     Workdir,
@@ -57,6 +58,11 @@ class Submission(BaseModel):
     command: Argv | None = Field(default=None, description="Arguments, as Docker's Cmd; the image's entrypoint is kept")
     entrypoint: Argv | None = Field(default=None, description="Replaces the image's entrypoint")
     env: Env = Field(default={}, description="Environment variables; at most 128 KiB together")
+    secrets: Secrets = Field(
+        default={},
+        description="Environment variables that no answer and no log shows: at most 64, and 32 KiB together. The "
+        "program's log has `***` wherever it prints one of at least 6 bytes",
+    )
     inputs: Inputs = Field(
         default={}, description="The program finds them in `/tailrace/inputs.json` and as `INPUT_<NAME>`; ≤ 256 KiB"
     )
@@ -89,8 +95,10 @@ class Submission(BaseModel):
 
     def draft(self) -> Draft:
         """The same, for the service."""
+        spec = {name: getattr(self, name) for name in Spec.model_fields}
         return Draft(
-            spec=Spec(**{name: getattr(self, name) for name in Spec.model_fields}),
+            spec=Spec(**spec | {"secrets": tuple(sorted(self.secrets))}),
+            secrets=self.secrets,
             limits=self.limits,
             retries=Retries(**{name: getattr(self, name) for name in Retries.model_fields}),
             name=self.name,
@@ -100,6 +108,11 @@ class Submission(BaseModel):
             priority=self.priority,
             resume_from=self.resume_from,
         )
+
+    def confided(self) -> dict[str, Any]:
+        """What makes this body another one, but is not to be read anywhere: the secrets as they are."""
+        values = {name: value.get_secret_value() for name, value in self.secrets.items()}
+        return {"secrets": values} if values else {}
 
 
 class CancelRequest(BaseModel):
@@ -245,6 +258,7 @@ class Execution(BaseModel):
     command: tuple[str, ...] | None
     entrypoint: tuple[str, ...] | None
     env: list[str] = Field(description="Names only")
+    secrets: list[str] = Field(description="Names only")
     inputs: dict[str, Any]
     pool: str
     priority: int
@@ -265,7 +279,9 @@ class Execution(BaseModel):
     on_interrupted: Then
     not_before: datetime | None = Field(description="A queued execution is not started before")
     progress: ProgressView | None
-    warnings: list[Any]
+    warnings: list[Any] = Field(
+        description="Of the program, as text; of ours, as `{code, message}`: `secret_not_masked`"
+    )
     result: Any
     exit_code: int | None
     oom_killed: bool
@@ -294,6 +310,7 @@ class Execution(BaseModel):
             **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
             **{name: getattr(record.retries, name) for name in Retries.model_fields},
             env=sorted(record.spec.env),
+            secrets=sorted(record.spec.secrets),
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
             stop=StopView.of(record.stop),

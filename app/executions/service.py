@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
@@ -18,6 +19,7 @@ from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
+from app.events.protocol import BELL
 from app.executions import repository
 from app.executions.attempts import AttemptRecord, list_attempts
 from app.executions.model import Event, Limits, Retries, Spec
@@ -30,6 +32,8 @@ from app.listener import Missed, Subscription
 from app.logs.protocol import Kind, status_message, unpack_message
 from app.pools.model import DEFAULT_POOL
 from app.pools.repository import list_names
+from app.secrets.model import warnings_of
+from app.secrets.vault import Vault
 
 # While hints arrive, looking now and then covers those that Redis lost; without hints, looking is all there is.
 POLL_SECONDS = 2.0
@@ -53,6 +57,7 @@ class Draft:
     pool: str = DEFAULT_POOL
     priority: int = 0
     resume_from: UUID | None = None
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,9 @@ async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once |
     """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
     async with transaction(process.database) as connection, _known_pool(connection):
         if once is None:
-            submitted = Submitted(await _add(connection, caller, draft))
+            submitted = Submitted(await _add(connection, caller, draft, process.vault))
         else:
-            submitted = await _add_once(connection, caller, draft, once)
+            submitted = await _add_once(connection, caller, draft, process.vault, once)
     crash_here(CrashPoint.ACCEPTED)
     return submitted
 
@@ -87,7 +92,18 @@ async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once |
 async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
     """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
     async with process.database.connect() as connection, _known_pool(connection):  # never committed
-        return await _add(connection, caller, draft)
+        return await _add(connection, caller, draft, process.vault)
+
+
+def check_key(process: Process, draft: Draft) -> None:
+    """Secrets are not kept where nothing can seal them: trying again would not help. Raises `InvalidRequest`."""
+    if draft.secrets and not process.vault.has_key:
+        message = "cannot be kept by this installation: it has no key to encrypt them with"
+        raise InvalidRequest(
+            f"`secrets` {message}.",
+            hint="Its administrator has to set TAILRACE_SECRET_KEY, for the API and for the workers.",
+            fields=[FieldError("secrets", "no_secret_key", message)],
+        )
 
 
 @asynccontextmanager
@@ -105,16 +121,16 @@ async def _known_pool(connection: Connection) -> AsyncIterator[None]:
         ) from unknown
 
 
-async def _add(connection: Connection, caller: Caller, draft: Draft) -> Record:
-    return await repository.add(connection, await _resolve(connection, caller, draft))
+async def _add(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> Record:
+    return await repository.add(connection, await _resolve(connection, caller, draft, vault))
 
 
-async def _add_once(connection: Connection, caller: Caller, draft: Draft, once: Once) -> Submitted:
+async def _add_once(connection: Connection, caller: Caller, draft: Draft, vault: Vault, once: Once) -> Submitted:
     """The new execution of this key, or the original one, whatever would be refused by now."""
     for _ in range(LOOKS_FOR_A_KEY):
         if original := await find_original(connection, caller.owner, once.key):
             return Submitted(_same(original, once), replayed=True)
-        if record := await repository.add_once(connection, await _resolve(connection, caller, draft), once):
+        if record := await repository.add_once(connection, await _resolve(connection, caller, draft, vault), once):
             return Submitted(record)
         # Somebody was faster, and has committed: the next look finds it, unless it is forgotten at this moment.
     raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
@@ -122,19 +138,20 @@ async def _add_once(connection: Connection, caller: Caller, draft: Draft, once: 
 
 def _same(original: Original, once: Once) -> Record:
     """The execution of that key. Raises `InvalidRequest` if another body asked for it."""
-    if original.body_sha256 != once.body_sha256:
+    if original.body_sha256 not in once.fingerprints:
         message = f"was sent with another body before, which became the execution {original.record.id}"
         hint = "With this key only the same body can be sent again. What is new needs a new key."
         raise InvalidRequest(f"`{HEADER}` {message}.", hint=hint, fields=[FieldError(HEADER, "key_reused", message)])
     return original.record
 
 
-async def _resolve(connection: Connection, caller: Caller, draft: Draft) -> repository.NewExecution:
+async def _resolve(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> repository.NewExecution:
     """What the draft becomes. Raises `InvalidRequest`."""
     if draft.resume_from is not None:
         await _check_resumable(connection, caller, draft.resume_from)
+    new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return repository.NewExecution(
-        id=uuid7(),
+        id=new,
         owner=caller.owner,
         source="api",
         name=draft.name,
@@ -146,6 +163,8 @@ async def _resolve(connection: Connection, caller: Caller, draft: Draft) -> repo
         limits=draft.limits,
         retries=draft.retries,
         resumed_from=draft.resume_from,
+        warnings=warnings_of(secrets.items()),
+        sealed={name: vault.seal(value, execution=new, name=name) for name, value in secrets.items()},
     )
 
 
@@ -324,4 +343,4 @@ async def tell(process: Process, outcome: Cancellation) -> None:
     if outcome.changed and record.worker_id is not None and not record.is_terminal:
         await process.hints.control(record.worker_id)
     if outcome.event is not None:
-        await process.hints.publish([(record.id, status_message(outcome.event))])
+        await process.hints.publish([(record.id, status_message(outcome.event))], to_all=BELL)

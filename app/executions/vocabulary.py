@@ -13,11 +13,20 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from app.executions.model import RETRIABLE
 from app.executions.states import Cause
+from app.secrets.model import SECRETS, SECRETS_BYTES
 
 NAME_CHARS = 200
 NOTE_CHARS = 4000
@@ -106,6 +115,20 @@ def _env(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _secret(value: SecretStr) -> SecretStr:
+    if not _plain(value.get_secret_value()):
+        raise _rule("empty", "must not be empty")
+    return value
+
+
+def _secrets(value: dict[str, SecretStr], info: ValidationInfo) -> dict[str, SecretStr]:
+    if sum(len(secret.get_secret_value().encode()) for secret in value.values()) > SECRETS_BYTES:
+        raise _rule("too_large", "must be at most 32 KiB, all values together")
+    if both := sorted(value.keys() & info.data.get("env", {}).keys()):
+        raise _rule("also_in_env", "must not have a name that `env` has too", at=both[0])
+    return value
+
+
 def _inputs(value: dict[str, Any]) -> dict[str, Any]:
     try:
         # It is stored one level deeper, in the specification.
@@ -177,6 +200,8 @@ Argv = Annotated[tuple[Argument, ...], Field(max_length=ARGUMENTS), AfterValidat
 EnvName = Annotated[str, AfterValidator(_own_variable)]
 EnvValue = Annotated[str, AfterValidator(_plain)]
 Env = Annotated[dict[EnvName, EnvValue], AfterValidator(_env)]
+SecretValue = Annotated[SecretStr, AfterValidator(_secret)]
+Secrets = Annotated[dict[EnvName, SecretValue], Field(max_length=SECRETS), AfterValidator(_secrets)]
 InputName = Annotated[str, AfterValidator(_variable)]
 Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]

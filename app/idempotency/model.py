@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from app.secrets.vault import Vault
 
 HEADER = "Idempotency-Key"
 # Set, to `true`, on the answer to a repeated request.
@@ -37,16 +40,26 @@ Key = Annotated[str, AfterValidator(_key), WithJsonSchema({"type": "string", "mi
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A request that is to be carried out once, however often it is sent: its key, and the hash of its body."""
+    """A request that is to be carried out once, however often it is sent: its key, and what tells its body from others.
+
+    Any of the `fingerprints` may have been kept when it was heard first; the first of them is kept now.
+    """
 
     key: str
-    body_sha256: bytes
+    fingerprints: tuple[bytes, ...]
+
+    @property
+    def body_sha256(self) -> bytes:
+        """The fingerprint to keep."""
+        return self.fingerprints[0]
 
     @classmethod
-    def of(cls, key: str, body: BaseModel) -> Self:
+    def of(cls, key: str, body: BaseModel, confided: Mapping[str, Any], vault: Vault) -> Self:
         """Of a validated body: the order of its keys does not count, nor whether it spells out a default.
 
-        Without the defaults, a field that a later version adds does not make another body of the same request.
+        Without the defaults, a field that a later version adds does not make another body of the same request. Of a
+        body with secrets (`confided`) the hash is keyed: nobody who sees it can try out what they are. Raises `NoKey`.
         """
-        asked = body.model_dump(mode="json", exclude_defaults=True)
-        return cls(key, hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest())
+        asked = body.model_dump(mode="json", exclude_defaults=True) | dict(confided)
+        data = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+        return cls(key, vault.fingerprints(data) if confided else (hashlib.sha256(data).digest(),))

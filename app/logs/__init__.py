@@ -2,6 +2,6 @@
 
     pump (worker) → records → frames, encoded once → group commit → published → hub (API) → sockets
 
-`records.py` cuts bytes into records, `protocol.py` is the wire format, `store.py` keeps frames in Postgres,
-`bus.py` carries them live over Redis, `tail.py` is the one reader that everybody uses.
+`records.py` cuts bytes into records, `protocol.py` is the wire format, `store.py` reads frames from Postgres, `tail.py`
+is the one reader that everybody uses, `narrowing.py` leaves of it what somebody asked for, `view.py` gives it a shape.
 """

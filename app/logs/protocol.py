@@ -6,7 +6,7 @@ A frame of lines is encoded once, by the worker; the same bytes are stored, publ
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Literal, NamedTuple, TypedDict
@@ -104,6 +104,14 @@ class End(TypedDict):
     after: int
 
 
+class More(TypedDict):
+    """The last frame of an answer that ends before the log does; `after` is where to go on."""
+
+    type: Literal["more"]
+    after: int
+    reason: str
+
+
 FRAMES: dict[str, Any] = {
     "hello": Hello,
     "lines": Lines,
@@ -111,6 +119,7 @@ FRAMES: dict[str, Any] = {
     "progress": Progress,
     "gap": Gap,
     "end": End,
+    "more": More,
 }
 
 
@@ -119,6 +128,8 @@ class GapReason(StrEnum):
 
     LOG_LIMIT = "log_limit"
     ENGINE_LOG_ROTATED = "engine_log_rotated"
+    MASKING_UNAVAILABLE = "masking_unavailable"
+    EXPIRED = "expired"
 
 
 class Entry(NamedTuple):
@@ -131,20 +142,29 @@ class Entry(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One record read back: `text` is for people, `data` the exact bytes (without the newline)."""
+    """One record read back: `text` is for people, `exact` are its bytes where those are not the text's."""
 
     seq: int
     at_ms: int
     letter: str
     text: str
-    data: bytes
+    exact: bytes | None
     continues: bool
+
+    @property
+    def data(self) -> bytes:
+        """The exact bytes, without the newline."""
+        return self.text.encode() if self.exact is None else self.exact
 
     @property
     def entry(self) -> Entry:
         """As it goes into a frame."""
         return Entry(self.at_ms, self.letter, self.data, self.continues)
 
+
+_new = tuple.__new__
+# A line as a parsed frame has it.
+Row = Sequence[Any]
 
 _INEXACT = struct.Struct("!II")
 
@@ -157,6 +177,25 @@ def encode_lines(first: int, entries: Sequence[Entry]) -> tuple[bytes, bytes | N
         for (at_ms, letter, _, continues), text in zip(entries, texts, strict=True)
     ]
     return orjson.dumps({"type": "lines", "first": first, "lines": lines}), raw
+
+
+def encode_texts(first: int, lines: Sequence[Line]) -> bytes:
+    """A `lines` frame of what was read back, perhaps with other texts. Without lines it only tells a cursor."""
+    rows = [(*line[1:4], "+") if line.continues else line[1:4] for line in lines]
+    return orjson.dumps({"type": "lines", "first": first, "lines": rows})
+
+
+def holds_only(frame: bytes, letters: Collection[str]) -> bool:
+    """Whether a frame has lines of these streams only, told at a glance; now and then it takes a text for a stream."""
+    # Within a text a quote is escaped.
+    return not any(b'"%b",' % letter.encode() in frame for letter in STREAM_OF if letter not in letters)
+
+
+def join_frames(frames: Sequence[bytes]) -> bytes:
+    """One `lines` frame of several, each of which begins where the one before it ended; nothing is parsed."""
+    first, *rest = frames
+    # Only what `encode_lines` writes: the first bracket opens the list of lines, the last two bytes close the frame.
+    return b"".join((first[:-2], *(b"," + frame[frame.index(b"[") + 1 : -2] for frame in rest), b"]}"))
 
 
 def _decode(datas: list[bytes]) -> tuple[list[str], bytes | None]:
@@ -182,13 +221,20 @@ def _decode(datas: list[bytes]) -> tuple[list[str], bytes | None]:
 def decode_lines(frame: bytes, raw: bytes | None = None) -> list[Line]:
     """The lines of a frame; without its `raw`, `data` is the text's bytes."""
     content = orjson.loads(frame)
+    return lines_of_rows(content["first"], content["lines"], raw)
+
+
+def lines_of_rows(
+    first: int, rows: Sequence[Row], raw: bytes | None, *, only: Iterable[int] | None = None
+) -> list[Line]:
+    """The lines of a frame that was parsed already; `only` those at these places."""
     exact = _exact(raw or b"")
-    first: int = content["first"]
-    lines: list[Line] = []
-    for index, line in enumerate(content["lines"]):
-        data = exact[index] if index in exact else line[2].encode()
-        lines.append(Line(first + index, line[0], line[1], line[2], data, len(line) > 3))
-    return lines
+    places = range(len(rows)) if only is None else only
+    # NamedTuple's own constructor takes three times as long, and whole logs pass here line by line.
+    return [
+        _new(Line, (first + place, row[0], row[1], row[2], exact.get(place), len(row) > 3))
+        for place, row in ((place, rows[place]) for place in places)
+    ]
 
 
 def _exact(raw: bytes) -> dict[int, bytes]:
@@ -231,6 +277,11 @@ def progress_frame(percent: int | None, phase: str | None, at: datetime) -> byte
 def gap_frame(first: int, last: int, reason: str) -> bytes:
     """See `Gap`."""
     return orjson.dumps({"type": "gap", "from": first, "to": last, "reason": reason})
+
+
+def more_frame(after: int, reason: str) -> bytes:
+    """See `More`."""
+    return orjson.dumps({"type": "more", "after": after, "reason": reason})
 
 
 def end_frame(

@@ -1,51 +1,40 @@
-"""`GET …/logs` and THE WEBSOCKET. Thin: who is asking, for what, and then `tail`."""
+"""`GET …/logs` and THE WEBSOCKET. Thin: who is asking, for what, and then `read`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Annotated, NamedTuple
+from typing import Annotated
 from uuid import UUID
 
-import structlog
-from fastapi import APIRouter, Header, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Header, Query, WebSocket
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import QueryParams
 
+from app.attachment import attachment
 from app.auth.service import authenticate
 from app.auth.tokens import Scope
 from app.bootstrap import Process
-from app.db.engine import is_outage, snapshot
+from app.db.engine import is_outage
 from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
-from app.errors import FieldError, InvalidRequest, NotAcceptable, NotAllowed, NotAuthenticated, NotFound, ServiceError
-from app.executions import repository
+from app.errors import FieldError, InvalidRequest, NotAcceptable, NotFound, ServiceError
 from app.executions.record import Record
-from app.logs.protocol import CloseCode, LogStream, hello_frame
-from app.logs.store import last_seq
-from app.logs.tail import tail
-from app.logs.view import ALL_STREAMS, MEDIA_TYPES, Format, View, frames
+from app.logs.download import file_name, gzip, takes_gzip
+from app.logs.protocol import CloseCode, hello_frame
+from app.logs.query import Ansi, LogQuery, ReaderHeaders, TailQuery
+from app.logs.reading import Start, begin, read
+from app.logs.socket import Session, close, refuse
+from app.logs.view import MEDIA_TYPES, Format, View, frames
 from app.observability.metrics import ApiMetrics
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
 
-MAX_SEQ = 2**62
-MAX_DIGITS = len(str(MAX_SEQ))
-
-
-class LogQuery(BaseModel):
-    """What part of the log, and in which shape."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    format: Format | None = Field(default=None, description="Overrides `Accept`")
-    after: int = Field(default=0, ge=0, le=MAX_SEQ, description="Only lines with a seq above this")
-    tail: int | None = Field(default=None, ge=0, le=MAX_SEQ, description="Only the last so many lines")
-    streams: str = Field(default="stdout,stderr", description="Any of stdout, stderr, system; separated by commas")
-    follow: bool = Field(default=False, description="Go on until the execution ends")
-    download: bool = Field(default=False, description="As an attachment")
+GZIP = "application/gzip"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Vary": "Accept, Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+    "X-Accel-Buffering": "no",
+}
 
 
 @router.get(
@@ -53,7 +42,9 @@ class LogQuery(BaseModel):
     operation_id="read_logs",
     summary="The log: plain text, NDJSON, server-sent events or raw bytes",
     response_class=StreamingResponse,
-    responses={200: {"content": {media: {} for media in MEDIA_TYPES.values()}, "description": "The log"}},
+    responses={
+        200: {"content": {media: {} for media in (*MEDIA_TYPES.values(), GZIP)}, "description": "The log"},
+    },
 )
 async def read_logs(
     execution: ExecutionId,
@@ -61,21 +52,26 @@ async def read_logs(
     caller: ReaderDep,
     metrics: MetricsDep,
     query: Annotated[LogQuery, Query()],
-    accept: Annotated[str, Header()] = "*/*",
-    last_event_id: Annotated[int | None, Header(ge=0, le=MAX_SEQ)] = None,
+    asked: Annotated[ReaderHeaders, Header()],
 ) -> StreamingResponse:
-    """Lines after `after`. `follow` streams until the end; a browser's EventSource resumes by `Last-Event-ID`."""
-    view = View(query.format or _negotiate(accept), parse_streams(query.streams))
-    start = await _start(process, execution, caller.sees, after=last_event_id or query.after, last=query.tail)
+    """Any part of it, while the program runs and afterwards. `follow` streams until the end; a browser's EventSource
+    resumes by `Last-Event-ID`.
+    """
+    format_ = query.format or _negotiate(asked.accept)
+    query.after = asked.last_event_id or query.after
+    _check(query, format_)
+    start = await begin(process, execution, caller.sees, query)
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
-    follow = query.follow and view.format is not Format.RAW
-    items = tail(process, execution, after=start.after, event=start.event, follow=follow)
-    if follow:
-        items = metrics.tailed(items)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
-    if query.download:
-        headers["Content-Disposition"] = f'attachment; filename="{execution}.log"'
-    return StreamingResponse(view.encode(items), media_type=MEDIA_TYPES[view.format], headers=headers)
+    follow = query.follow and format_ is not Format.RAW
+    items = read(process, start, follow=follow)
+    body = View(format_, timestamps=query.timestamps).encode(metrics.tailed(items) if follow else items)
+    headers = HEADERS | _disposition(query, start.record, format_)
+    if query.compress:
+        return StreamingResponse(gzip(body, live=follow), media_type=GZIP, headers=headers)
+    if takes_gzip(asked.accept_encoding) and not follow and format_ is not Format.SSE:
+        headers["Content-Encoding"] = "gzip"
+        body = gzip(body, live=False)
+    return StreamingResponse(body, media_type=MEDIA_TYPES[format_], headers=headers)
 
 
 @router.websocket("/tail")
@@ -87,129 +83,52 @@ async def tail_socket(socket: WebSocket) -> None:
     try:
         caller = await authenticate(process, socket.headers)
         caller.require(Scope.READ)
-        query = _TailQuery(socket.path_params["id"], socket.query_params)
-        start = await _start(process, query.execution, caller.sees, after=query.after, last=query.last)
+        execution = _execution_of(socket)
+        start = await _begin(process, execution, caller.sees, socket.query_params)
     except ServiceError as error:
-        await _close(socket, _CLOSE.get(type(error), CloseCode.BAD_REQUEST), error.detail[:120])
+        await refuse(socket, error)
         return
     except Exception as error:
         if not is_outage(error):
             raise
-        await _close(socket, CloseCode.RESTARTING, "the database is away, try again")
+        await close(socket, CloseCode.RESTARTING, "the database is away, try again")
         return
     metrics: ApiMetrics = socket.app.state.metrics
     with metrics.tailing():
-        await _Session(socket, process.settings.stalled_after).run(_frames(process, start, query.streams))
+        await Session(socket).run(_frames(process, start))
 
 
-_CLOSE = {
-    NotAuthenticated: CloseCode.NOT_AUTHENTICATED,
-    NotAllowed: CloseCode.NOT_ALLOWED,
-    NotFound: CloseCode.NOT_FOUND,
-}
+async def _begin(process: Process, execution: UUID, owner: str | None, params: QueryParams) -> Start:
+    """One look for all who come at once and ask the same, such as when the API is back."""
+    query = TailQuery.of(params)
+    question = (execution, owner, str(params))
+    return await process.sharing.ask(question, lambda: begin(process, execution, owner, query))
 
 
-async def _close(socket: WebSocket, code: CloseCode, reason: str = "") -> None:
-    """Say why we go, to a client that may be gone already."""
-    with suppress(RuntimeError, WebSocketDisconnect):
-        await socket.close(code, reason)
+def _execution_of(socket: WebSocket) -> UUID:
+    try:
+        return UUID(socket.path_params["id"])
+    except ValueError:
+        raise NotFound("There is no such execution.") from None
 
 
-class _TailQuery:
-    """The query of the WebSocket, checked by hand because a refusal must be a close code."""
-
-    def __init__(self, execution: str, params: QueryParams) -> None:
-        try:
-            self.execution = UUID(execution)
-        except ValueError:
-            raise NotFound("There is no such execution.") from None
-        unknown = set(params) - {"after", "tail", "streams"}
-        if unknown:
-            raise InvalidRequest(f"Unknown parameter: {', '.join(sorted(unknown))}")
-        self.after = _seq(params, "after") or 0
-        self.last = _seq(params, "tail")
-        self.streams = parse_streams(params["streams"]) if "streams" in params else ALL_STREAMS
-
-
-def _seq(params: QueryParams, name: str) -> int | None:
-    value = params.get(name, "")
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS and int(value) <= MAX_SEQ):
-        raise InvalidRequest(f"`{name}` must be a whole number from 0 on.")
-    return int(value)
-
-
-class _Session:
-    """One open socket: a send loop with a bound on each send, and a receive loop that notices when the client goes."""
-
-    def __init__(self, socket: WebSocket, stalled_after: float) -> None:
-        self._socket = socket
-        self._stalled_after = stalled_after
-
-    async def run(self, frames: AsyncIterator[bytes]) -> None:
-        """Until the frames end, the client leaves, or it takes nothing any more."""
-        sender = asyncio.create_task(self._send(frames))
-        receiver = asyncio.create_task(self._drain())
-        try:
-            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
-            finished = sender.done()
-        finally:
-            sender.cancel()
-            receiver.cancel()
-            results = await asyncio.gather(sender, receiver, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | TimeoutError):
-                raise result
-        if finished and results[0] is None:
-            await _close(self._socket, CloseCode.ENDED)
-
-    async def _send(self, frames: AsyncIterator[bytes]) -> None:
-        async for frame in frames:
-            async with asyncio.timeout(self._stalled_after):
-                await self._socket.send_text(frame.decode())
-
-    async def _drain(self) -> None:
-        # Without a pending receive the server sees no pongs and cuts a healthy client.
-        while (await self._socket.receive())["type"] != "websocket.disconnect":
-            pass
-
-
-async def _frames(process: Process, start: _Start, streams: frozenset[LogStream]) -> AsyncIterator[bytes]:
-    yield hello_frame(start.record.id, start.record.status, start.after)
-    async for item in tail(process, start.record.id, after=start.after, event=start.event):
-        for frame in frames(item, streams):
+async def _frames(process: Process, start: Start) -> AsyncIterator[bytes]:
+    yield hello_frame(start.record.id, start.record.status, start.selection.after)
+    async for item in read(process, start):
+        for frame in frames(item):
             yield frame
 
 
-class _Start(NamedTuple):
-    """Where a reader begins; events up to `event` are in `record` already."""
-
-    record: Record
-    after: int
-    event: int
+def _check(query: LogQuery, format_: Format) -> None:
+    if format_ is Format.RAW and query.ansi is Ansi.STRIP:
+        message = "cannot be `strip` where the format is raw: those are the exact bytes"
+        raise InvalidRequest(f"`ansi` {message}.", fields=[FieldError("ansi", "not_for_raw", message)])
 
 
-async def _start(process: Process, execution: UUID, owner: str | None, *, after: int, last: int | None) -> _Start:
-    # One and the same state: what is in the record is not told again, and nothing is left out.
-    async with snapshot(process.database) as connection:
-        events = await repository.list_events(connection, execution)
-        record = await repository.find(connection, execution, owner=owner)
-        if record is None:
-            raise NotFound(f"There is no execution {execution}.")
-        if last is not None:
-            after = max(after, await last_seq(connection, execution) - last)
-        return _Start(record, after, events[-1].number)
-
-
-def parse_streams(text: str) -> frozenset[LogStream]:
-    """`stdout,system` → a set. Raises `InvalidRequest`."""
-    try:
-        return frozenset(LogStream(name.strip()) for name in text.split(","))
-    except ValueError:
-        message = "must be any of stdout, stderr and system, separated by commas"
-        field = FieldError("streams", "unknown_stream", message)
-        raise InvalidRequest(f"`streams` {message}.", fields=[field]) from None
+def _disposition(query: LogQuery, record: Record, format_: Format) -> dict[str, str]:
+    if not query.download:
+        return {}
+    return {"Content-Disposition": attachment(file_name(record, format_, gzipped=query.compress is not None))}
 
 
 def _negotiate(accept: str) -> Format:

@@ -7,11 +7,10 @@ Subscribe first, read the store second; of what then arrives live accept only th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import orjson
 import structlog
 
 from app.bootstrap import Process
@@ -20,7 +19,8 @@ from app.executions import repository
 from app.executions.model import Event
 from app.executions.record import Record
 from app.listener import Missed, Subscription
-from app.logs.protocol import Kind, decode_lines, encode_lines, progress_frame, status_frame, unpack_message
+from app.logs.live import JOIN_BYTES, Live, runs
+from app.logs.protocol import Kind, decode_lines, encode_lines, progress_frame, status_frame
 from app.logs.store import Chunk, Missing, Page, read_after
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Ended:
 Item = Chunk | Missing | Notice | CaughtUp | Ended
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class _Snapshot:
     record: Record
     events: list[Event]
@@ -97,17 +97,17 @@ async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> Async
         if snapshot is None:
             return
         for part in snapshot.page.parts:
-            yield _beyond(part, cursor.seq)
+            yield part
             cursor.seq = part.last
-        progress = _progress(snapshot.record)
-        if progress is not None and progress != cursor.progress:
-            cursor.progress = progress
-            yield Notice(progress)
-        for event in snapshot.events:
-            cursor.event = event.number
-            yield Notice(status_frame(event))
         if not snapshot.page.more:
             break
+    progress = _progress(snapshot.record)
+    if progress is not None and progress != cursor.progress:
+        cursor.progress = progress
+        yield Notice(progress)
+    for event in snapshot.events:
+        cursor.event = event.number
+        yield Notice(status_frame(event))
     # The end is committed after the last line, and the snapshot is of one moment.
     if snapshot.record.is_terminal:
         yield Ended(snapshot.record, cursor.seq)
@@ -116,15 +116,19 @@ async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> Async
 
 
 async def _look(process: Process, execution: UUID, cursor: _Cursor) -> _Snapshot | None:
+    """Shared by all who are as far: at the end of an execution, and when an API is back, they all look at once."""
+    seq, event = cursor.seq, cursor.event
+    question = (execution, seq, event)
+    # A page in the middle of a log stays as it is; what slow readers still hold of it is one, however many they are.
+    held: _Snapshot | None = process.pages.get(question)
+    if held is not None:
+        return held
     while True:
         try:
-            async with snapshot(process.database) as connection:
-                record = await repository.find(connection, execution)
-                if record is None:
-                    return None
-                page = await read_after(connection, execution, cursor.seq)
-                events = await repository.list_events(connection, execution, after=cursor.event)
-            return _Snapshot(record, events, page)
+            seen = await process.sharing.ask(question, lambda: _see(process, execution, seq, event))
+            if seen is not None and seen.page.more:
+                process.pages[question] = seen
+            return seen
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -132,32 +136,59 @@ async def _look(process: Process, execution: UUID, cursor: _Cursor) -> _Snapshot
             await asyncio.sleep(RETRY_AFTER_OUTAGE)
 
 
+async def _see(process: Process, execution: UUID, seq: int, event: int) -> _Snapshot | None:
+    async with snapshot(process.database) as connection:
+        record = await repository.find(connection, execution)
+        if record is None:
+            return None
+        page = await read_after(connection, execution, seq)
+        events = await repository.list_events(connection, execution, after=event)
+    parts = [_beyond(part, seq) for part in page.parts]
+    return _Snapshot(record, events, replace(page, parts=parts))
+
+
 async def _live(process: Process, feed: Subscription, cursor: _Cursor) -> AsyncIterator[Item]:
-    """What arrives in order; returns when the store must be asked."""
+    """What arrives in order; returns when the store must be asked, which has all that had arrived by then."""
     while True:
+        within = LOOK_ANYWAY_EVERY if process.listener.connected else LOOK_WITHOUT_HINTS_EVERY
         try:
-            data = await feed.get(LOOK_ANYWAY_EVERY if process.listener.connected else LOOK_WITHOUT_HINTS_EVERY)
+            heard = await feed.take(within, most=JOIN_BYTES)
         except Missed:
             return
-        if data is None:
+        if not heard:
             return
-        kind, first, last, frame = unpack_message(data)
-        if kind is Kind.PROGRESS:
-            cursor.progress = frame
-            yield Notice(frame)
-        elif kind is Kind.LOOK:
-            # Something was not sent; what it was is in the store.
-            return
-        elif kind is Kind.STATUS:
-            if first > cursor.event:
-                # Through the store: a terminal status comes after all lines, and a record goes with it.
+        for run in runs(heard):
+            if not _follows(run[0], cursor):
                 return
-        elif first > cursor.seq + 1:
-            return
-        elif last > cursor.seq:
-            part = Chunk(first, last, frame, None) if kind is Kind.LINES else _missing(frame)
-            yield _beyond(part, cursor.seq)
-            cursor.seq = last
+            if (item := _take(run, cursor)) is not None:
+                yield item
+
+
+def _follows(live: Live, cursor: _Cursor) -> bool:
+    """Whether it can be taken as it comes. Else the store has more than what arrived."""
+    match live.kind:
+        case Kind.LINES | Kind.GAP:
+            return live.first <= cursor.seq + 1
+        case Kind.STATUS:
+            # Through the store: a terminal status comes after all lines, and a record goes with it.
+            return live.first <= cursor.event
+        case Kind.PROGRESS:
+            return True
+        case Kind.LOOK:
+            return False
+
+
+def _take(run: Sequence[Live], cursor: _Cursor) -> Item | None:
+    """What of these messages is new, and the cursor behind it."""
+    if run[0].kind is Kind.PROGRESS:
+        cursor.progress = run[0].frame
+        return Notice(run[0].frame)
+    new = [live for live in run if live.last > cursor.seq]
+    if not new or run[0].kind is Kind.STATUS:
+        return None
+    part = new[0].joined(new[1:]) if run[0].kind is Kind.LINES else new[0].missing()
+    rest, cursor.seq = _beyond(part, cursor.seq), part.last
+    return rest
 
 
 def _progress(record: Record) -> bytes | None:
@@ -165,11 +196,6 @@ def _progress(record: Record) -> bytes | None:
     if record.progress_at is None:
         return None
     return progress_frame(record.progress_percent, record.progress_phase, record.progress_at)
-
-
-def _missing(frame: bytes) -> Missing:
-    content = orjson.loads(frame)
-    return Missing(content["from"], content["to"], content["reason"])
 
 
 def _beyond(part: Chunk | Missing, seq: int) -> Chunk | Missing:

@@ -1,22 +1,21 @@
-"""A reader's view of the log: which streams, and in which shape. Pure transformations of what `tail` yields."""
+"""The shapes of a log: what a reader gets, as frames or as the body of an answer. Pure transformations."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import groupby
 
 import orjson
 
-from app.logs.protocol import Line, LogStream, decode_lines, encode_lines, end_frame, gap_frame
-from app.logs.store import Chunk, Missing
-from app.logs.tail import CaughtUp, Ended, Item, Notice
-
-ALL_STREAMS = frozenset(LogStream)
-# Beyond this an unfinished line is passed on in parts rather than held.
-JOIN_BYTES = 2**20
+from app.logs.content import draws_over, last_state
+from app.logs.filters import JOIN_BYTES
+from app.logs.narrowing import Chosen, More, MoreReason, Picked
+from app.logs.protocol import STREAM_OF, Line, decode_lines, encode_texts, end_frame, gap_frame, more_frame
+from app.logs.segments import Chunk
+from app.logs.store import Missing
+from app.logs.tail import CaughtUp, Ended, Notice
 
 
 class Format(StrEnum):
@@ -36,18 +35,17 @@ MEDIA_TYPES = {
 }
 
 
-def frames(item: Item, streams: frozenset[LogStream]) -> Iterator[bytes]:
-    """The frames of one item, for a socket that asked for these streams."""
+def frames(item: Chosen) -> Iterator[bytes]:
+    """The frames of one item, as a socket sends them."""
     match item:
-        case Chunk():
-            if streams == ALL_STREAMS:
-                yield item.frame
-            else:
-                yield from _runs(item, streams)
+        case Chunk() | Notice():
+            yield item.frame
+        case Picked():
+            yield from (frame for _, frame in _runs(item))
         case Missing():
             yield gap_frame(item.first, item.last, item.reason)
-        case Notice():
-            yield item.frame
+        case More():
+            yield more_frame(item.after, item.reason)
         case Ended():
             record = item.record
             yield end_frame(
@@ -62,29 +60,34 @@ def frames(item: Item, streams: frozenset[LogStream]) -> Iterator[bytes]:
             pass
 
 
-def _runs(chunk: Chunk, streams: frozenset[LogStream]) -> Iterator[bytes]:
-    """A frame's lines are consecutive: lines left out end one frame and begin another."""
-    letters = {stream.letter for stream in streams}
-    lines = decode_lines(chunk.frame)
-    if all(line.letter in letters for line in lines):
-        yield chunk.frame
+def _runs(item: Picked) -> Iterator[tuple[int, bytes]]:
+    """Frames with their last seqs. Their lines are consecutive: lines left out end one frame and begin another.
+
+    One without lines tells the cursor, by the same reckoning as any other.
+    """
+    if item.frame is not None:
+        yield item.lines[-1].seq, item.frame
         return
-    for wanted, run in groupby(lines, key=lambda line: line.letter in letters):
-        if wanted:
-            kept = list(run)
-            yield encode_lines(kept[0].seq, [line.entry for line in kept])[0]
+    if not item.lines:
+        yield item.after, encode_texts(item.after + 1, [])
+    begin = 0
+    for end in range(1, len(item.lines) + 1):
+        last = item.lines[end - 1].seq
+        if end == len(item.lines) or item.lines[end].seq != last + 1:
+            yield last, encode_texts(item.lines[begin].seq, item.lines[begin:end])
+            begin = end
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How one HTTP reader wants the log."""
+    """How one HTTP reader wants the log. `timestamps` are for plain text."""
 
     format: Format
-    streams: frozenset[LogStream]
+    timestamps: bool = False
 
-    async def encode(self, items: AsyncIterator[Item]) -> AsyncIterator[bytes]:
+    async def encode(self, items: AsyncIterator[Chosen]) -> AsyncIterator[bytes]:
         """The body, piece by piece."""
-        joiner = Joiner()
+        joiner = Joiner(timestamps=self.timestamps)
         async for item in items:
             piece = self._piece(item, joiner)
             if piece:
@@ -92,64 +95,99 @@ class View:
         if rest := joiner.close():
             yield rest
 
-    def _piece(self, item: Item, joiner: Joiner) -> bytes:
+    def _piece(self, item: Chosen, joiner: Joiner) -> bytes:
         match self.format:
             case Format.SSE:
-                if isinstance(item, CaughtUp):  # comes now and then while all is quiet: keeps proxies from cutting
-                    return b":\n\n"
-                return b"".join(_event(item, frame) for frame in frames(item, self.streams))
+                return _event(item)
             case Format.NDJSON:
-                return b"".join(_json_line(line) for line in self._lines(item)) + _gap_line(item)
+                return b"".join(map(_json_line, _lines(item))) + _json_note(item)
             case Format.RAW:
-                return b"".join(line.data if line.continues else line.data + b"\n" for line in self._lines(item))
+                return b"".join(line.data if line.continues else line.data + b"\n" for line in _lines(item))
             case Format.TEXT:
-                if isinstance(item, Missing):
-                    rest = joiner.close()
-                    return (rest + b"\n" if rest else b"") + _gap_text(item)
-                return joiner.join(self._lines(item))
+                if note := _text_note(item):
+                    rest = joiner.break_off()
+                    return rest + note
+                return joiner.join(_lines(item))
 
-    def _lines(self, item: Item) -> Iterable[Line]:
-        if not isinstance(item, Chunk):
-            return ()
-        letters = {stream.letter for stream in self.streams}
-        return (line for line in decode_lines(item.frame, item.raw) if line.letter in letters)
+
+@dataclass(slots=True)
+class _Held:
+    """What is not passed on yet of a line that goes on."""
+
+    stamp: str
+    texts: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, text: str) -> None:
+        if draws_over(text):
+            # A bar that is drawn for hours takes no more room than its last state.
+            self.texts, self.size = [], 0
+            text = last_state(text, open_ended=True)
+        self.texts.append(text)
+        self.size += len(text)
+
+    @property
+    def text(self) -> str:
+        return self.stamp + last_state("".join(self.texts))
 
 
 class Joiner:
-    """Puts continued lines together again, each stream for itself, so that streams do not cut each other's lines."""
+    """Puts continued lines together again, each stream for itself, so that streams do not cut each other's lines.
 
-    def __init__(self) -> None:
-        self._open: dict[str, list[bytes]] = {}
+    Of a line that was written over, such as a progress bar, the last state remains.
+    """
+
+    def __init__(self, *, timestamps: bool = False) -> None:
+        self._timestamps = timestamps
+        self._open: dict[str, _Held] = {}
 
     def join(self, lines: Iterable[Line]) -> bytes:
         """The text of what is whole by now."""
-        out: list[bytes] = []
+        out: list[str] = []
         for line in lines:
             held = self._open.get(line.letter)
-            text = line.text.encode()
-            if line.continues:
-                held = self._open.setdefault(line.letter, [])
-                held.append(text)
-                if sum(map(len, held)) > JOIN_BYTES:
-                    out += self._open.pop(line.letter)
-            else:
-                if held:
-                    out += self._open.pop(line.letter)
-                out += (text, b"\n")
-        return b"".join(out)
+            if held is None:
+                if not line.continues:
+                    out += (self._stamp(line), last_state(line.text), "\n")
+                    continue
+                held = self._open[line.letter] = _Held(self._stamp(line))
+            held.add(line.text)
+            if not line.continues:
+                out += (self._open.pop(line.letter).text, "\n")
+            elif held.size > JOIN_BYTES:
+                out.append(held.text)
+                self._open[line.letter] = _Held("")
+        return "".join(out).encode()
 
     def close(self) -> bytes:
-        """Lines that never got their newline, or whose rest is not kept."""
-        rest = b"\n".join(b"".join(held) for held in self._open.values())
+        """Lines that have not got their newline yet."""
+        rest = "\n".join(held.text for held in self._open.values())
         self._open.clear()
-        return rest
+        return rest.encode()
+
+    def break_off(self) -> bytes:
+        """The same, when their rest is not kept."""
+        return self.close() + b"\n" if self._open else b""
+
+    def _stamp(self, line: Line) -> str:
+        return f"{_time(line.at_ms)} " if self._timestamps else ""
+
+
+def _lines(item: Chosen) -> Iterable[Line]:
+    match item:
+        case Chunk():
+            return decode_lines(item.frame, item.raw)
+        case Picked():
+            return item.lines
+        case _:
+            return ()
 
 
 def _json_line(line: Line) -> bytes:
     content = {
         "seq": line.seq,
-        "at": datetime.fromtimestamp(line.at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        "stream": next(stream for stream in LogStream if stream.letter == line.letter),
+        "at": _time(line.at_ms),
+        "stream": STREAM_OF[line.letter],
         "text": line.text,
     }
     if line.continues:
@@ -157,22 +195,43 @@ def _json_line(line: Line) -> bytes:
     return orjson.dumps(content) + b"\n"
 
 
-def _gap_line(item: Item) -> bytes:
-    return gap_frame(item.first, item.last, item.reason) + b"\n" if isinstance(item, Missing) else b""
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
-def _gap_text(item: Missing) -> bytes:
-    return f"[lines {item.first}–{item.last} are not kept: {item.reason}]\n".encode()
-
-
-def _event(item: Item, frame: bytes) -> bytes:
-    """A server-sent event; its id is the cursor with which a browser reconnects."""
+def _json_note(item: Chosen) -> bytes:
+    """Gaps, and an end that is not the log's, unless it was asked for by its place."""
     match item:
-        case Chunk() | Missing():
-            lines = orjson.loads(frame)
-            seq = lines["to"] if lines["type"] == "gap" else lines["first"] + len(lines["lines"]) - 1
-            return b"id: %d\ndata: %b\n\n" % (seq, frame)
-        case Ended():
-            return b"event: end\ndata: %b\n\n" % frame
+        case Missing():
+            return gap_frame(item.first, item.last, item.reason) + b"\n"
+        case More(reason=MoreReason.LIMIT | MoreReason.SEARCH_TIME):
+            return more_frame(item.after, item.reason) + b"\n"
         case _:
-            return b"data: %b\n\n" % frame
+            return b""
+
+
+def _text_note(item: Chosen) -> bytes:
+    match item:
+        case Missing():
+            return f"[lines {item.first}–{item.last} are not kept: {item.reason}]\n".encode()
+        case More(reason=MoreReason.SEARCH_TIME):
+            return f"[the search took too long: go on with after={item.after}]\n".encode()
+        case _:
+            return b""
+
+
+def _event(item: Chosen) -> bytes:
+    """As server-sent events. Their ids are the cursor with which a browser reconnects; an id alone only moves that."""
+    match item:
+        case Picked(lines=[]):
+            return b"id: %d\n\n" % item.after
+        case Picked():
+            return b"".join(b"id: %d\ndata: %b\n\n" % run for run in _runs(item))
+        case Chunk() | Missing():
+            return b"id: %d\ndata: %b\n\n" % (item.last, b"".join(frames(item)))
+        case More() | Ended():
+            return b"event: end\nid: %d\ndata: %b\n\n" % (item.after, b"".join(frames(item)))
+        case Notice():
+            return b"data: %b\n\n" % item.frame
+        case CaughtUp():  # comes now and then while all is quiet: keeps proxies from cutting
+            return b":\n\n"

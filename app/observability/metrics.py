@@ -38,6 +38,7 @@ class ApiMetrics:
         self._tails = Gauge("tailrace_open_tails", "Logs being followed", ["over"], registry=registry)
         for over in ("websocket", "http"):
             self._tails.labels(over)
+        self._feeds = Gauge("tailrace_open_event_sockets", "Sockets that follow all executions", registry=registry)
         self._submissions = Counter(
             "tailrace_submissions_total", "Submissions accepted", ["pool", "replayed"], registry=registry
         )
@@ -60,6 +61,10 @@ class ApiMetrics:
         with self.tailing("http"):
             async for item in items:
                 yield item
+
+    def following_events(self) -> AbstractContextManager[None]:
+        """Somebody follows all executions for as long as the block lasts."""
+        return self._feeds.track_inprogress()
 
     def submitted(self, pool: str, *, replayed: bool) -> None:
         """An execution was accepted; or, `replayed`, the same one again."""

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from hand import Hand
+from pydantic import SecretStr
 from served import Api, Submit, running
 
 from app.auth.tokens import Scope
@@ -12,7 +13,12 @@ from app.settings import Settings
 
 @pytest.fixture(scope="session")
 def settings(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(database_url=database_url, redis_url=redis_url, data=tmp_path_factory.mktemp("data"))
+    return Settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        data=tmp_path_factory.mktemp("data"),
+        secret_key=SecretStr("k" * 32),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from app.executions.tables import Execution
 from app.idempotency.model import Once
 from app.idempotency.repository import KEPT_FOR, forget_old
 from app.idempotency.tables import IdempotencyKey
+from app.secrets.vault import Vault
 from app.settings import Settings
 from support.racing import Act, overtaken
 
@@ -176,8 +177,8 @@ async def test_of_different_bodies_that_race_one_is_accepted_and_the_others_refu
 def submitting(owner: str, **fields: Any) -> Act[service.Submitted]:
     """A submission of this owner with one and the same key, to race with."""
     submission = Submission.model_validate(ASKED | fields)
-    caller, once = Caller(owner, frozenset(USER_SCOPES)), Once.of("raced", submission)
-    return lambda connection: service._add_once(connection, caller, submission.draft(), once)
+    caller, once = Caller(owner, frozenset(USER_SCOPES)), Once.of("raced", submission, {}, Vault([]))
+    return lambda connection: service._add_once(connection, caller, submission.draft(), Vault([]), once)
 
 
 async def test_who_waits_for_one_that_commits_gets_its_execution(process: Process) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.artifacts import repository
 from app.artifacts.model import Artifact, ArtifactSet, Kind
-from app.artifacts.router import attachment
 from app.artifacts.zip import safe_name, safe_names
+from app.attachment import attachment
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
 

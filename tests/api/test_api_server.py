@@ -20,6 +20,7 @@ from app.auth.tokens import new_token
 from app.bootstrap import Process
 from app.db.engine import open_engine, transaction
 from app.settings import Settings
+from support import long_line
 from support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -182,11 +183,27 @@ async def test_without_its_database_it_does_not_start(settings: Settings, tmp_pa
     assert [line["event"] for line in server.lines] == ["api.bound", "api.cannot_start"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not long_line.is_possible(), reason="needs to be root, and TUN devices")
+async def test_what_is_on_its_way_may_be_as_much_as_a_long_line_holds() -> None:
+    """A download over a tenth of a second is as fast as the line, not as a fixed buffer per round trip."""
+
+    async def measure(send_buffer: int) -> float:
+        command = (sys.executable, "-m", "support.long_line", "100", "16", str(send_buffer))
+        path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+        environment = {**os.environ, "PYTHONPATH": path}
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        return float(output)
+
+    assert await measure(131_072) > 2 * await measure(0)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_the_listening_socket_frees_itself_of_stalled_peers(host: str) -> None:
-    settings = Settings(host=host, port=0, stalled_after=7, send_buffer=65_536)
+def test_of_what_cannot_be_sent_yet_the_kernel_takes_little(host: str) -> None:
+    settings = Settings(host=host, port=0, send_buffer=65_536)
     with open_listener(settings) as listener:
         listener.listen()
         with socket.create_connection((host, listener.getsockname()[1])), listener.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
-            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 131_072  # the kernel doubles it
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 65_536

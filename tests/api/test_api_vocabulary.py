@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app.errors import InvalidRequest
 from app.executions.schemas import ListQuery, Submission, encode_cursor
-from app.problems import _explain, problem_response
+from app.problems import explain, problem_response
 
 TEXT = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8) | st.sampled_from(
     ["", "sh", "/", "A", "SIGINT"]
@@ -28,7 +28,7 @@ def test_a_submission_is_refused_by_name_or_storable(body: dict[str, Any], image
     try:
         draft = Submission.model_validate({**body, "image": image}).draft()
     except ValidationError as error:
-        problem = _explain([{**item, "loc": ("body", *item["loc"])} for item in error.errors()])
+        problem = explain([{**item, "loc": ("body", *item["loc"])} for item in error.errors()])
         assert isinstance(problem, InvalidRequest)
         named = orjson.loads(problem_response(problem, "/v1/executions").body)["errors"]
         assert named

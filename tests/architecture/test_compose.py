@@ -186,6 +186,11 @@ def test_no_secret_is_given_to_who_does_not_need_it(services: dict[str, Json]) -
     }
 
 
+def test_the_key_of_secrets_is_for_who_seals_and_who_opens_them(compose: Compose) -> None:
+    services = compose.read(TAILRACE_SECRET_KEY="of-secrets")["services"]
+    assert {name for name, service in services.items() if "of-secrets" in json.dumps(service)} == {"api", "worker"}
+
+
 def test_the_example_names_every_variable_that_the_file_reads() -> None:
     read = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", FILE.read_text()))
     assert set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE)) == read

@@ -51,7 +51,7 @@ async def test_server_sent_events_follow_to_the_end(tailrace: Running) -> None:
     with_lines = [event for event in events if event["frame"]["type"] == "lines"]
     for event in with_lines:
         assert int(event["id"]) == event["frame"]["first"] + len(event["frame"]["lines"]) - 1
-    assert all("id" not in event for event in events if event not in with_lines)
+    assert all("id" not in event for event in events[:-1] if event not in with_lines)
 
 
 async def test_a_browser_resumes_by_the_id_of_its_last_event(tailrace: Running) -> None:
@@ -96,7 +96,7 @@ async def test_the_media_type_can_be_asked_for_by_header(tailrace: Running, fini
 
 async def test_a_download_has_a_name(tailrace: Running, finished: str) -> None:
     response = await tailrace.request("GET", f"/v1/executions/{finished}/logs", params={"download": True})
-    assert response.headers["content-disposition"] == f'attachment; filename="{finished}.log"'
+    assert response.headers["content-disposition"].startswith(f'attachment; filename="{finished}.log"; ')
 
 
 async def test_a_part_of_it(tailrace: Running, finished: str) -> None:

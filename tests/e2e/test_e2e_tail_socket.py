@@ -3,7 +3,7 @@
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,6 +99,51 @@ async def test_streams_can_be_chosen_and_keep_their_seqs(tailrace: Running) -> N
     assert {letter for _, letter, _ in both} == {"o", "s"}
 
 
+LEVELS = """
+import sys, time
+for number in range(40):
+    level = "ERROR" if number % 8 == 3 else "INFO"
+    print(f"{level}: number {number}", file=sys.stderr, flush=True)
+    if level == "ERROR":
+        print("  and why", file=sys.stderr, flush=True)
+    print(f"\\x1b[1mstep\\x1b[0m {number}", flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("grep=step%20%5Cd%24&ansi=strip", lambda text: text.startswith("step ") and len(text) == 6),
+        ("level=error", lambda text: text.startswith("ERROR") or "and why" in text),
+        ("grep=NUMBER&ignore_case=true&invert=true&streams=stderr", lambda text: "and why" in text),
+    ],
+)
+async def test_a_socket_can_be_narrowed_and_resumed_at_any_frame(
+    tailrace: Running, query: str, wanted: Callable[[str], bool]
+) -> None:
+    execution = await tailrace.submit("python3", "-c", LEVELS, image="python:local")
+    live = await tailrace.frames(execution, query)
+    stripped = lines_of(await tailrace.frames(execution, "ansi=strip&streams=stdout,stderr"))
+    expected = [line for line in stripped if wanted(line[2])]
+    assert len(expected) >= 5
+    assert lines_of(live, "o", "e") == expected
+    assert live[-1]["after"] == (await tailrace.execution(execution))["log"]["lines"]
+    later = await tailrace.frames(execution, query)
+    assert lines_of(later, "o", "e") == expected
+    for frame in later:
+        if frame["type"] == "lines":
+            cursor = frame["first"] + len(frame["lines"]) - 1
+            rest = await tailrace.frames(execution, f"{query}&after={cursor}")
+            assert lines_of(rest, "o", "e") == [line for line in expected if line[0] > cursor]
+
+
+async def test_a_socket_begins_at_a_time(tailrace: Running, finished: str) -> None:
+    whole = lines_of(await tailrace.frames(finished))
+    assert lines_of(await tailrace.frames(finished, "since=1h")) == whole
+    assert lines_of(await tailrace.frames(finished, "since=2100-01-01T00:00:00Z")) == []
+
+
 async def test_the_frames_of_a_life(tailrace: Running) -> None:
     program = """echo '{"progress": 30, "phase": "half"}' >> /tailrace/events; echo hi; sleep 1; exit 4"""
     execution = await tailrace.submit("sh", "-c", program)
@@ -163,6 +208,13 @@ async def finished(tailrace: Running) -> str:
         "streams=",
         "nonsense=1",
         "after=0&nonsense=",
+        "grep=(a",
+        f"grep=({'%C3%A9' * 200}",
+        "level=loud",
+        "since=yesterday",
+        "ansi=rainbow",
+        "before=5",
+        "follow=true",
     ],
 )
 async def test_a_bad_question_is_refused_by_4400(tailrace: Running, finished: str, query: str) -> None:

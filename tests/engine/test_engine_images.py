@@ -1,123 +1,21 @@
 """Images on a real engine, pulled from a registry that lives in the test."""
 
 import asyncio
-import hashlib
-import io
-import json
-import tarfile
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from aiohttp import web
 from harbour import IMAGE, Harbour
 
 from support.eventually import eventually
+from support.registry import MISSING, Registry, serving
 from worker.engine.docker import DockerRuntime
 from worker.engine.port import EngineError, ImageNotFound, ImagePullFailed
 
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-CONFIG = "application/vnd.docker.container.image.v1+json"
-LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-MISSING = "sha256:" + "0" * 64
-REFUSALS: dict[str, tuple[int, str, str]] = {
-    "unknown": (404, "MANIFEST_UNKNOWN", "manifest unknown"),
-    "nameless": (404, "NAME_UNKNOWN", "repository name not known to registry"),
-    "denied": (403, "DENIED", "requested access to the resource is denied"),
-    "private": (401, "UNAUTHORIZED", "authentication required"),
-    "limited": (429, "TOOMANYREQUESTS", "you have reached your pull rate limit"),
-    "broken": (500, "UNKNOWN", "unknown error"),
-    "busy": (503, "UNAVAILABLE", "service unavailable"),
-}
-
-
-def digest_of(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-@dataclass
-class Registry:
-    """Serves one image as `whole`, one without its parts as `hollow`, one for other machines as `foreign`."""
-
-    host: str = ""
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.gate.set()
-        layer = io.BytesIO()
-        with tarfile.open(fileobj=layer, mode="w") as archive:
-            archive.addfile(tarfile.TarInfo("empty"))
-        config = {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Env": ["PATH=/bin", "A=b=c"], "Cmd": ["/empty"]},
-            "rootfs": {"type": "layers", "diff_ids": [digest_of(layer.getvalue())]},
-        }
-        parts = [self._blob(CONFIG, json.dumps(config).encode()), self._blob(LAYER, layer.getvalue())]
-        self._manifest("whole", MANIFEST, {"config": parts[0], "layers": parts[1:]})
-        hollow = {"mediaType": CONFIG, "size": 2, "digest": MISSING}
-        self._manifest("hollow", MANIFEST, {"config": hollow, "layers": []})
-        foreign = {"mediaType": MANIFEST, "size": 2, "digest": MISSING}
-        platform = {"platform": {"architecture": "s390x", "os": "linux"}}
-        self._manifest("foreign", MANIFEST_LIST, {"manifests": [foreign | platform]})
-
-    def _blob(self, kind: str, data: bytes) -> dict[str, Any]:
-        self.blobs[digest_of(data)] = data
-        return {"mediaType": kind, "size": len(data), "digest": digest_of(data)}
-
-    def _manifest(self, name: str, kind: str, body: dict[str, Any]) -> None:
-        self.manifests[name] = kind, json.dumps({"schemaVersion": 2, "mediaType": kind} | body).encode()
-
-    def digest(self, name: str) -> str:
-        return digest_of(self.manifests[name][1])
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.path == "/v2/":
-            return web.json_response({})
-        _, _, name, kind, what = request.path.split("/")
-        self.asked.append(f"{request.method} {name} {kind}")
-        if name == "dropped" and request.transport:
-            request.transport.abort()
-        if refusal := REFUSALS.get(name.removeprefix("bare-")):
-            status, code, message = refusal
-            # The engine shortens a usual message without details to its code, and answers 500 instead of 404.
-            detail = {} if name.startswith("bare-") else {"detail": {}}
-            return web.json_response({"errors": [{"code": code, "message": message} | detail]}, status=status)
-        await self.gate.wait()
-        return self._serve(name, kind, what)
-
-    def _serve(self, name: str, kind: str, what: str) -> web.Response:
-        if kind == "manifests" and name in self.manifests:
-            media, data = self.manifests[name]
-            if what in ("1", "latest", digest_of(data)):
-                headers = {"Content-Type": media, "Docker-Content-Digest": digest_of(data)}
-                return web.Response(body=data, headers=headers)
-        if kind == "blobs" and what in self.blobs:
-            return web.Response(body=self.blobs[what])
-        return web.json_response({"errors": [{"code": f"{kind[:-1].upper()}_UNKNOWN", "message": "?"}]}, status=404)
-
 
 @pytest.fixture
-async def registry(engine: DockerRuntime) -> AsyncIterator[Registry]:
-    made = Registry()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.host = f"127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    for name in (f"{made.host}/whole:1", f"{made.host}/whole:latest", f"{made.host}/whole@{made.digest('whole')}"):
-        with suppress(EngineError):
-            await engine._http.call("DELETE", f"/images/{name}")
-    await runner.cleanup()
+async def registry() -> AsyncIterator[Registry]:
+    async with serving() as made:
+        yield made
 
 
 async def test_an_image_is_found_by_name_and_by_id(engine: DockerRuntime) -> None:
@@ -181,6 +79,26 @@ async def test_one_pull_serves_everyone_who_wants_the_image(engine: DockerRuntim
     registry.gate.set()
     await asyncio.gather(*pulls)
     assert registry.asked.count("HEAD whole manifests") == 1
+
+
+async def test_a_pull_tells_how_far_it_is_to_everyone_who_waits_for_it(
+    engine: DockerRuntime, registry: Registry
+) -> None:
+    name = f"{registry.host}/layered:1"
+    registry.last_gate.clear()
+    first = asyncio.create_task(engine.pull_image(name))
+    await eventually(lambda: (progress := engine.pull_progress(name)) and progress.layers == 3)
+    later = asyncio.create_task(engine.pull_image(name))
+    await eventually(lambda: (progress := engine.pull_progress(name)) and progress.done == 2)
+    assert not later.done()
+    registry.last_gate.set()
+    one, other = await asyncio.gather(first, later)
+    assert one is other
+    assert (one.done, one.layers) == (3, 3)
+    # Layers of random bytes cannot be made smaller, and are little larger with their headers.
+    assert 3 * 2**20 + 30_000 <= one.loaded == one.size < 3 * 2**20 + 100_000
+    del one, other, first, later
+    await eventually(lambda: engine.pull_progress(name) is None)
 
 
 async def test_a_pull_that_nobody_waits_for_any_more_ends(engine: DockerRuntime, registry: Registry) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.engine.layers import PullProgress
 from worker.engine.port import EngineError, ImageNotFound, ImagePullFailed
 from worker.engine.pull import SingleFlight, local_name, parse_reference, pull_error
 
@@ -111,6 +112,56 @@ def test_a_refused_pull_is_told_from_a_failed_one(words: str, kind: type[EngineE
     error = pull_error(parse_reference("app:1"), words)
     assert type(error) is kind
     assert str(error) == f"Cannot pull app:1: {words}"
+
+
+def heard(*said: tuple[str, str, int | None, int | None]) -> PullProgress:
+    progress = PullProgress()
+    for id_, status, current, total in said:
+        details = {} if current is None else {"current": current, "total": total}
+        progress.hear({"id": id_, "status": status, "progressDetail": details})
+    return progress
+
+
+def test_layers_and_bytes_of_a_pull_are_added_up() -> None:
+    progress = heard(
+        ("1.36", "Pulling from library/busybox", None, None),
+        ("a", "Already exists", None, None),
+        ("b", "Pulling fs layer", None, None),
+        ("c", "Pulling fs layer", None, None),
+        ("c", "Waiting", None, None),
+        ("b", "Downloading", 30, 100),
+    )
+    assert (progress.done, progress.layers, progress.loaded, progress.size) == (1, 3, 30, 100)
+    for said in (("b", "Verifying Checksum"), ("b", "Download complete")):
+        progress.hear({"id": said[0], "status": said[1], "progressDetail": {}})
+    assert (progress.done, progress.loaded) == (1, 100)
+    progress.hear({"id": "b", "status": "Extracting", "progressDetail": {"current": 10, "total": 100}})
+    assert (progress.done, progress.loaded) == (1, 100)
+    progress.hear({"id": "b", "status": "Pull complete", "progressDetail": {}})
+    assert (progress.done, progress.layers, progress.loaded, progress.size) == (2, 3, 100, 100)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"status": "Digest: sha256:00"},
+        {"status": "Downloading"},
+        {"status": "Downloading", "id": 5},
+        {"status": None, "id": "a"},
+        {"id": "a", "status": "Something new"},
+        {"error": "no"},
+    ],
+)
+def test_what_is_not_said_of_a_layer_is_passed_over(said: dict[str, object]) -> None:
+    progress = PullProgress()
+    progress.hear(said)
+    assert (progress.layers, progress.size) == (0, 0)
+
+
+def test_a_layer_of_unknown_size_is_counted_all_the_same() -> None:
+    progress = heard(("a", "Downloading", 5, 0), ("a", "Pull complete", None, None))
+    assert (progress.done, progress.layers) == (1, 1)
 
 
 class Work:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.crash_points import CrashPoint
-from support.crashes import PROGRAM, TIDY, WITHIN, crashing_worker, dies, no_workspace_left, ran_truly
+from support.crashes import PROGRAM, TIDY, WITHIN, all_merged, crashing_worker, dies, no_workspace_left, ran_truly
 from support.eventually import eventually
 from support.history import check_history
 from support.migrations import NewDatabase
@@ -84,6 +84,16 @@ async def in_the_middle(stage: Stage, point: CrashPoint) -> None:
     await stage.until_death(point, passing=4)
     await stage.recover()
     await stage.ends_as(execution, ONCE)
+
+
+async def merging(stage: Stage, point: CrashPoint) -> None:
+    """What has ended is merged some time later, by whoever leads: perhaps something else that has ended before."""
+    execution = await stage.installation.submit("sh", "-c", PROGRAM)
+    await stage.until_death(point)
+    await stage.recover()
+    await ran_truly(stage.installation, stage.starts, execution)
+    await all_merged(stage.installation, execution)
+    await ran_truly(stage.installation, stage.starts, execution)
 
 
 async def an_adopter(stage: Stage, point: CrashPoint) -> None:
@@ -170,6 +180,7 @@ SCENARIOS: dict[CrashPoint, Callable[[Stage, CrashPoint], Awaitable[None]]] = {
     **dict.fromkeys((P.NOTICE_COMMITTED, P.SIGNAL_COMMITTED, P.KILL_COMMITTED), stopping),
     **dict.fromkeys((P.GIVING_BACK, P.GIVEN_BACK), giving_back),
     P.LOG_COMMITTED: in_the_middle,
+    P.PACKED: merging,
     P.TIMED_OUT: timing_out,
     P.TAKEN_OVER: an_adopter,
     P.ACCEPTED: accepting,

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.bootstrap import Process
-from app.listener import BACKLOG_BYTES, Listener, Missed, Subscription
+from app.listener import BACKLOG_BYTES, Heard, Listener, Missed, Subscription
 from stack.redis import EmbeddedRedis
 from support.eventually import eventually
 
@@ -252,15 +252,15 @@ async def test_a_listener_that_was_stopped_is_silent(redis_url: str, redis: Redi
 async def test_a_backlog_is_read_in_order_and_then_empty() -> None:
     subscription = Subscription()
     for number in range(3):
-        subscription.put(b"%d" % number)
+        subscription.put(Heard(b"%d" % number))
     assert [await subscription.get(0) for _ in range(4)] == [b"0", b"1", b"2", None]
 
 
 async def test_what_was_missed_is_told_once_and_what_came_after_it_is_kept() -> None:
     subscription = Subscription()
-    subscription.put(b"before")
+    subscription.put(Heard(b"before"))
     subscription.miss()
-    subscription.put(b"after")
+    subscription.put(Heard(b"after"))
     with pytest.raises(Missed):
         await subscription.get(0)
     assert await subscription.get(0) == b"after"
@@ -269,10 +269,10 @@ async def test_what_was_missed_is_told_once_and_what_came_after_it_is_kept() -> 
 
 async def test_a_message_that_alone_is_too_much_is_missed() -> None:
     subscription = Subscription()
-    subscription.put(b"x" * (BACKLOG_BYTES + 1))
+    subscription.put(Heard(b"x" * (BACKLOG_BYTES + 1)))
     with pytest.raises(Missed):
         await subscription.get(0)
-    subscription.put(b"x" * BACKLOG_BYTES)
+    subscription.put(Heard(b"x" * BACKLOG_BYTES))
     assert len(await subscription.get(0) or b"") == BACKLOG_BYTES
 
 
@@ -280,5 +280,45 @@ async def test_a_reader_that_waits_is_woken() -> None:
     subscription = Subscription()
     reading = asyncio.create_task(subscription.get(10.0))
     await asyncio.sleep(0)
-    subscription.put(b"now")
+    subscription.put(Heard(b"now"))
     assert await reading == b"now"
+
+
+async def test_each_wait_has_its_own_time_however_long_the_one_before_was() -> None:
+    """One timer serves them all: neither may a wait end with the time of an earlier one, nor wait for it."""
+    subscription = Subscription()
+    now = asyncio.get_running_loop().time
+    subscription.put(Heard(b"at once"))
+    assert await subscription.get(0.05) == b"at once"
+    putting = asyncio.create_task(subscription.get(0.1))
+    await asyncio.sleep(0)
+    subscription.put(Heard(b"soon"))
+    assert await putting == b"soon"
+    began = now()
+    assert await subscription.get(0.5) is None
+    assert now() - began >= 0.49
+    waiting = asyncio.create_task(subscription.get(600.0))
+    await asyncio.sleep(0)
+    subscription.put(Heard(b"long before"))
+    assert await waiting == b"long before"
+    async with asyncio.timeout(60):
+        assert await subscription.get(0.01) is None
+    subscription.close()
+
+
+async def test_what_waits_is_taken_together_up_to_a_size() -> None:
+    subscription = Subscription()
+    for data in (b"xxx", b"yyy", b"zzz"):
+        subscription.put(Heard(data))
+    assert [heard.data for heard in await subscription.take(0, most=6)] == [b"xxx", b"yyy"]
+    assert [heard.data for heard in await subscription.take(0, most=0)] == [b"zzz"]
+    assert await subscription.take(0, most=6) == []
+
+
+async def test_all_who_hear_a_message_share_what_is_made_of_it(process: Process, redis: Redis) -> None:
+    channel = a_channel()
+    async with process.listener.subscribe(channel) as first, process.listener.subscribe(channel) as second:
+        await redis.publish(channel, b"one for both")
+        (mine,), (yours,) = await first.take(10.0, most=0), await second.take(10.0, most=0)
+    assert mine is yours
+    assert mine.made(bytearray) is yours.made(bytearray)

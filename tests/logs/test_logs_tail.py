@@ -1,11 +1,12 @@
 import asyncio
 import random
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, event, text
 
 from app.bootstrap import Process
 from app.db.engine import transaction
@@ -298,6 +299,61 @@ async def test_nobody_holds_a_connection_while_they_wait(logbook: Logbook) -> No
     await write(logbook, log, b"hello\n")
     await asyncio.gather(*reading)
     assert {reader.text for reader in readers} == {b"hello\n"}
+
+
+async def test_a_crowd_that_has_to_look_looks_together(logbook: Logbook) -> None:
+    """When it comes, at a change of status, at the end, and when all come back with the same cursor."""
+    log = await logbook.begin()
+    await log.write(b"before\n")
+    await log.sink.drain()
+    with checkouts(logbook.process) as looks:
+        crowd = [Reader(logbook.process, log.execution) for _ in range(300)]
+        reading = [asyncio.create_task(reader.read()) for reader in crowd]
+        await eventually(lambda: all(reader.caught_up for reader in crowd))
+        await log.write(b"live\n")
+        await log.sink.drain()
+        await end(logbook, log)
+        await asyncio.gather(*reading)
+        back = [Reader(logbook.process, log.execution, after=1) for _ in range(300)]
+        await asyncio.gather(*(reader.read() for reader in back))
+    assert {reader.text for reader in crowd} == {b"before\nlive\n"}
+    assert {reader.text for reader in back} == {b"live\n"}
+    assert all(reader.statuses[-1] == "succeeded" and reader.end for reader in crowd + back)
+    assert len(looks) < 60
+
+
+async def test_what_slow_readers_hold_of_a_log_is_one_and_is_let_go_with_the_last_of_them(logbook: Logbook) -> None:
+    log = await logbook.begin()
+    await write(logbook, log, numbered(200_000), piece=100_000)
+    pages = logbook.process.pages
+    readers = [Reader(logbook.process, log.execution) for _ in range(20)]
+    opened = [reader.items() for reader in readers]
+    firsts = [await anext(items) for items in opened]
+    assert len({id(first) for first in firsts}) == 1, "each holds a page of its own"
+    assert len(pages) == 1
+    for reader, first, items in zip(readers, firsts, opened, strict=True):
+        reader.take(first)
+        async with aclosing(items):
+            async for item in items:
+                reader.take(item)
+    assert {reader.text for reader in readers} == {numbered(200_000)}
+    assert not pages
+
+
+@contextmanager
+def checkouts(process: Process) -> Iterator[list[None]]:
+    """One for each time that somebody takes a connection to the database."""
+    taken: list[None] = []
+
+    def note(*_: object) -> None:
+        taken.append(None)
+
+    pool = process.database.sync_engine.pool
+    event.listen(pool, "checkout", note)
+    try:
+        yield taken
+    finally:
+        event.remove(pool, "checkout", note)
 
 
 async def test_a_reader_that_leaves_is_forgotten(logbook: Logbook) -> None:

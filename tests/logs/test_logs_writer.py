@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.db.engine import transaction
+from app.db.engine import reading, transaction
 from app.executions.model import Lease
 from app.executions.tables import Execution
 from app.logs.protocol import Kind, unpack_message
-from app.logs.tables import LogChunk
+from app.logs.tables import LogChunk, LogHead
 from support.eventually import eventually
 from support.faults import forgetful_line
 from support.logbook import Log, Logbook, raw, writing
@@ -19,8 +19,10 @@ from support.racing import repeated
 from support.records import Records, opened
 from worker import claims
 from worker.claims import Orphan
-from worker.engine.port import Stream
+from worker.engine.port import Piece, Stream
 from worker.log_sink import Fenced
+from worker.log_writer import LogWriter
+from worker.metrics import WorkerMetrics
 
 # What real programs write, and what they should not.
 BITS = [
@@ -195,6 +197,85 @@ async def test_a_log_that_cannot_be_written_does_not_hold_up_the_others(logbook:
     # Whoever feeds it learns why, so that the attempt is taken over and not forgotten.
     with pytest.raises(IntegrityError):
         await bad.write(b"more\n")
+
+
+async def test_a_log_that_cannot_be_encoded_does_not_hold_up_the_others(logbook: Logbook) -> None:
+    """An engine that says nonsense, for instance a time that is no number of this world."""
+    logs = [await logbook.begin() for _ in range(3)]
+    await logs[1].sink.feed(Piece(Stream.STDOUT, b"from the far future\n", at_ms=2**70), patience=None)
+    for log in (logs[0], logs[2]):
+        await log.write(b"line\n")
+        await log.sink.drain()
+        assert await logbook.written(log.execution) == b"line\n"
+    with pytest.raises(TypeError):
+        await logs[1].sink.drain()
+    assert await logbook.written(logs[1].execution) == b""
+
+
+async def test_a_log_whose_row_somebody_holds_does_not_hold_up_the_others(logbook: Logbook) -> None:
+    """It waits alone, and is written when its turn comes."""
+    held, free = await logbook.begin(), await logbook.begin()
+    lock = select(LogHead.epoch).where(LogHead.execution_id == held.execution).with_for_update()
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(lock)
+        await held.write(b"waits\n")
+        for number in range(3):
+            await free.write(b"%d\n" % number)
+            await free.sink.drain()
+        assert await logbook.written(free.execution) == b"0\n1\n2\n"
+        assert await logbook.written(held.execution) == b""
+    await held.sink.drain()
+    assert await logbook.written(held.execution) == b"waits\n"
+
+
+async def test_whoever_waits_for_a_row_that_is_taken_over_meanwhile_is_told(logbook: Logbook) -> None:
+    log, other = await logbook.begin(), await logbook.begin()
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(update(LogHead).where(LogHead.execution_id == log.execution).values(epoch=2))
+        await log.write(b"late\n")
+        await other.write(b"line\n")
+        await other.sink.drain()
+    with pytest.raises(Fenced):
+        await log.sink.drain()
+    assert await logbook.written(log.execution) == b""
+
+
+async def test_chunks_know_the_oldest_and_the_newest_time_in_them(logbook: Logbook) -> None:
+    log = await logbook.begin()
+    for said in ([5000, 3000, 4000], [2000]):
+        for at_ms in said:
+            await log.sink.feed(Piece(Stream.STDOUT, b"line\n", at_ms=at_ms), patience=None)
+        await log.sink.drain()
+    ours = LogChunk.execution_id == log.execution
+    async with reading(logbook.process.database) as connection:
+        known = select(func.min(LogChunk.first_ms), func.max(LogChunk.last_ms)).where(ours)
+        assert (await connection.execute(known)).one() == (2000, 5000)
+    # Whoever goes on knows the newest, wherever it stands; older versions wrote no times.
+    assert (await logbook.resume(log.claim)).sink.last_at_ms == 5000
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(update(LogChunk).where(ours).values(first_ms=None, last_ms=None))
+    assert (await logbook.resume(log.claim)).sink.last_at_ms == 2000
+
+
+async def test_floods_share_a_commit_so_that_nobody_waits_long_for_its_end(records: Records) -> None:
+    metrics = WorkerMetrics()
+    writer = LogWriter(records.process.database, records.process.hints, metrics)
+    logbook = Logbook(records, writer)
+    logs = [await logbook.begin() for _ in range(16)]
+    # There before the first commit.
+    await asyncio.gather(*(log.write((b"x" * 1000 + b"\n") * 1000) for log in logs))
+    running = asyncio.create_task(writer.run())
+    await asyncio.gather(*(log.sink.drain() for log in logs))
+    running.cancel()
+    commits = {
+        sample.labels.get("le"): sample.value
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        if sample.name == "tailrace_log_commit_bytes_bucket"
+    }
+    assert commits["+Inf"] >= 4
+    assert commits["1e+07"] == commits["+Inf"]
+    assert [len(await logbook.lines(log.execution)) for log in logs] == [1000] * len(logs)
 
 
 async def test_what_a_watcher_hears_is_durable_and_nothing_is_left_out(logbook: Logbook) -> None:

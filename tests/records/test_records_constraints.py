@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from app.artifacts.tables import Artifact
 from app.db.engine import Connection, transaction
 from app.executions.tables import Attempt, Execution, Instance
-from app.logs.tables import LogChunk
+from app.logs.tables import LogChunk, LogSegment
 from app.pools.tables import Pool
 from app.workers.tables import Worker
 from support.moves import CAUSES, MOVES, STATUSES, TERMINAL
@@ -143,6 +143,12 @@ BAD_CHUNKS: list[tuple[str, Columns]] = [
     ("ck_log_chunks_frame_or_gap", {"frame": None}),
     ("ck_log_chunks_frame_or_gap", {"gap": "log_limit"}),
 ]
+BAD_SEGMENTS: list[tuple[str, Columns]] = [
+    ("ck_log_segments_seqs", {"first_seq": 0}),
+    ("ck_log_segments_seqs", {"first_seq": 8}),
+    ("ck_log_segments_frames_or_gap", {"frames": None}),
+    ("ck_log_segments_frames_or_gap", {"gap": "log_limit"}),
+]
 BAD_ARTIFACTS: list[tuple[str, Columns]] = [("ck_artifacts_kind", {"kind": "souvenir"})]
 BAD_POOLS: list[tuple[str, Columns]] = [
     ("ck_pools_max_running", {"max_running": -1}),
@@ -167,6 +173,12 @@ async def test_a_bad_attempt_is_refused(records: Records, constraint: str, chang
 async def test_a_bad_chunk_of_a_log_is_refused(records: Records, constraint: str, changes: Columns) -> None:
     good = {"execution_id": await records.submit(), "first_seq": 3, "last_seq": 7, "charge": 1, "frame": b"f"}
     assert await is_refused(records, LogChunk.__table__, good, changes) == constraint
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_SEGMENTS)
+async def test_a_bad_segment_of_a_log_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"execution_id": await records.submit(), "first_seq": 3, "last_seq": 7, "charge": 1, "frames": b"f"}
+    assert await is_refused(records, LogSegment.__table__, good, changes) == constraint
 
 
 @pytest.mark.parametrize(("constraint", "changes"), BAD_ARTIFACTS)
@@ -198,7 +210,7 @@ async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> N
 
 
 async def test_every_check_of_the_database_has_a_bad_row_here(records: Records) -> None:
-    others = [*BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_WORKERS]
+    others = [*BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_SEGMENTS, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_WORKERS]
     tested = {row[0] for row in [*BAD_EXECUTIONS, *others]} | {"ck_instance_one"}
     checks = text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace")
     async with transaction(records.process.database) as connection:

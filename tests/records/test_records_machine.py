@@ -37,11 +37,10 @@ from app.executions import repository
 from app.executions.model import RETRIABLE, Lease, Limits, Retries, Spec, Then
 from app.executions.states import Cause
 from app.executions.tables import Attempt, Execution, ExecutionEvent
-from app.logs.protocol import decode_lines
-from app.logs.store import decompress
-from app.logs.tables import LogChunk
+from app.logs.protocol import Line
 from support import acts
 from support.acts import Act, ByHolder, Crew, Stories
+from support.logbook import lines_of, read_parts
 from support.model import HELD, Story, Try
 from support.moves import MOVES, TERMINAL
 from support.records import Records, opened
@@ -321,22 +320,23 @@ class Machine(RuleBasedStateMachine):
         async with snapshot(self.process.database) as connection:
             executions = await connection.execute(select(Execution.__table__).where(Execution.id.in_(ours)))
             by_id = {row.id: row for row in executions}
-            for table, key in ((Attempt, "number"), (ExecutionEvent, "number"), (LogChunk, "last_seq")):
-                statement = select(table.__table__).where(table.execution_id.in_(ours)).order_by(getattr(table, key))
+            for table in (Attempt, ExecutionEvent):
+                statement = select(table.__table__).where(table.execution_id.in_(ours)).order_by(table.number)
                 for row in await connection.execute(statement):
                     rows[row.execution_id][table].append(row)
+            lines = {execution: lines_of(await read_parts(connection, execution)) for execution in ours}
         facts = {
             execution: Facts(by_id[execution], rows[execution][Attempt], rows[execution][ExecutionEvent])
             for execution in ours
         }
-        stories = {execution: self.story(facts[execution], rows[execution][LogChunk]) for execution in ours}
+        stories = {execution: self.story(facts[execution], lines[execution]) for execution in ours}
         return Found(facts, stories)
 
     @staticmethod
     def is_late(at: datetime | None) -> bool:
         return at is not None and at > datetime.now(UTC) + timedelta(minutes=1)
 
-    def story(self, facts: Facts, chunks: Sequence[Any]) -> Story:
+    def story(self, facts: Facts, lines: Sequence[Line]) -> Story:
         """What is written, in the model's words."""
         execution = facts.execution
         return Story(
@@ -362,7 +362,7 @@ class Machine(RuleBasedStateMachine):
                 for attempt in facts.attempts
             ],
             moves=[(event.from_status, event.to_status) for event in facts.events],
-            lines=[line.data.decode() for chunk in chunks for line in decode_lines(decompress(chunk.frame), chunk.raw)],
+            lines=[line.data.decode() for line in lines],
         )
 
 

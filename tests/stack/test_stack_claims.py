@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.auth.tokens import is_well_formed
+from app.secrets.vault import Vault
 from app.settings import Settings
-from stack.admin_token import read_or_make_token
+from stack.credentials import read_or_make_key, read_or_make_token
 from stack.errors import StackError, StackRunning
 from stack.local import claimed
 from stack.lock import RunningStack, stack_lock
@@ -116,6 +117,13 @@ def test_the_token_is_made_once_and_only_we_can_read_it(tmp_path: Path) -> None:
     assert is_well_formed(token)
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert read_or_make_token(tmp_path) == token
+
+
+def test_the_key_of_the_secrets_is_made_once_and_only_we_can_read_it(tmp_path: Path) -> None:
+    key = read_or_make_key(tmp_path)
+    assert Vault([key]).has_key
+    assert stat.S_IMODE((tmp_path / "secret-key").stat().st_mode) == 0o600
+    assert read_or_make_key(tmp_path) == key
 
 
 def test_a_token_that_is_there_is_used(tmp_path: Path) -> None:

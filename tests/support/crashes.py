@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
 
 from app.crash_points import CrashPoint
 from support.eventually import eventually
@@ -63,6 +66,20 @@ async def ran_truly(installation: Running, starts: Starts, execution: str, *, lo
 async def no_workspace_left(installation: Running, *, within: float = WITHIN) -> None:
     """Wait until the data directory has no workspace of any attempt."""
     await eventually(lambda: not list((installation.data / "work").glob("*")), within=within)
+
+
+async def all_merged(installation: Running, execution: str) -> None:
+    """Wait until the log of an execution that has ended is in segments."""
+    chunks = "SELECT count(*) FROM log_chunks WHERE execution_id = $1"
+    connection = await asyncpg.connect(installation.database_url)
+    try:
+
+        async def none_left() -> bool:
+            return bool(await connection.fetchval(chunks, UUID(execution)) == 0)
+
+        await eventually(none_left, within=WITHIN)
+    finally:
+        await connection.close()
 
 
 def numbered(count: int, prefix: str = "") -> str:

@@ -11,6 +11,16 @@ from support.running import Running
 
 Json = dict[str, Any]
 
+ONCE_PER_ATTEMPT = (
+    "Started from ",
+    "Stop: ",
+    "The program is told",
+    "SIGTERM is sent",
+    "SIGKILL is sent",
+    "Collected ",
+    "Ended, ",
+)
+
 
 async def check_history(installation: Running, execution: str, *, log_complete: bool | None = True) -> Json:
     """The record of an execution that has ended, after everything about it was found to agree.
@@ -23,6 +33,7 @@ async def check_history(installation: Running, execution: str, *, log_complete: 
     _check_events(record, await installation.events(execution))
     attempts = (await installation.get(f"/v1/executions/{execution}/attempts"))["items"]
     _check_attempts(record, attempts)
+    _check_story(record, (await installation.log_text(execution, streams="system")).splitlines())
     return record
 
 
@@ -85,3 +96,14 @@ def _check_attempts(record: Json, attempts: list[Json]) -> None:
         logs = [attempt["log"] for attempt in attempts]
         assert [log["after"] for log in logs[1:]] == [log["last"] for log in logs[:-1]]
         assert logs[-1]["last"] == record["log"]["lines"]
+
+
+def _check_story(record: Json, lines: list[str]) -> None:
+    """Nothing in the log's own lines is told twice."""
+    told = {
+        "Queued by ": 1,
+        **{f"Attempt {number} is prepared by ": 1 for number in range(1, record["attempt"] + 1)},
+        **dict.fromkeys(ONCE_PER_ATTEMPT, record["attempt"]),
+    }
+    for beginning, most in told.items():
+        assert sum(line.startswith(beginning) for line in lines) <= most, lines

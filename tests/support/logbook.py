@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, union_all, update
 
 from app.bootstrap import Process
-from app.db.engine import reading, transaction
+from app.db.engine import Connection, reading, snapshot, transaction
 from app.logs.protocol import Line, decode_lines
-from app.logs.store import Chunk, Missing, decompress, read_after
-from app.logs.tables import LogChunk, LogHead
+from app.logs.store import Chunk, Missing, read_after
+from app.logs.tables import LogChunk, LogHead, LogSegment
 from support.records import Records
 from worker.claims import Claim
 from worker.engine.port import Piece, Stream
@@ -72,14 +72,8 @@ class Logbook:
 
     async def parts(self, execution: UUID, *, after: int = 0) -> list[Chunk | Missing]:
         """What a reader gets from the store."""
-        parts: list[Chunk | Missing] = []
-        more = True
         async with reading(self.process.database) as connection:
-            while more:
-                page = await read_after(connection, execution, parts[-1].last if parts else after)
-                parts += page.parts
-                more = page.more
-        return parts
+            return await read_parts(connection, execution, after=after)
 
     async def lines(self, execution: UUID) -> list[Line]:
         return lines_of(await self.parts(execution))
@@ -90,17 +84,21 @@ class Logbook:
 
     async def at_once(self, execution: UUID) -> tuple[Any, list[Line]]:
         """Head and lines as of one moment."""
-        head = select(LogHead.__table__).where(LogHead.execution_id == execution)
-        chunks = select(LogChunk.__table__).where(LogChunk.execution_id == execution).order_by(LogChunk.last_seq)
-        async with transaction(self.process.database) as connection:
-            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            row = (await connection.execute(head)).one()
-            rows = (await connection.execute(chunks)).all()
-        return row, [line for chunk in rows for line in decode_lines(decompress(chunk.frame), chunk.raw)]
+        async with snapshot(self.process.database) as connection:
+            row = (await connection.execute(select(LogHead.__table__).where(LogHead.execution_id == execution))).one()
+            return row, lines_of(await read_parts(connection, execution))
 
     async def charge(self, execution: UUID) -> int:
         """What is stored of a log, as it counts against its cap."""
-        statement = select(func.coalesce(func.sum(LogChunk.charge), 0)).where(LogChunk.execution_id == execution)
+        charges = union_all(
+            *(select(table.charge).where(table.execution_id == execution) for table in (LogChunk, LogSegment))
+        ).subquery()
+        async with reading(self.process.database) as connection:
+            return int((await connection.execute(select(func.coalesce(func.sum(charges.c.charge), 0)))).scalar_one())
+
+    async def count(self, table: type[LogChunk | LogSegment], execution: UUID) -> int:
+        """How many chunks, or segments, there are of a log."""
+        statement = select(func.count()).where(table.execution_id == execution)
         async with reading(self.process.database) as connection:
             return int((await connection.execute(statement)).scalar_one())
 
@@ -122,6 +120,17 @@ async def writing(records: Records) -> AsyncIterator[Logbook]:
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+
+async def read_parts(connection: Connection, execution: UUID, *, after: int = 0) -> list[Chunk | Missing]:
+    """A log page by page, as a reader asks for it."""
+    parts: list[Chunk | Missing] = []
+    more = True
+    while more:
+        page = await read_after(connection, execution, parts[-1].last if parts else after)
+        parts += page.parts
+        more = page.more
+    return parts
 
 
 def lines_of(parts: Sequence[Chunk | Missing]) -> list[Line]:

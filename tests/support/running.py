@@ -35,6 +35,7 @@ TERMINAL = {"succeeded", "failed", "timed_out", "canceled", "crashed"}
 
 Json = dict[str, Any]
 
+SECRET_KEY = "the key of every installation of these tests"
 # All is plain HTTP: to read the system's certificates for every client takes longer than its request.
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -48,6 +49,8 @@ class Running:
     url: str
     token: str
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    # What a client of the log does: on a thin line the answer to its ping waits behind the log.
+    ping_timeout: float | None = 20.0
 
     @property
     def data(self) -> Path:
@@ -167,7 +170,9 @@ class Running:
     def tail(self, execution: str, query: str = "after=0") -> connect:
         """The WebSocket, as an async context manager."""
         url = f"{self.url.replace('http', 'ws', 1)}/v1/executions/{execution}/tail?{query}"
-        return connect(url, additional_headers=self.headers, compression=None, max_size=2**24)
+        return connect(
+            url, additional_headers=self.headers, compression=None, max_size=2**24, ping_timeout=self.ping_timeout
+        )
 
     async def frames(self, execution: str, query: str = "after=0") -> list[Json]:
         """Every frame until the end."""
@@ -208,6 +213,7 @@ async def running(
             "TAILRACE_PORT": str(port),
             "TAILRACE_SLOTS": str(slots),
             "TAILRACE_BOOTSTRAP_TOKEN": token,
+            "TAILRACE_SECRET_KEY": SECRET_KEY,
             "TAILRACE_LOG_FORMAT": "console",
             "PYTHONFAULTHANDLER": "1",
             **environment,

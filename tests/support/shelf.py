@@ -9,7 +9,9 @@ from app.executions.model import Lease
 from app.logs.protocol import Line, decode_lines
 from support.values import an_id
 from worker.engine.port import Stream
-from worker.log_sink import Batch, Head, LogSink, NewChunk
+from worker.log_blocks import Batch, Head, NewChunk
+from worker.log_sink import LogSink
+from worker.masking import Masks
 
 EMPTY = Head(1, 0, 0, 0, 0, truncated=False)
 LEASE = Lease(an_id(1), 1)
@@ -24,10 +26,12 @@ class Shelf:
     dropped: int = 0
     now: float = 1000.0
 
-    def sink(self, *, log_bytes: int = 2**40) -> LogSink:
+    def sink(self, *, log_bytes: int = 2**40, masks: Masks | None = None, blind: bool = False) -> LogSink:
         """A sink that goes on where the log stands."""
         rolling = [(chunk.last, chunk.charge) for chunk in self.chunks if chunk.rolling]
-        return LogSink(LEASE, self.head, log_bytes=log_bytes, wake=lambda: None, rolling=rolling)
+        return LogSink(
+            LEASE, self.head, log_bytes=log_bytes, wake=lambda: None, rolling=rolling, masks=masks, blind=blind
+        )
 
     def commit(self, sink: LogSink, *, answered: bool = True) -> bool:
         """Commit what there is, once; if not `answered`, the sink does not learn of it. Whether there was anything."""

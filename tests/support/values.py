@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from app.executions.model import NO_RETRIES, Limits, Spec
 from app.executions.record import Record
-from app.executions.states import Status
+from app.executions.states import Cause, Status
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -44,3 +44,7 @@ def a_record(**changes: Any) -> Record:
 def an_id(number: int) -> UUID:
     """The same one for the same number."""
     return UUID(int=number)
+
+
+RUNNING = a_record(status=Status.RUNNING)
+DONE = a_record(status=Status.FAILED, cause=Cause.EXIT_NONZERO, exit_code=3, log_lines=9, log_bytes=70)

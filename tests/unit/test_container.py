@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_the_program_sees_its_inputs_its_environment_and_ours() -> None:
         "2",
     )
     assert env["TAILRACE_DEADLINE"].isdigit()
+
+
+def test_secrets_are_variables_of_the_program_and_nothing_else() -> None:
+    record = a_record(id=an_id(1), spec=Spec(image="i", env={"A": "1"}, secrets=("B", "PYTHONPATH")))
+    image = Image(id="sha256:1", digest=None, env={}, has_command=True)
+    workspace = Workspace(Path("/data"), an_id(1), 2)
+    values = {"B": "of value", "PYTHONPATH": "/of/value"}
+    made = container_spec(record, image, workspace, LEASE, an_id(9), values)
+    assert (made.env["A"], made.env["B"], made.env["PYTHONPATH"]) == ("1", "of value", "/of/value:/tailrace/python")
+    assert "of value" not in repr(replace(made, env={}))
 
 
 @pytest.mark.parametrize(

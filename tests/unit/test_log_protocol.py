@@ -31,6 +31,7 @@ FIELDS = {
     "progress": ["type", "percent", "phase", "at"],
     "gap": ["type", "from", "to", "reason"],
     "end": ["type", "status", "cause", "exit_code", "lines", "bytes", "after"],
+    "more": ["type", "after", "reason"],
 }
 
 entries = st.builds(
@@ -57,6 +58,7 @@ SAMPLES = {
     "progress": protocol.progress_frame(40, "fit", NOON),
     "gap": protocol.gap_frame(3, 9, protocol.GapReason.LOG_LIMIT),
     "end": protocol.end_frame(status=Status.SUCCEEDED, cause=Cause.OK, exit_code=0, lines=9, size=120, after=9),
+    "more": protocol.more_frame(7, "limit"),
 }
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from app.logs.records import RECORD_BYTES, RECORD_OVERHEAD
 from support.shelf import LEASE, Shelf
 from worker.engine.port import Piece, Stream
+from worker.log_intake import QUIET_PARTIAL_AFTER
 from worker.log_sink import (
     BATCH_BYTES,
     BUFFER_BYTES,
     CHUNK_BYTES,
-    QUIET_PARTIAL_AFTER,
     ROLLING_INTERVAL,
     ROLLING_WINDOW_BYTES,
     Fenced,
@@ -248,7 +248,7 @@ async def test_a_quiet_partial_line_is_shown_as_one_that_goes_on() -> None:
     shelf = Shelf()
     sink = shelf.sink()
     await sink.feed(out("name? é".encode()[:-1]), patience=None)
-    fed_at = sink._fed_at[Stream.STDOUT]
+    fed_at = sink._intakes[Stream.STDOUT]._fed_at
     sink.flush_quiet(fed_at + QUIET_PARTIAL_AFTER / 2)
     assert not shelf.commit(sink)
     sink.flush_quiet(fed_at + QUIET_PARTIAL_AFTER)

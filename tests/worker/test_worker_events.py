@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from support.cutting import cuts, split
+from worker.masking import Masks
 from worker.program_events import (
     LINE_BYTES,
     MAX_WARNINGS,
@@ -19,6 +20,7 @@ from worker.program_events import (
     EventsFile,
     Heard,
     Said,
+    without_secrets,
 )
 
 json_values = st.recursive(
@@ -281,3 +283,37 @@ def test_refusing_a_file_leaves_nothing_open(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="not a regular file"):
             EventsFile(tmp_path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+SECRETS = ["correct horse", '{"a":"key of json"}', "12345678"]
+
+
+def hide(text: str) -> str:
+    masks = Masks.of(SECRETS)
+    assert masks is not None
+    return masks.hide(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("result", "hidden"),
+    [
+        ({"k": [1, None, "correct battery"]}, {"k": [1, None, "correct battery"]}),
+        ({"a correct horse": ["correct horse", 7]}, {"a ***": ["***", 7]}),
+        # Where it is more than a part of a text, nothing is left of the result.
+        ({"number": 12345678}, "***"),
+        ({"a": "key of json"}, "***"),
+    ],
+)
+def test_no_secret_comes_on_the_record_by_what_the_program_says(result: Any, hidden: Any) -> None:
+    cut_off = ("x" * WARNING_LENGTH + "correct horse")[8:][:WARNING_LENGTH]
+    said = Said(phase="with correct horse", has_result=True, result=result, warnings=["correct horse!", "low", cut_off])
+    shown = without_secrets(said, hide)
+    assert (shown.phase, shown.result) == ("with ***", hidden)
+    assert shown.warnings == ["***!", "low", "x" * (WARNING_LENGTH - 8) + "***"]
+
+
+def test_where_nobody_knows_the_secrets_only_numbers_are_kept() -> None:
+    said = Said(announced=True, percent=7, progressed=True, phase="a", has_result=True, result=[1], warnings=["b"])
+    shown = without_secrets(said, lambda _: "***")
+    assert (shown.announced, shown.percent) == (True, 7)
+    assert (shown.phase, shown.result, shown.warnings) == ("***", "***", ["***"])

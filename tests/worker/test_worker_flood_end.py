@@ -7,7 +7,8 @@ import pytest
 from app.executions.model import Lease
 from app.logs.protocol import decode_lines
 from worker.engine.port import Piece, Stream
-from worker.log_sink import Batch, Head, LogSink
+from worker.log_blocks import Batch, Head
+from worker.log_sink import LogSink
 
 MIB = 2**20
 ENDS = {

@@ -89,9 +89,9 @@ async def test_three_executions_move_the_numbers_by_exactly_three(observed: Obse
     assert seen["tailrace_run_seconds_sum"] >= 1
     assert seen["tailrace_stop_seconds_sum"] >= 1
     assert seen["tailrace_start_seconds_sum"] > 0
-    # A commit may have lines of several; each log had its own lines committed at least once.
-    assert seen["tailrace_log_lag_seconds_count"] >= seen["tailrace_log_commit_seconds_count"] >= 1
+    # Each program wrote something; what we say ourselves, which may be of long ago, does not count.
     assert seen["tailrace_log_lag_seconds_count"] >= 3
+    assert seen["tailrace_log_commit_seconds_count"] >= 1
     assert seen["tailrace_log_commit_bytes_sum"] > len("out err ready")
     for nothing in ("adoptions", "own_failures", "fenced_writes", "orphans_removed", "arq_restarts", "engine_errors"):
         assert seen[f"tailrace_{nothing}_total"] == 0, nothing

@@ -19,6 +19,7 @@ from app.executions.states import Cause, Status
 from app.logs.protocol import Kind, unpack_message
 from support.eventually import eventually
 from support.records import Records
+from support.shelf import Shelf
 from worker import claims, ledger
 from worker.claims import Claim, Orphan
 from worker.container import INSTANCE_LABEL, container_spec
@@ -26,9 +27,11 @@ from worker.context import WorkerContext
 from worker.engine.docker import DockerRuntime
 from worker.engine.port import ContainerState
 from worker.ladder import Rung
+from worker.log_sink import LogSink
 from worker.log_writer import LogWriter
 from worker.over import Over
 from worker.oversight import Oversight
+from worker.story import Story
 from worker.workspace import Workspace
 
 # It ignores SIGTERM, but says that it came.
@@ -47,7 +50,14 @@ class Attended:
     claim: Claim
     oversight: Oversight
     workspace: Workspace
-    said: list[str] = field(default_factory=list)
+    log: LogSink
+    shelf: Shelf = field(default_factory=Shelf)
+
+    @property
+    def said(self) -> list[str]:
+        while self.shelf.commit(self.log):
+            pass
+        return [line.text for line in self.shelf.lines()]
 
     @property
     def stop_file(self) -> Path:
@@ -80,9 +90,9 @@ async def attend(records: Records, context: WorkerContext) -> AsyncIterator[Atte
         claim = await records.claim(*command, **limits)
         workspace = Workspace(records.process.settings.data, claim.lease.execution, 1)
         workspace.create(inputs={})
-        said: list[str] = []
-        oversight = Oversight(context, claim.lease, claim.record, workspace, said.append)
-        attended.append(Attended(records, claim, oversight, workspace, said))
+        log = Shelf().sink()
+        oversight = Oversight(context, claim.lease, claim.record, workspace, Story(context, claim.record, log))
+        attended.append(Attended(records, claim, oversight, workspace, log))
         return attended[-1]
 
     yield begin
@@ -183,12 +193,13 @@ async def test_whoever_takes_over_hears_nothing_twice(attend: Attend, context: W
     record, attempt = await attended.records.commit(
         lambda connection: claims.read_attempt(connection, attended.claim.lease)
     )
-    heir = Oversight(context, attended.claim.lease, record, attended.workspace, attended.said.append)
+    heir = Oversight(context, attended.claim.lease, record, attended.workspace, Story(context, record, attended.log))
     heir.resume(attempt)
     await heir.hear_out()
     heir.close()
     warnings = (await attended.records.record(attended.claim.lease.execution)).warnings
     assert warnings == ["one", "two", "three"]
+    assert attended.said == [f"Warning: {warning}" for warning in warnings]
 
 
 async def test_an_events_file_that_says_nothing_true_harms_nobody(attend: Attend) -> None:
@@ -262,7 +273,12 @@ async def test_a_stop_is_noticed_then_signaled_then_killed(attend: Attend, engin
     assert (attended.workspace.outputs / "term").exists()
     assert (await engine.inspect(container)).exit_code == 137
     assert attended.oversight.signaled
-    assert [line.split()[0] for line in attended.said] == ["Stop:", "SIGTERM", "SIGKILL"]
+    assert attended.said[-4:] == [
+        "Stop: ann asked for it.",
+        "The program is told, and has 2 s until it is killed.",
+        "SIGTERM is sent.",
+        "SIGKILL is sent.",
+    ]
 
 
 async def test_a_forced_stop_kills_at_once(attend: Attend, engine: DockerRuntime) -> None:
@@ -310,9 +326,11 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     record, attempt = await attended.records.commit(
         lambda connection: claims.read_attempt(connection, attended.claim.lease)
     )
-    heir = Oversight(context, attended.claim.lease, record, attended.workspace, attended.said.append)
+    story = Story(context, record, attended.log)
+    heir = Oversight(context, attended.claim.lease, record, attended.workspace, story)
     heir.resume(attempt)
-    await obey_until_exit(Attended(attended.records, attended.claim, heir, attended.workspace), engine, container)
+    inherited = Attended(attended.records, attended.claim, heir, attended.workspace, attended.log)
+    await obey_until_exit(inherited, engine, container)
     heir.close()
     after = await attended.attempt()
     assert not (attended.workspace.outputs / "term").exists()

@@ -173,22 +173,38 @@ LOGS: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
 ]
 
 
+STORED = (
+    "INSERT INTO {} SELECT :id, first, last, rolling, 33, '' FROM jsonb_to_recordset(CAST(:chunks AS jsonb))"
+    " AS chunk (first bigint, last bigint, rolling boolean, merged boolean) WHERE {} merged"
+)
+
+
+@pytest.mark.parametrize("merged", [0, 1, 2])
 @pytest.mark.parametrize(("chunks", "head"), LOGS)
 async def test_a_log_with_holes_or_duplicates_is_found(
-    scene: Scene, chunks: list[dict[str, Any]], head: dict[str, Any]
+    scene: Scene, chunks: list[dict[str, Any]], head: dict[str, Any], merged: int
 ) -> None:
     execution = (await scene.records.in_status(Status.RUNNING)).execution
+    rows = [{"rolling": False, "merged": number < merged, **chunk} for number, chunk in enumerate(chunks)]
     await scene.change(
-        "INSERT INTO log_chunks (execution_id, first_seq, last_seq, rolling, charge, frame)"
-        " SELECT :id, first, last, rolling, 33, '' FROM jsonb_to_recordset(CAST(:chunks AS jsonb))"
-        " AS chunk (first bigint, last bigint, rolling boolean)",
+        STORED.format("log_chunks (execution_id, first_seq, last_seq, rolling, charge, frame)", "NOT"),
+        STORED.format("log_segments (execution_id, first_seq, last_seq, rolling, charge, frames)", ""),
         "UPDATE log_heads SET next_seq = :next_seq, truncated = :truncated WHERE execution_id = :id",
         id=execution,
-        chunks=orjson.dumps([{"rolling": False, **chunk} for chunk in chunks]).decode(),
+        chunks=orjson.dumps(rows).decode(),
         next_seq=head["next_seq"],
         truncated=head.get("truncated", False),
     )
     assert await scene.wrong(execution) == (set() if head["is_right"] else {"log"})
+
+
+async def test_a_log_that_has_expired_is_not_called_lost(scene: Scene) -> None:
+    execution = (await scene.records.in_status(Status.SUCCEEDED)).execution
+    head = "UPDATE log_heads SET next_seq = 5, expires = (now() AT TIME ZONE 'UTC')::date {} WHERE execution_id = :id"
+    await scene.change(head.format(""), id=execution)
+    assert await scene.wrong(execution) == {"log"}
+    await scene.change(head.format("- 1"), id=execution)
+    assert await scene.wrong(execution) == set()
 
 
 ATTEMPT_BEFORE = """

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import aiohttp
 import orjson
@@ -22,6 +23,7 @@ import orjson
 from worker.engine.answers import read_image, read_inspection, read_recollection, understanding
 from worker.engine.connection import EngineConnection, Refused
 from worker.engine.frames import Demultiplexer, FrameError
+from worker.engine.layers import PullProgress
 from worker.engine.oom import OomWitness
 from worker.engine.port import (
     ContainerSpec,
@@ -70,6 +72,8 @@ class DockerRuntime:
     ) -> None:
         self._http = EngineConnection(host, timeout=timeout, slow_timeout=slow_timeout, on_error=on_error)
         self._pulls = SingleFlight()
+        # Each for as long as somebody waits for the pull.
+        self._progress: WeakValueDictionary[str, PullProgress] = WeakValueDictionary()
         self._oom = OomWitness()
 
     async def __aenter__(self) -> Self:
@@ -112,13 +116,23 @@ class DockerRuntime:
         with understanding("the image"):
             return read_image(found, name)
 
-    async def pull_image(self, reference: str) -> None:
+    async def pull_image(self, reference: str) -> PullProgress:
         """Fetch it; callers at the same time share one pull. Raises `ImageNotFound` or `ImagePullFailed`."""
         try:
             wanted = parse_reference(reference)
         except ValueError as error:
             raise ImageNotFound(str(error)) from None
-        await self._pulls.run(wanted.text, lambda: self._pull(wanted))
+        progress = self._progress.get(wanted.text) or PullProgress()
+        self._progress[wanted.text] = progress
+        await self._pulls.run(wanted.text, lambda: self._pull(wanted, progress))
+        return progress
+
+    def pull_progress(self, reference: str) -> PullProgress | None:
+        """How far the pull of it is now, if there is one."""
+        try:
+            return self._progress.get(parse_reference(reference).text)
+        except ValueError:
+            return None
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create, do not start; the container's id. Raises `NameTaken`, `SpecRejected`, `ImageNotFound`."""
@@ -278,7 +292,7 @@ class DockerRuntime:
                 dated = parsedate_to_datetime(answer.headers["Date"]).timestamp()  # in whole seconds
         return ours if dated <= ours <= dated + 1 else dated + 1
 
-    async def _pull(self, wanted: Reference) -> None:
+    async def _pull(self, wanted: Reference, progress: PullProgress) -> None:
         params = {"fromImage": wanted.name, "tag": wanted.digest or wanted.tag or ""}
         await self._http.call("GET", "/_ping")  # the answer to a pull may take minutes: only here a dead engine shows
         rest = b""
@@ -290,8 +304,8 @@ class DockerRuntime:
             async with response:
                 async for data in response.content.iter_any():
                     *lines, rest = (rest + data).split(b"\n")
-                    _check_pull(wanted, lines)
-        _check_pull(wanted, [rest])
+                    _hear_pull(wanted, lines, progress)
+        _hear_pull(wanted, [rest], progress)
 
     async def _start_error(self, container: str, refusal: Refused) -> EngineError:
         found = await self.inspect(container)
@@ -388,9 +402,11 @@ def _create_error(refusal: Refused) -> EngineError:
     return refusal if _HOST_TROUBLE.search(message) else SpecRejected(message)
 
 
-def _check_pull(wanted: Reference, lines: list[bytes]) -> None:
+def _hear_pull(wanted: Reference, lines: list[bytes], progress: PullProgress) -> None:
     for line in filter(None, map(bytes.strip, lines)):
         with understanding(f"the pull of {wanted.text}"):
-            error = orjson.loads(line).get("error")
+            said = orjson.loads(line)
+            error = said.get("error")
+            progress.hear(said)
         if error:
             raise pull_error(wanted, error)

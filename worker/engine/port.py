@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from worker.engine.layers import PullProgress
+
 
 class EngineError(Exception):
     """The engine refused, failed, or could not be reached."""
@@ -163,8 +165,11 @@ class ContainerRuntime(Protocol):
     async def find_image(self, reference: str) -> Image | None:
         """The image as held here, or None."""
 
-    async def pull_image(self, reference: str) -> None:
-        """Fetch it. Raises `ImageNotFound` or `ImagePullFailed`."""
+    async def pull_image(self, reference: str) -> PullProgress:
+        """Fetch it, and tell what there was to fetch. Raises `ImageNotFound` or `ImagePullFailed`."""
+
+    def pull_progress(self, reference: str) -> PullProgress | None:
+        """How far the pull of it is now, if there is one."""
 
     async def create(self, spec: ContainerSpec) -> str:
         """Create, do not start; the container's id. Raises `NameTaken`, `SpecRejected`, `ImageNotFound`."""

@@ -1,0 +1,97 @@
+"""`WS /v1/events`. Thin: who is asking, for what, and then the feed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, WebSocket
+from starlette.datastructures import QueryParams
+
+from app.auth.service import Caller, authenticate
+from app.auth.tokens import Scope
+from app.bootstrap import Process
+from app.db.engine import is_outage
+from app.errors import InvalidRequest, ServiceError
+from app.events.feed import Feed
+from app.events.wanted import Wanted
+from app.executions.states import Status
+from app.logs.protocol import CloseCode
+from app.logs.socket import Session, close, refuse
+from app.observability.metrics import ApiMetrics
+
+router = APIRouter(tags=["events"])
+
+PARAMETERS = frozenset({"after", "status", "label", "pool", "owner"})
+MAX_CURSOR = 2**62
+MAX_DIGITS = len(str(MAX_CURSOR))
+MAX_FILTERS = 100
+
+
+@router.websocket("/v1/events")
+async def events_socket(socket: WebSocket) -> None:
+    """Every change of status that the caller may see, as frames of `protocol.py`. A refusal is only a close code."""
+    process: Process = socket.app.state.process
+    feed: Feed = socket.app.state.feed
+    metrics: ApiMetrics = socket.app.state.metrics
+    # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
+    await socket.accept()
+    try:
+        caller = await authenticate(process, socket.headers)
+        caller.require(Scope.READ)
+        after = _cursor(socket.query_params)
+        seat = await feed.join(_wanted(caller, socket.query_params))
+    except ServiceError as error:
+        await refuse(socket, error)
+        return
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        await close(socket, CloseCode.RESTARTING, "the database is away, try again")
+        return
+    try:
+        with metrics.following_events():
+            await Session(socket).run(feed.follow(seat, after))
+    finally:
+        feed.leave(seat)
+
+
+def _wanted(caller: Caller, params: QueryParams) -> Wanted:
+    """The filters, checked by hand because a refusal must be a close code. Raises `InvalidRequest`."""
+    unknown = set(params) - PARAMETERS
+    if unknown:
+        raise InvalidRequest(f"Unknown parameter: {', '.join(sorted(unknown))}")
+    if len(params.multi_items()) > MAX_FILTERS:
+        raise InvalidRequest("There are too many filters.")
+    return Wanted(
+        owner=_owner(caller, params),
+        pools=frozenset(params.getlist("pool")),
+        statuses=_statuses(params.getlist("status")),
+        labels=_labels(params.getlist("label")),
+    )
+
+
+def _owner(caller: Caller, params: QueryParams) -> str | None:
+    owner = params.get("owner")
+    if owner is not None and caller.sees not in {None, owner}:
+        raise InvalidRequest("`owner` can only be yourself, without the scope `admin`.")
+    return caller.sees or owner
+
+
+def _statuses(names: list[str]) -> frozenset[Status]:
+    try:
+        return frozenset(map(Status, names))
+    except ValueError:
+        raise InvalidRequest(f"`status` must be one of {', '.join(Status)}; repeat it for several.") from None
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    if any("=" not in pair for pair in pairs):
+        raise InvalidRequest("`label` must be written `key=value`; repeat it for several.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _cursor(params: QueryParams) -> int | None:
+    value = params.get("after", "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS and int(value) <= MAX_CURSOR):
+        raise InvalidRequest("`after` must be the `cursor` of a frame.")
+    return int(value)

@@ -1,0 +1,152 @@
+"""SQL of the feed: events of all executions, by position.
+
+Positions are given as events are written, not as they are committed: below one that is seen another may still appear.
+Whoever writes an event holds a lock on `event_positions` until its transaction has ended, and is seen to have ended
+only after what it wrote is seen. So once all who held it at some moment are gone, nothing more appears up to the
+highest position of that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Interval, bindparam, delete, select, text
+
+from app.db.engine import Connection
+from app.db.orm import clock
+from app.events.protocol import Subject, execution_frame, progress_frame
+from app.events.tables import EventPosition
+from app.executions.model import Event
+from app.executions.states import Cause, Status
+from app.executions.tables import Execution, ExecutionEvent
+
+# So many of the newest are kept, and so many of the oldest forgotten at a time.
+KEPT = 100_000
+FORGOTTEN_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event on its way to sockets."""
+
+    position: int
+    subject: Subject
+    event: Event
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """What a program said of its progress, on its way to sockets."""
+
+    subject: Subject
+    frame: bytes
+
+
+_PROGRESS = select(
+    Execution.id,
+    Execution.owner,
+    Execution.pool,
+    Execution.labels,
+    Execution.status,
+    Execution.progress_percent,
+    Execution.progress_phase,
+    Execution.progress_at,
+).where(
+    Execution.status.in_((Status.RUNNING, Status.STOPPING)),
+    Execution.progress_at > clock() - bindparam("within", type_=Interval),
+)
+_LAST = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_positions_position_seq")
+_WRITERS = text("""
+    SELECT virtualtransaction FROM pg_locks
+    WHERE locktype = 'relation' AND relation = 'event_positions'::regclass AND mode = 'RowExclusiveLock' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+_BETWEEN = (
+    select(
+        EventPosition.position,
+        ExecutionEvent.__table__,
+        Execution.owner,
+        Execution.pool,
+        Execution.labels,
+        Execution.name,
+        Execution.spec["image"].astext.label("image"),
+        Execution.created_at,
+        Execution.exit_code,
+    )
+    .join(
+        ExecutionEvent,
+        (ExecutionEvent.execution_id == EventPosition.execution_id) & (ExecutionEvent.number == EventPosition.number),
+    )
+    .join(Execution, Execution.id == EventPosition.execution_id)
+    .where(EventPosition.position > bindparam("after"), EventPosition.position <= bindparam("upto"))
+    .order_by(EventPosition.position)
+    .limit(bindparam("most"))
+)
+
+
+async def last_position(connection: Connection) -> int:
+    """The highest position given so far, whether or not what stands there is committed, or ever will be."""
+    return int((await connection.execute(_LAST)).scalar_one())
+
+
+async def list_writers(connection: Connection) -> set[str]:
+    """Transactions that may have written events and have not ended."""
+    return set((await connection.execute(_WRITERS)).scalars())
+
+
+async def read_between(connection: Connection, after: int, upto: int, *, most: int) -> list[Happened]:
+    """Events behind `after` up to `upto`, as far as they are committed and their executions not deleted."""
+    rows = await connection.execute(_BETWEEN, {"after": after, "upto": upto, "most": most})
+    return [_happened(row) for row in rows.mappings()]
+
+
+async def list_progress(connection: Connection, within: timedelta) -> list[Progressed]:
+    """What the programs that run said of their progress last, if they did so within that time."""
+    rows = await connection.execute(_PROGRESS, {"within": within})
+    return [
+        Progressed(
+            Subject(row.owner, row.pool, row.labels),
+            progress_frame(row.id, row.progress_percent, row.progress_phase, row.progress_at),
+        )
+        for row in rows
+    ]
+
+
+def _happened(row: Mapping[Any, Any]) -> Happened:
+    event = Event(
+        number=row["number"],
+        from_status=Status(row["from_status"]) if row["from_status"] else None,
+        to_status=Status(row["to_status"]),
+        cause=Cause(row["cause"]) if row["cause"] else None,
+        message=row["message"],
+        actor=row["actor"],
+        attempt=row["attempt"],
+        at=row["at"],
+    )
+    subject = Subject(row["owner"], row["pool"], row["labels"])
+    frame = execution_frame(
+        row["position"],
+        row["execution_id"],
+        event,
+        subject,
+        name=row["name"],
+        image=row["image"],
+        created_at=row["created_at"],
+        exit_code=row["exit_code"],
+    )
+    return Happened(row["position"], subject, event, frame)
+
+
+async def forget_old(connection: Connection, *, kept: int = KEPT) -> None:
+    """Forget positions beyond the newest `kept`; some of them, if they are many."""
+    old = (
+        select(EventPosition.position)
+        .where(EventPosition.position <= await last_position(connection) - kept)
+        .order_by(EventPosition.position)
+        .limit(FORGOTTEN_AT_ONCE)
+    )
+    await connection.execute(delete(EventPosition).where(EventPosition.position.in_(old)))

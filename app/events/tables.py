@@ -1,0 +1,23 @@
+"""Table of the order in which all events were written."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Identity
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.orm import Base
+
+
+class EventPosition(Base):
+    """The place of one event among those of all executions; written with it, and forgotten after a while.
+
+    No foreign key: to delete an execution must not be writing here, or everybody would wait for it (`store`).
+    """
+
+    __tablename__ = "event_positions"
+
+    position: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    execution_id: Mapped[UUID]
+    number: Mapped[int]

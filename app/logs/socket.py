@@ -1,0 +1,71 @@
+"""One open WebSocket: what it sends, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from fastapi import WebSocket, WebSocketDisconnect
+
+from app.bootstrap import Process
+from app.errors import NotAllowed, NotAuthenticated, NotFound, ServiceError
+from app.logs.protocol import CloseCode
+
+# What fits into a close frame; a reason may quote what somebody wrote.
+REASON_BYTES = 120
+_REFUSALS = {
+    NotAuthenticated: CloseCode.NOT_AUTHENTICATED,
+    NotAllowed: CloseCode.NOT_ALLOWED,
+    NotFound: CloseCode.NOT_FOUND,
+}
+
+
+async def close(socket: WebSocket, code: CloseCode, reason: str = "") -> None:
+    """Say why we go, to a client that may be gone already."""
+    with suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+
+
+async def refuse(socket: WebSocket, error: ServiceError) -> None:
+    """Close it before the first frame, with the code of what is wrong."""
+    await close(socket, _REFUSALS.get(type(error), CloseCode.BAD_REQUEST), error.detail)
+
+
+class Session:
+    """A send loop, and a receive loop that notices when the client goes.
+
+    Whether a client still takes anything is not judged here (`app/stalled.py`): a send that takes long may as well be a
+    large frame on a thin line.
+    """
+
+    def __init__(self, socket: WebSocket) -> None:
+        process: Process = socket.app.state.process
+        self._socket = socket
+        self._texts = process.texts
+
+    async def run(self, frames: AsyncIterator[bytes]) -> None:
+        """Until the frames end or the client leaves."""
+        sender = asyncio.create_task(self._send(frames))
+        receiver = asyncio.create_task(self._drain())
+        try:
+            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+            finished = sender.done()
+        finally:
+            sender.cancel()
+            receiver.cancel()
+            results = await asyncio.gather(sender, receiver, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+        if finished and results[0] is None:
+            await close(self._socket, CloseCode.ENDED)
+
+    async def _send(self, frames: AsyncIterator[bytes]) -> None:
+        async for frame in frames:
+            await self._socket.send_text(self._texts.of(frame))
+
+    async def _drain(self) -> None:
+        # Without a pending receive the server sees no pongs and cuts a healthy client.
+        while (await self._socket.receive())["type"] != "websocket.disconnect":
+            pass

@@ -1,0 +1,1 @@
+"""Secrets of an execution: given once, kept encrypted, handed to the program and to nobody else."""

@@ -1,0 +1,175 @@
+"""Logs of what has ended go when their time is over, a week at once; meanwhile everybody reads and writes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from app.bootstrap import Process
+from app.db.engine import Connection, reading, snapshot, transaction
+from app.executions.tables import Execution
+from app.logs.store import Missing
+from app.logs.tables import LogChunk, LogSegment
+from support.eventually import eventually
+from support.logbook import Log, Logbook, read_parts, writing
+from support.migrations import NewDatabase
+from support.records import Records, opened
+from worker.log_keeping import LogKeeper
+from worker.log_merge import SEGMENT_BYTES
+from worker.log_sink import CHUNK_BYTES
+from worker.log_weeks import WEEK, list_weeks, read_today, week_of
+
+DAYS = 10
+
+
+@pytest.fixture(scope="module")
+async def process(
+    new_database: NewDatabase, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Process]:
+    """An installation of its own: here weeks come and go."""
+    async with opened(await new_database(), redis_url, tmp_path_factory.mktemp("data")) as process:
+        yield process
+
+
+@pytest.fixture
+async def logbook(process: Process) -> AsyncIterator[Logbook]:
+    async with writing(await Records.of(process)) as logbook:
+        yield logbook
+
+
+@pytest.fixture
+def keeper(process: Process) -> LogKeeper:
+    return LogKeeper(process.database, retention_days=DAYS)
+
+
+async def an_ended(logbook: Logbook, *, days_ago: int = 0, size: int = 10) -> Log:
+    """A log of so many bytes, of an execution that ended so many days ago."""
+    log = await logbook.begin()
+    await log.write((b"x" * 1000 + b"\n") * (size // 1000 + 1))
+    if size > 2 * SEGMENT_BYTES:
+        # Some of it is merged while it runs.
+        await eventually(lambda: logbook.count(LogSegment, log.execution))
+    await logbook.finish(log)
+    then = Execution.finished_at - timedelta(days=days_ago)
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(update(Execution).where(Execution.id == log.execution).values(finished_at=then))
+    return log
+
+
+async def partitions(logbook: Logbook, log: Log) -> set[str]:
+    """Where its segments are."""
+    places = select(text("tableoid::regclass::text")).select_from(LogSegment)
+    async with reading(logbook.process.database) as connection:
+        return set((await connection.execute(places.where(LogSegment.execution_id == log.execution))).scalars())
+
+
+async def test_without_a_retention_logs_are_kept_for_ever(logbook: Logbook) -> None:
+    log = await an_ended(logbook, days_ago=4000)
+    keeper = LogKeeper(logbook.process.database, retention_days=0)
+    for _ in range(2):
+        await keeper.sweep()
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    assert (await logbook.head(log.execution)).expires is None
+    assert len(await logbook.lines(log.execution)) == 1
+
+
+async def test_a_log_expires_all_at_once_and_says_so(logbook: Logbook, keeper: LogKeeper) -> None:
+    size = SEGMENT_BYTES * 2 + CHUNK_BYTES * 3
+    old = await an_ended(logbook, days_ago=DAYS + 8, size=size)
+    new = await an_ended(logbook, days_ago=DAYS - 1, size=size)
+    for log in (old, new):
+        # What was merged while it ran is moved to where the rest of it goes.
+        assert await partitions(logbook, log) == {"log_segments_kept"}
+    lines = len(await logbook.lines(new.execution))
+    await keeper.sweep()
+    for log in (old, new):
+        assert len(await partitions(logbook, log)) == 1
+        assert await logbook.count(LogChunk, log.execution) == 0
+        assert await logbook.count(LogSegment, log.execution) >= 3
+        # What has expired can be read until it is really gone.
+        assert [line.seq for line in await logbook.lines(log.execution)] == list(range(1, lines + 1))
+    await keeper.sweep()
+    assert await logbook.parts(old.execution) == [Missing(1, lines, "expired")]
+    assert await logbook.parts(old.execution, after=5) == [Missing(6, lines, "expired")]
+    assert len(await logbook.lines(new.execution)) == lines
+    record = await logbook.records.record(old.execution)
+    assert (record.log_lines, record.log_truncated) == (lines, False)
+
+
+async def test_weeks_are_made_before_they_are_needed(process: Process, keeper: LogKeeper) -> None:
+    for _ in range(2):
+        await keeper.sweep()
+        async with reading(process.database) as connection:
+            soon = week_of(await read_today(connection) + timedelta(days=DAYS))
+            assert {soon, soon + WEEK} <= set(await list_weeks(connection))
+            # What is compressed already is stored as it is.
+            storage = "SELECT DISTINCT attstorage::text FROM pg_attribute WHERE attname = 'frames'"
+            assert (await connection.execute(text(storage))).scalars().all() == ["e"]
+
+
+async def test_deleting_an_execution_deletes_its_log_wherever_it_is(logbook: Logbook, keeper: LogKeeper) -> None:
+    log, other = await an_ended(logbook), await an_ended(logbook)
+    await keeper.sweep()
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(delete(Execution).where(Execution.id == log.execution))
+    assert await logbook.count(LogSegment, log.execution) == 0
+    assert await logbook.count(LogSegment, other.execution) == 1
+
+
+@asynccontextmanager
+async def in_the_middle_of(process: Process, statement: Any) -> AsyncIterator[Connection]:
+    """Somebody has executed this, and has not ended the transaction yet."""
+    async with process.database.connect() as connection:
+        await connection.execute(statement)
+        yield connection
+        await connection.rollback()
+
+
+async def test_a_week_that_somebody_reads_is_dropped_later_and_nobody_waits(
+    logbook: Logbook, keeper: LogKeeper
+) -> None:
+    old, new = await an_ended(logbook, days_ago=DAYS + 8), await an_ended(logbook)
+    await keeper.sweep()
+    async with in_the_middle_of(logbook.process, select(LogSegment.last_seq)):
+        await keeper.sweep()
+        # The sweep went on with the rest, and so does everybody else.
+        assert len(await logbook.lines(old.execution)) == 1
+        newest = await an_ended(logbook)
+        await asyncio.gather(keeper.sweep(), logbook.lines(new.execution), logbook.lines(newest.execution))
+        assert await logbook.count(LogChunk, newest.execution) == 0
+    await keeper.sweep()
+    assert await logbook.parts(old.execution) == [Missing(1, 1, "expired")]
+
+
+async def test_a_week_is_added_under_the_eyes_of_readers(logbook: Logbook) -> None:
+    """It is writers of executions that it has to wait for, and it does not insist."""
+    keeper = LogKeeper(logbook.process.database, retention_days=1000)
+    log = await an_ended(logbook)
+    async with in_the_middle_of(
+        logbook.process, update(Execution).where(Execution.id == log.execution).values(note="")
+    ):
+        await keeper.sweep()
+        assert await logbook.count(LogChunk, log.execution) == 1
+    async with in_the_middle_of(logbook.process, select(LogSegment.last_seq, Execution.id).join(Execution)):
+        await keeper.sweep()
+        assert await logbook.count(LogChunk, log.execution) == 0
+    assert len(await logbook.lines(log.execution)) == 1
+
+
+async def test_a_reader_in_the_middle_of_a_log_reads_it_to_its_end_or_is_told(
+    logbook: Logbook, keeper: LogKeeper
+) -> None:
+    log = await an_ended(logbook, days_ago=DAYS + 8, size=SEGMENT_BYTES)
+    await keeper.sweep()
+    async with snapshot(logbook.process.database) as connection:
+        before = await read_parts(connection, log.execution)
+        await keeper.sweep()
+        assert await read_parts(connection, log.execution) == before
+    await keeper.sweep()
+    assert await logbook.parts(log.execution, after=before[2].last) == [
+        Missing(before[3].first, before[-1].last, "expired")
+    ]
