@@ -57,7 +57,7 @@ class Subscription:
         self._bytes = 0
         self._missed = False
         self._waiter: asyncio.Future[None] | None = None
-        self._until = 0.0
+        self._until = self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def put(self, message: Heard) -> None:
@@ -114,15 +114,20 @@ class Subscription:
         """
         loop = asyncio.get_running_loop()
         self._until = loop.time() + within
-        if self._timer is not None and self._timer.when() > self._until:
+        if self._timer is not None and self._due > self._until:
             self.close()
         if self._timer is None:
-            self._timer = loop.call_at(self._until, self._time_is_over)
+            self._set_timer(loop)
         self._waiter = loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Kept by us: not every handle of uvloop knows its time.
+        self._due = self._until
+        self._timer = loop.call_at(self._due, self._time_is_over)
 
     def _time_is_over(self) -> None:
         self._timer = None
@@ -130,7 +135,7 @@ class Subscription:
             return
         loop = self._waiter.get_loop()
         if loop.time() < self._until:
-            self._timer = loop.call_at(self._until, self._time_is_over)
+            self._set_timer(loop)
         else:
             self._wake()
 

@@ -32,7 +32,7 @@ class Tally:
 
     @classmethod
     def of(cls, letter: str, *, count: int, size: int, raw: int) -> Tally:
-        """Records of one stream: `size` bytes without their newlines, for `raw` bytes of what the program wrote."""
+        """Records of one stream for `raw` bytes of what the program wrote; the cap is charged `size` bytes of them."""
         return cls(
             count=count,
             out_bytes=raw if letter == Stream.STDOUT else 0,
@@ -63,14 +63,18 @@ class Block:
         raws = None if self.raws is None else self.raws[start:end]
         return Block(entries, _tally(self.entries[0].letter, entries, raws), raws)
 
+    def _charge(self, index: int) -> int:
+        size = len(self.entries[index].data)
+        return RECORD_OVERHEAD + (size if self.raws is None else max(size, self.raws[index]))
+
     def cut(self, most: int) -> Iterator[Block]:
         """The same records in blocks of about so much."""
         if self.tally.charge <= most:
             yield self
             return
         start = size = 0
-        for index, entry in enumerate(self.entries):
-            size += len(entry.data) + RECORD_OVERHEAD
+        for index in range(len(self.entries)):
+            size += self._charge(index)
             if size >= most or index == len(self.entries) - 1:
                 yield self._part(start, index + 1)
                 start, size = index + 1, 0
@@ -78,8 +82,8 @@ class Block:
     def split(self, room: int) -> tuple[Block, Block]:
         """What fits into so much of the cap, and the rest."""
         fitting = 0
-        for entry in self.entries:
-            room -= len(entry.data) + RECORD_OVERHEAD
+        for index in range(len(self.entries)):
+            room -= self._charge(index)
             if room < 0:
                 break
             fitting += 1
@@ -94,6 +98,8 @@ _new = tuple.__new__
 def _tally(letter: str, entries: Sequence[Entry], raws: list[int] | None) -> Tally:
     size = sum([len(data) for _, _, data, _ in entries])
     if raws is not None:
+        # What is covered is charged, too: the engine's own log holds it, and must not rotate before ours is full.
+        size = sum([max(len(entry.data), raw) for entry, raw in zip(entries, raws, strict=True)])
         return Tally.of(letter, count=len(entries), size=size, raw=sum(raws))
     open_ended = sum([continues for _, _, _, continues in entries])
     return Tally.of(letter, count=len(entries), size=size, raw=size + len(entries) - open_ended)

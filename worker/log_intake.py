@@ -21,6 +21,8 @@ from worker.masking import Masker, Masks, Shown
 # held back only because some secret begins like them.
 QUIET_PARTIAL_AFTER = 1.0
 QUIET_HELD_AFTER = 0.25
+# What is covered may be long, and show little: so much of it becomes a record of its own.
+UNCOUNTED_AT_MOST = 64 * 1024
 
 
 class Intake:
@@ -133,8 +135,13 @@ class MaskedIntake(Intake):
             self._given_shown += len(shown)
             self._given_written += written
             if len(shown) != written:
+                if self._marks and self._marks[-1][0] == self._given_shown:
+                    self._marks.pop()
                 self._marks.append((self._given_shown, self._given_written))
-        return self._block(at_ms, self._splitter.feed(b"".join([shown for shown, _ in given])))
+        cuts = self._splitter.feed(b"".join([shown for shown, _ in given]))
+        if not cuts and self._given_written - self._written > UNCOUNTED_AT_MOST:
+            cuts = self._splitter.flush(end=False)
+        return self._block(at_ms, cuts)
 
     @override
     def _block(self, at_ms: int, cuts: Sequence[Cut]) -> Block | None:

@@ -51,7 +51,7 @@ _NOTE_EXPIRY = text("""
 """)
 _MOVE = text("""
     UPDATE log_segments SET expires = day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS ended (id, day)
-    WHERE execution_id = id AND day IS NOT NULL AND expires = 'infinity' AND (execution_id, last_seq) IN (
+    WHERE execution_id = id AND expires = 'infinity' AND (execution_id, last_seq) IN (
         SELECT execution_id, last_seq FROM log_segments
         WHERE execution_id = ANY (CAST(:ids AS uuid[])) AND expires = 'infinity' LIMIT :most
     )
@@ -141,7 +141,9 @@ class LogKeeper:
         asked = {"ids": list(ended), "days": list(ended.values())}
         async with transaction(self._database) as connection:
             await connection.execute(_NOTE_EXPIRY, asked)
-        moved = MOVED_AT_ONCE
-        while moved == MOVED_AT_ONCE and any(ended.values()):
+        dated = {id_: day for id_, day in ended.items() if day is not None}
+        asked = {"ids": list(dated), "days": list(dated.values()), "most": MOVED_AT_ONCE}
+        moved = bool(dated)
+        while moved:
             async with transaction(self._database) as connection:
-                moved = (await connection.execute(_MOVE, {**asked, "most": MOVED_AT_ONCE})).rowcount
+                moved = (await connection.execute(_MOVE, asked)).rowcount > 0

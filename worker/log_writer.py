@@ -115,9 +115,9 @@ class LogWriter:
             await self._hints.remind(LOOK_MESSAGE)
             taken, share = await self._take(time.monotonic())
             if taken:
-                await self._write(taken)
+                durable = await self._write(taken)
                 self._wake.set()
-                if not any(batch.after.charged - batch.before.charged >= share for _, batch in taken):
+                if not any(batch.after.charged - batch.before.charged >= share for _, batch in durable):
                     await asyncio.sleep(COMMIT_INTERVAL)
 
     async def _take(self, now: float) -> tuple[list[Taken], int]:
@@ -145,7 +145,8 @@ class LogWriter:
             log.exception("log.encoding_failed", execution_id=str(sink.lease.execution))
             sink.refuse(error)
 
-    async def _write(self, taken: list[Taken]) -> None:
+    async def _write(self, taken: list[Taken]) -> list[Taken]:
+        """What of it is durable now."""
         try:
             durable = await self._commit(taken)
         except Exception as error:
@@ -156,15 +157,15 @@ class LogWriter:
                 await asyncio.sleep(RETRY_AFTER_OUTAGE)
             elif len(taken) > 1:
                 # Something is wrong with one of them: it must not hold up the others.
-                for one in taken:
-                    await self._write([one])
+                return [each for one in taken for each in await self._write([one])]
             else:
                 sink = taken[0][0]
                 log.exception("log.write_failed", execution_id=str(sink.lease.execution))
                 sink.refuse(error)
-            return
+            return []
         crash_here(CrashPoint.LOG_COMMITTED)
         await self._hints.publish([message for sink, batch in durable for message in _messages(sink, batch)])
+        return durable
 
     async def _commit(self, taken: list[Taken]) -> list[Taken]:
         """Those of them that are durable now: all but the fenced ones, and those that somebody else holds."""

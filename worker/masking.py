@@ -17,6 +17,8 @@ from app.secrets.model import SHORTEST_MASKED
 from worker.secret_forms import forms_of
 
 MASK = b"***"
+# What one mask stands for, at most, in bytes: what is covered without an end is counted now and then, too.
+MASK_SPAN = 64 * 1024
 BLOCK_BYTES = 64
 
 Span = tuple[int, int]
@@ -81,8 +83,8 @@ class Masker:
         # The longest end of what came that may be the beginning of a form, and how much of it was given out.
         self._open = b""
         self._given = 0
-        # Whether the byte given out last was covered: what is covered next belongs to the same `***`.
-        self._covered = False
+        # What the `***` stands for that was given out last, if nothing came after it: it takes more.
+        self._covered = 0
         self._torn = False
 
     @property
@@ -113,7 +115,7 @@ class Masker:
         """Nothing more comes: the beginning of a secret stays covered."""
         size = len(self._open)
         shown = self._give([(0, size)] if size >= SHORTEST_MASKED else [])
-        self._open, self._given, self._covered = b"", 0, False
+        self._open, self._given, self._covered = b"", 0, 0
         return shown
 
     def tear(self) -> list[Shown]:
@@ -125,7 +127,7 @@ class Masker:
     def recall(self, data: bytes) -> None:
         """These bytes came, but have been dealt with."""
         self.feed(data)
-        self._covered = self._covered and not self.held
+        self._covered = 0 if self.held else self._covered
         self._given = len(self._open)
 
     def _give(self, found: list[Span]) -> list[Shown]:
@@ -142,24 +144,25 @@ class Masker:
                 break
             if start > at:
                 shown.append((text[at:start], start - at))
-                self._covered = False
+                self._covered = 0
                 at = start
             covered = text[at : min(end, until)]
             self._cover(covered, shown)
             at += len(covered)
         if at < until:
             shown.append((text[at:until], until - at))
-            self._covered = False
+            self._covered = 0
         return shown
 
     def _cover(self, text: bytes, shown: list[Shown]) -> None:
         for number, line in enumerate(text.split(b"\n")):
             if number:
                 shown.append((b"\n", 1))
-                self._covered = False
+                self._covered = 0
             if line:
-                shown.append((b"" if self._covered else MASK, len(line)))
-                self._covered = True
+                fits = 0 < self._covered < MASK_SPAN
+                shown.append((b"" if fits else MASK, len(line)))
+                self._covered = len(line) + (self._covered if fits else 0)
 
 
 def _blocks(form: bytes) -> list[bytes]:

@@ -62,14 +62,14 @@ def _wanted(caller: Caller, params: QueryParams) -> Wanted:
         raise InvalidRequest("There are too many filters.")
     return Wanted(
         owner=_owner(caller, params),
-        pools=frozenset(params.getlist("pool")),
-        statuses=_statuses(params.getlist("status")),
-        labels=_labels(params.getlist("label")),
+        pools=frozenset(filter(None, params.getlist("pool"))),
+        statuses=_statuses(list(filter(None, params.getlist("status")))),
+        labels=_labels(list(filter(None, params.getlist("label")))),
     )
 
 
 def _owner(caller: Caller, params: QueryParams) -> str | None:
-    owner = params.get("owner")
+    owner = params.get("owner") or None
     if owner is not None and caller.sees not in {None, owner}:
         raise InvalidRequest("`owner` can only be yourself, without the scope `admin`.")
     return caller.sees or owner
@@ -85,7 +85,10 @@ def _statuses(names: list[str]) -> frozenset[Status]:
 def _labels(pairs: list[str]) -> dict[str, str]:
     if any("=" not in pair for pair in pairs):
         raise InvalidRequest("`label` must be written `key=value`; repeat it for several.")
-    return dict(pair.split("=", 1) for pair in pairs)
+    labels = dict(pair.split("=", 1) for pair in pairs)
+    if len(labels) < len(set(pairs)):
+        raise InvalidRequest("`label` must name each key once: no execution has two values of one.")
+    return labels
 
 
 def _cursor(params: QueryParams) -> int | None:

@@ -8,8 +8,9 @@ import re
 ESCAPE_CHARS = 4_096
 
 _CSI = r"(?:\x1b\[|\x9b)[0-?]*[ -/]*"
-# Titles, links, device control and the like: up to BEL or ST.
-_STRING = rf"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{{0,{ESCAPE_CHARS}}}"
+# Titles, links, device control and the like: up to BEL or ST. What begins one is not within one, or a text of nothing
+# but beginnings would be looked through again for each of them.
+_STRING = rf"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]{{0,{ESCAPE_CHARS}}}"
 # Of a string that does not end only the beginning is taken away, so that no text disappears.
 _ESCAPE = re.compile(rf"{_CSI}[@-~]?|{_STRING}(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]?|[\x90-\x9f]")
 _BEGUN = re.compile(rf"(?:{_CSI}|{_STRING}\x1b?|\x1b[ -/]*)\Z")

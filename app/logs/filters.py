@@ -97,10 +97,14 @@ class _Whole:
 
 
 class Sieve:
-    """Takes chunks in order, and gives the records that are wanted, in order, as soon as that is known."""
+    """Takes chunks in order, and gives the records that are wanted, in order, as soon as that is known.
+
+    `newest` is the latest time of a record that was taken.
+    """
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
+        self.newest = 0
         self._seen = 0
         self._open: dict[str, _Whole] = {}
         self._held: deque[tuple[Line, _Whole]] = deque()
@@ -122,6 +126,7 @@ class Sieve:
         self._seen = chunk.last
         content = orjson.loads(chunk.frame)
         rows: list[Row] = content["lines"]
+        self.newest = max(self.newest, rows[-1][0])
         if self._selection.judges and not self._held and not self._open and max(map(len, rows)) == 3:
             return self._given(self._single(chunk, rows))
         lines = lines_of_rows(chunk.first, rows, chunk.raw)

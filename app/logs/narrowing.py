@@ -24,6 +24,8 @@ HOLD_SECONDS = 2.0
 CURSOR_EVERY = 5.0
 # Lines arrive a little later than they were written, and two hosts' clocks differ.
 LATE_SECONDS = 2.0
+# To be without anything for so long is to have everything, for a live reader: they may be behind otherwise.
+QUIET_SECONDS = 1.0
 
 
 class MoreReason(StrEnum):
@@ -85,6 +87,7 @@ class _Narrowing:
         self._left = selection.limit
         self._live = False
         self._waited = 0.0
+        self._quiet_for = 0.0
         self._told = selection.after
         self._told_at = time.monotonic()
 
@@ -98,7 +101,8 @@ class _Narrowing:
         if self._sieve.decided > self._told:
             dues.append(self._told_at + CURSOR_EVERY - time.monotonic())
         if self._selection.until is not None:
-            dues.append(self._selection.until / 1000 + LATE_SECONDS - time.time())
+            late = self._selection.until / 1000 + LATE_SECONDS - time.time()
+            dues.append(max(late, QUIET_SECONDS - self._quiet_for))
         return max(0.0, min(dues)) if dues else None
 
     async def take(self, item: Item | None, idle: float) -> list[Chosen]:
@@ -108,6 +112,7 @@ class _Narrowing:
             self._sieve.pass_by(item.last)
             return [self._told_of(item.last, item)]
         before = self._sieve.decided
+        self._quiet_for = self._quiet_for + idle if item is None else 0.0
         if self._sieve.holds:
             self._waited += idle
         lines = await self._sift(item)
@@ -194,9 +199,11 @@ class _Narrowing:
 
     def _is_late(self) -> bool:
         """Whether everything from before `until` has been seen."""
-        # Times do not always grow with seqs: nothing else ends it before the log does.
-        until = self._selection.until
-        return until is not None and self._live and time.time() >= until / 1000 + LATE_SECONDS
+        # Times do not always grow with seqs: in a log of the past, nothing ends it before the log does.
+        if self._selection.until is None or not self._live:
+            return False
+        late = self._selection.until / 1000 + LATE_SECONDS
+        return self._sieve.newest >= late * 1000 or (self._quiet_for >= QUIET_SECONDS and time.time() >= late)
 
 
 async def _with_pauses(

@@ -197,6 +197,11 @@ class LogQuery(TailQuery):
     download: bool = Field(default=False, description="As an attachment, with a name")
     compress: Compression | None = Field(default=None, description="As a gzip file")
 
+    def resumed(self, after: int) -> LogQuery:
+        """The rest, of who has had all up to `after`: what was counted back from the first request is behind them."""
+        since = None if self.since is not None and self.since.ago else self.since
+        return self.model_copy(update={"after": after, "tail": None, "since": since})
+
     @override
     def selection(self, now: datetime) -> Selection:
         return replace(

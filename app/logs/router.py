@@ -58,7 +58,8 @@ async def read_logs(
     resumes by `Last-Event-ID`.
     """
     format_ = query.format or _negotiate(asked.accept)
-    query.after = asked.last_event_id or query.after
+    if asked.last_event_id is not None:
+        query = query.resumed(asked.last_event_id)
     _check(query, format_)
     start = await begin(process, execution, caller.sees, query)
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.

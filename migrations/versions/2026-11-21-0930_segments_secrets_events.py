@@ -16,6 +16,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    # As a submission takes them, and then the writer of a log: in another order each might wait for the other.
+    op.execute("LOCK TABLE executions IN SHARE ROW EXCLUSIVE MODE")
+    op.execute("LOCK TABLE log_heads, log_chunks IN ACCESS EXCLUSIVE MODE")
     op.add_column("log_chunks", sa.Column("first_ms", sa.BigInteger(), nullable=True))
     op.add_column("log_chunks", sa.Column("last_ms", sa.BigInteger(), nullable=True))
     op.add_column("log_heads", sa.Column("expires", sa.Date(), nullable=True))

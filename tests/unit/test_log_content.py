@@ -91,3 +91,8 @@ def test_states_can_be_forgotten_as_soon_as_something_is_drawn_over_them(texts: 
         else:
             held += text
         assert last_state(held) == last_state(so_far)
+
+
+@pytest.mark.timeout(60)
+def test_text_that_is_nothing_but_beginnings_is_looked_through_once() -> None:
+    assert strip_escapes("\x90\x1b]" * 2**20) == ""

@@ -14,7 +14,17 @@ from app.logs.content import strip_escapes
 from app.logs.filters import ALL_LETTERS, CONTEXT, JOIN_BYTES, SPAN, Selection, Sieve
 from app.logs.grep import Grep
 from app.logs.levels import Level, level_of
-from app.logs.narrowing import CURSOR_EVERY, HOLD_SECONDS, Chosen, More, MoreReason, Picked, _Narrowing, narrow
+from app.logs.narrowing import (
+    CURSOR_EVERY,
+    HOLD_SECONDS,
+    QUIET_SECONDS,
+    Chosen,
+    More,
+    MoreReason,
+    Picked,
+    _Narrowing,
+    narrow,
+)
 from app.logs.protocol import Entry, Line, decode_lines, encode_lines
 from app.logs.searching import Searches
 from app.logs.store import Chunk, Missing
@@ -304,7 +314,9 @@ async def test_a_follower_is_let_go_when_the_time_has_come() -> None:
     narrowing = _Narrowing(Selection(until=now - 60_000), Searches(), follow=True, allowed=1e6)
     (frame, raw), caught_up = encode_lines(1, [Entry(now - 70_000, "o", b"x", continues=True)]), CaughtUp(RUNNING)
     assert seqs_of(await narrowing.take(Chunk(1, 1, frame, raw), 0.0)) == [1]
-    assert await narrowing.take(caught_up, 0.0) == [caught_up, More(1, MoreReason.UNTIL)]
+    assert await narrowing.take(caught_up, 0.0) == [caught_up]
+    assert narrowing.patience() == QUIET_SECONDS
+    assert await narrowing.take(None, QUIET_SECONDS) == [More(1, MoreReason.UNTIL)]
     waiting = _Narrowing(Selection(until=now + 60_000), Searches(), follow=True, allowed=1e6)
     assert await waiting.take(caught_up, 0.0) == [caught_up]
     assert 50 < (waiting.patience() or 0) < 70

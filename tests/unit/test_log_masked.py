@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from app.logs.records import RECORD_BYTES
 from support.shelf import Shelf
 from worker.engine.port import Piece, Stream
-from worker.log_intake import QUIET_HELD_AFTER, QUIET_PARTIAL_AFTER
+from worker.log_intake import QUIET_HELD_AFTER, QUIET_PARTIAL_AFTER, UNCOUNTED_AT_MOST
 from worker.log_sink import ROLLING_INTERVAL, ROLLING_WINDOW_BYTES
 from worker.masking import Masks
 from worker.secret_forms import forms_of
@@ -163,3 +163,19 @@ async def test_where_nobody_knows_the_secrets_nothing_of_the_program_is_kept() -
     assert (gap.gap, gap.first, gap.last) == ("masking_unavailable", 1, 1)
     assert b"Taken over." in (line.frame or b"")
     assert b"horse" not in (line.frame or b"")
+
+
+async def test_what_is_covered_without_an_end_is_counted_and_charged_as_it_comes() -> None:
+    shelf = Shelf()
+    sink = shelf.sink(masks=MASKS)
+    secret = SECRETS[0].encode()
+    for _ in range(40):
+        await sink.feed(out(secret * 200), patience=None)
+        shelf.now += ROLLING_INTERVAL
+        shelf.commit(sink)
+    wrote_so_far = 40 * 200 * len(secret)
+    # At most a mask's worth, and what completes it, is on its way to the next record.
+    assert wrote_so_far - shelf.head.out_bytes <= 2 * UNCOUNTED_AT_MOST
+    # The engine's own log has all of it: the cap of ours must not be further away than that of the engine's.
+    assert shelf.head.charged >= shelf.head.out_bytes
+    assert secret not in shelf.written(Stream.STDOUT)
