@@ -13,7 +13,7 @@ from sqlalchemy import func, select, union_all, update
 
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, snapshot, transaction
-from app.logs.protocol import Line, decode_lines
+from app.logs.protocol import Line, decode_lines, status_message
 from app.logs.store import Chunk, Missing, read_after
 from app.logs.tables import LogChunk, LogHead, LogSegment
 from support.records import Records
@@ -60,10 +60,11 @@ class Logbook:
         return Log(claim, sink)
 
     async def finish(self, log: Log) -> None:
-        """Write what there is, and commit the end."""
+        """Write what there is, commit the end and tell it."""
         await log.sink.drain()
-        await self.records.end(log.claim.lease)
+        event = await self.records.end(log.claim.lease)
         self.writer.close(log.sink)
+        await self.process.hints.publish([(log.execution, status_message(event))])
 
     async def head(self, execution: UUID) -> Any:
         statement = select(LogHead.__table__).where(LogHead.execution_id == execution)
