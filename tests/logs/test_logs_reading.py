@@ -38,7 +38,7 @@ class Narrowed:
     async def read(self, *, most: int | None = None, follow: bool = True) -> None:
         """So many items, or all there will be; then the connection is dropped."""
         record = await self._logbook.records.record(self._log.execution)
-        chosen = read(self._logbook.process, Start(record, 99, self.selection), follow=follow)
+        chosen = read(self._logbook.process, Start(record, 0, self.selection), follow=follow)
         async with asyncio.timeout(ENOUGH), aclosing(cast("AsyncGenerator[Chosen, None]", chosen)) as items:
             async for item in items:
                 self._take(item)
