@@ -5,16 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, WebSocket
 from starlette.datastructures import QueryParams
 
-from app.auth.service import Caller, authenticate
-from app.auth.tokens import Scope
-from app.bootstrap import Process
-from app.db.engine import is_outage
-from app.errors import InvalidRequest, ServiceError
-from app.events.feed import Feed
+from app.auth.service import Caller
+from app.errors import InvalidRequest
+from app.events.feed import Feed, Seat
 from app.events.wanted import Wanted
 from app.executions.states import Status
-from app.logs.protocol import CloseCode
-from app.logs.socket import Session, close, refuse
+from app.logs.socket import Session, admit
 from app.observability.metrics import ApiMetrics
 
 router = APIRouter(tags=["events"])
@@ -28,29 +24,22 @@ MAX_FILTERS = 100
 @router.websocket("/v1/events")
 async def events_socket(socket: WebSocket) -> None:
     """Every change of status that the caller may see, as frames of `protocol.py`. A refusal is only a close code."""
-    process: Process = socket.app.state.process
     feed: Feed = socket.app.state.feed
     metrics: ApiMetrics = socket.app.state.metrics
-    # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
-    await socket.accept()
-    try:
-        caller = await authenticate(process, socket.headers)
-        caller.require(Scope.READ)
-        after = _cursor(socket.query_params)
-        seat = await feed.join(_wanted(caller, socket.query_params))
-    except ServiceError as error:
-        await refuse(socket, error)
+    joined = await admit(socket, lambda caller: _join(feed, caller, socket.query_params))
+    if joined is None:
         return
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        await close(socket, CloseCode.RESTARTING, "the database is away, try again")
-        return
+    seat, after = joined
     try:
         with metrics.following_events():
             await Session(socket).run(feed.follow(seat, after))
     finally:
         feed.leave(seat)
+
+
+async def _join(feed: Feed, caller: Caller, params: QueryParams) -> tuple[Seat, int | None]:
+    after = _cursor(params)
+    return await feed.join(_wanted(caller, params)), after
 
 
 def _wanted(caller: Caller, params: QueryParams) -> Wanted:
@@ -63,8 +52,8 @@ def _wanted(caller: Caller, params: QueryParams) -> Wanted:
     return Wanted(
         owner=_owner(caller, params),
         pools=frozenset(filter(None, params.getlist("pool"))),
-        statuses=_statuses(list(filter(None, params.getlist("status")))),
-        labels=_labels(list(filter(None, params.getlist("label")))),
+        statuses=_statuses(params.getlist("status")),
+        labels=_labels(params.getlist("label")),
     )
 
 

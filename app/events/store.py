@@ -20,7 +20,8 @@ from app.db.orm import clock
 from app.events.protocol import Subject, execution_frame, progress_frame
 from app.events.tables import EventPosition
 from app.executions.model import Event
-from app.executions.states import Cause, Status
+from app.executions.repository import event_of
+from app.executions.states import Status
 from app.executions.tables import Execution, ExecutionEvent
 
 # So many of the newest are kept, and so many of the oldest forgotten at a time.
@@ -117,16 +118,7 @@ async def list_progress(connection: Connection, within: timedelta) -> list[Progr
 
 
 def _happened(row: Mapping[Any, Any]) -> Happened:
-    event = Event(
-        number=row["number"],
-        from_status=Status(row["from_status"]) if row["from_status"] else None,
-        to_status=Status(row["to_status"]),
-        cause=Cause(row["cause"]) if row["cause"] else None,
-        message=row["message"],
-        actor=row["actor"],
-        attempt=row["attempt"],
-        at=row["at"],
-    )
+    event = event_of(row)
     subject = Subject(row["owner"], row["pool"], row["labels"])
     frame = execution_frame(
         row["position"],

@@ -436,19 +436,21 @@ async def list_events(connection: Connection, execution: UUID, *, after: int = 0
         .where(ExecutionEvent.execution_id == execution, ExecutionEvent.number > after)
         .order_by(ExecutionEvent.number),
     )
-    return [
-        Event(
-            number=row["number"],
-            from_status=Status(row["from_status"]) if row["from_status"] else None,
-            to_status=Status(row["to_status"]),
-            cause=Cause(row["cause"]) if row["cause"] else None,
-            message=row["message"],
-            actor=row["actor"],
-            attempt=row["attempt"],
-            at=row["at"],
-        )
-        for row in rows.mappings()
-    ]
+    return [event_of(row) for row in rows.mappings()]
+
+
+def event_of(row: Mapping[Any, Any]) -> Event:
+    """The event in a row that has its columns."""
+    return Event(
+        number=row["number"],
+        from_status=Status(row["from_status"]) if row["from_status"] else None,
+        to_status=Status(row["to_status"]),
+        cause=Cause(row["cause"]) if row["cause"] else None,
+        message=row["message"],
+        actor=row["actor"],
+        attempt=row["attempt"],
+        at=row["at"],
+    )
 
 
 def seconds_from_now(seconds: float) -> ColumnElement[Any]:

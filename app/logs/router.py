@@ -11,18 +11,15 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import QueryParams
 
 from app.attachment import attachment
-from app.auth.service import authenticate
-from app.auth.tokens import Scope
 from app.bootstrap import Process
-from app.db.engine import is_outage
 from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
-from app.errors import FieldError, InvalidRequest, NotAcceptable, NotFound, ServiceError
+from app.errors import FieldError, InvalidRequest, NotAcceptable, NotFound
 from app.executions.record import Record
 from app.logs.download import file_name, gzip, takes_gzip
-from app.logs.protocol import CloseCode, hello_frame
+from app.logs.protocol import hello_frame
 from app.logs.query import Ansi, LogQuery, ReaderHeaders, TailQuery
 from app.logs.reading import Start, begin, read
-from app.logs.socket import Session, close, refuse
+from app.logs.socket import Session, admit
 from app.logs.view import MEDIA_TYPES, Format, View, frames
 from app.observability.metrics import ApiMetrics
 
@@ -79,20 +76,8 @@ async def read_logs(
 async def tail_socket(socket: WebSocket) -> None:
     """The log live, as frames of `protocol.py`. A refusal sends no frame, only a close code."""
     process: Process = socket.app.state.process
-    # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
-    await socket.accept()
-    try:
-        caller = await authenticate(process, socket.headers)
-        caller.require(Scope.READ)
-        execution = _execution_of(socket)
-        start = await _begin(process, execution, caller.sees, socket.query_params)
-    except ServiceError as error:
-        await refuse(socket, error)
-        return
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        await close(socket, CloseCode.RESTARTING, "the database is away, try again")
+    start = await admit(socket, lambda caller: _begin(process, _execution_of(socket), caller.sees, socket.query_params))
+    if start is None:
         return
     metrics: ApiMetrics = socket.app.state.metrics
     with metrics.tailing():

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
 
+from app.auth.service import Caller, authenticate
+from app.auth.tokens import Scope
 from app.bootstrap import Process
+from app.db.engine import is_outage
 from app.errors import NotAllowed, NotAuthenticated, NotFound, ServiceError
 from app.logs.protocol import CloseCode
+
+T = TypeVar("T")
 
 # What fits into a close frame; a reason may quote what somebody wrote.
 REASON_BYTES = 120
@@ -30,6 +36,24 @@ async def close(socket: WebSocket, code: CloseCode, reason: str = "") -> None:
 async def refuse(socket: WebSocket, error: ServiceError) -> None:
     """Close it before the first frame, with the code of what is wrong."""
     await close(socket, _REFUSALS.get(type(error), CloseCode.BAD_REQUEST), error.detail)
+
+
+async def admit(socket: WebSocket, begin: Callable[[Caller], Awaitable[T]]) -> T | None:
+    """What `begin` gives a caller who may read. None if there is no such caller: then it is closed, and says why."""
+    process: Process = socket.app.state.process
+    # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
+    await socket.accept()
+    try:
+        caller = await authenticate(process, socket.headers)
+        caller.require(Scope.READ)
+        return await begin(caller)
+    except ServiceError as error:
+        await refuse(socket, error)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        await close(socket, CloseCode.RESTARTING, "the database is away, try again")
+    return None
 
 
 class Session:
