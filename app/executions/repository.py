@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +11,10 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     ColumnElement,
-    Insert,
-    Select,
     Text,
     Uuid,
     any_,
     bindparam,
-    exists,
     func,
     insert,
     literal,
@@ -26,20 +22,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
-from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.events.tables import EventPosition
-from app.executions.model import NO_RETRIES, Event, Limits, Retries, Spec
+from app.executions.model import Event
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
 from app.executions.tables import Execution, ExecutionEvent
-from app.executions.waiting import waiting_on
-from app.idempotency.model import Once
-from app.idempotency.tables import IdempotencyKey
-from app.logs.tables import LogHead
-from app.pools.tables import Pool
 from app.secrets import repository as secrets
 
 
@@ -55,10 +45,6 @@ class StaleLease(MoveRefused):
     """Somebody holds a later epoch: stop acting on this execution."""
 
 
-class NoSuchPool(Exception):
-    """There is no pool of this name, or not any more."""
-
-
 class IllegalMove(MoveRefused):
     """The status machine does not allow this move from the current status."""
 
@@ -68,147 +54,10 @@ class IllegalMove(MoveRefused):
         self.target = target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewExecution:
-    """What a submission becomes."""
-
-    id: UUID
-    owner: str
-    source: str
-    name: str | None
-    note: str | None
-    labels: Mapping[str, str]
-    pool: str
-    spec: Spec
-    limits: Limits
-    resumed_from: UUID | None
-    retries: Retries = NO_RETRIES
-    priority: int = 0
-    warnings: Sequence[Any] = ()
-    sealed: Mapping[str, bytes] = field(default_factory=dict)
-
-
-_NEW_COLUMNS = (
-    "id",
-    "owner",
-    "source",
-    "name",
-    "note",
-    "labels",
-    "pool",
-    "spec",
-    "limits",
-    "retries",
-    "priority",
-    "resumed_from",
-    "warnings",
-    "status",
-)
-_NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
-
-
-def _accepting(execution: Insert) -> Select[Any]:
-    """The record, its first event and the head of its log, in one statement."""
-    new = execution.returning(*Execution.__table__.c).cte("new")
-    first_event = (
-        insert(ExecutionEvent)
-        .from_select(
-            ["execution_id", "number", "to_status", "actor", "attempt"],
-            select(new.c.id, literal(1), new.c.status, new.c.owner, literal(0)),
-        )
-        .returning(ExecutionEvent.execution_id, ExecutionEvent.number)
-        .cte("first_event")
-    )
-    log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(new.c.id, literal(0))).cte("log_head")
-    log = (literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated"))
-    return select(new, waiting_on(new), *log).add_cte(_placing(first_event), log_head)
-
-
-def _placing(events: CTE) -> CTE:
+def placing(events: CTE) -> CTE:
     """New events, by id and number, get their places among those of all executions."""
     places = select(events.c.execution_id, events.c.number)
     return insert(EventPosition).from_select(["execution_id", "number"], places).cte("places")
-
-
-# Waits for whoever deletes the pool, and gives no row if they commit; whoever comes to delete it waits for us.
-_pool = (
-    select(Pool.name)
-    .where(Pool.name == _NEW["pool"], Pool.deleted_at.is_(None))
-    .with_for_update(read=True, key_share=True)
-    .cte("pool")
-)
-# Waits for whoever writes the same key, and gives no row if they commit.
-_key = (
-    insert_or_not(IdempotencyKey)
-    .from_select(
-        ["owner", "key", "body_sha256", "execution_id"],
-        select(
-            _NEW["owner"],
-            bindparam("key", type_=IdempotencyKey.key.type),
-            bindparam("body_sha256", type_=IdempotencyKey.body_sha256.type),
-            _NEW["id"],
-        ).select_from(_pool),
-    )
-    .on_conflict_do_nothing(index_elements=["owner", "key"])
-    .returning(IdempotencyKey.execution_id)
-    .cte("key")
-)
-_ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
-_ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
-
-
-async def add(connection: Connection, new: NewExecution) -> Record:
-    """Accept it. Raises `NoSuchPool`."""
-    row = await connection.execute(_ADD, _parameters(new))
-    added = row.mappings().one_or_none()
-    if added is None:
-        raise NoSuchPool(new.pool)
-    await _keep_secrets(connection, new)
-    return record_of(added)
-
-
-async def add_once(connection: Connection, new: NewExecution, once: Once) -> Record | None:
-    """Accept it under this key of its owner; None, and nothing is written, if the key stands for another already.
-
-    Raises `NoSuchPool`.
-    """
-    row = await connection.execute(_ADD_ONCE, _parameters(new) | {"key": once.key, "body_sha256": once.body_sha256})
-    added = row.mappings().one_or_none()
-    if added is None and not await _is_pool(connection, new.pool):
-        raise NoSuchPool(new.pool)
-    if added is None:
-        return None
-    await _keep_secrets(connection, new)
-    return record_of(added)
-
-
-async def _keep_secrets(connection: Connection, new: NewExecution) -> None:
-    if new.sealed:
-        await secrets.add(connection, new.id, new.sealed)
-
-
-async def _is_pool(connection: Connection, name: str) -> bool:
-    statement = select(exists().where(Pool.name == name, Pool.deleted_at.is_(None)))
-    return bool((await connection.execute(statement)).scalar_one())
-
-
-def _parameters(new: NewExecution) -> dict[str, Any]:
-    return {
-        "new_id": new.id,
-        "new_owner": new.owner,
-        "new_source": new.source,
-        "new_name": new.name,
-        "new_note": new.note,
-        "new_labels": dict(new.labels),
-        "new_pool": new.pool,
-        "new_spec": new.spec.model_dump(mode="json"),
-        "new_limits": new.limits.model_dump(mode="json"),
-        "new_retries": new.retries.model_dump(mode="json"),
-        "new_priority": new.priority,
-        "new_resumed_from": new.resumed_from,
-        "new_warnings": list(new.warnings),
-        "new_status": Status.QUEUED,
-    }
 
 
 async def move(
@@ -293,7 +142,7 @@ _events = (
     .returning(ExecutionEvent.execution_id, ExecutionEvent.number, ExecutionEvent.attempt, ExecutionEvent.at)
     .cte("events")
 )
-_ADD_EVENTS = select(_events).add_cte(_placing(_events))
+_ADD_EVENTS = select(_events).add_cte(placing(_events))
 
 
 async def move_queued(
@@ -377,7 +226,7 @@ async def _add_event(
         .returning(ExecutionEvent.execution_id, ExecutionEvent.number)
         .cte("added")
     )
-    row = (await connection.execute(select(added.c.number).add_cte(_placing(added)))).one()
+    row = (await connection.execute(select(added.c.number).add_cte(placing(added)))).one()
     return Event(
         number=row.number,
         from_status=from_status,
@@ -404,29 +253,6 @@ async def find(
     if row is None or (owner is not None and row["owner"] != owner):
         return None
     return record_of(row)
-
-
-async def list_page(
-    connection: Connection,
-    *,
-    limit: int,
-    before: UUID | None = None,
-    owner: str | None = None,
-    statuses: Collection[Status] = (),
-    labels: Mapping[str, str] | None = None,
-) -> list[Record]:
-    """Newest first (ids are UUIDv7: their order is the order of submission), all older than `before`."""
-    conditions: list[ColumnElement[bool]] = []
-    if before is not None:
-        conditions.append(Execution.id < before)
-    if owner is not None:
-        conditions.append(Execution.owner == owner)
-    if statuses:
-        conditions.append(Execution.status.in_(sorted(statuses)))
-    if labels:
-        conditions.append(Execution.labels.contains(dict(labels)))
-    statement = select_records().where(*conditions).order_by(Execution.id.desc()).limit(limit)
-    return [record_of(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def list_events(connection: Connection, execution: UUID, *, after: int = 0) -> list[Event]:

@@ -13,19 +13,8 @@ from pydantic import BaseModel
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.etags import is_known
 from app.executions import service
-from app.executions.schemas import (
-    AttemptList,
-    CancelRequest,
-    EventList,
-    EventView,
-    Execution,
-    ExecutionList,
-    ListQuery,
-    Rehearsal,
-    Submission,
-    SubmitQuery,
-    WaitQuery,
-)
+from app.executions.requests import CancelRequest, ListQuery, Submission, SubmitQuery, WaitQuery
+from app.executions.schemas import AttemptList, EventList, EventView, Execution, ExecutionList, Rehearsal
 from app.idempotency.header import IdempotencyKeyDep
 from app.idempotency.model import REPLAYED_HEADER, Once
 

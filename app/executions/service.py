@@ -20,7 +20,7 @@ from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from app.events.protocol import BELL
-from app.executions import repository
+from app.executions import accepting, listing, repository
 from app.executions.attempts import AttemptRecord, list_attempts
 from app.executions.model import Event, Limits, Retries, Spec
 from app.executions.record import Record
@@ -111,7 +111,7 @@ async def _known_pool(connection: Connection) -> AsyncIterator[None]:
     """Say which pools there are to whoever names one that is none."""
     try:
         yield
-    except repository.NoSuchPool as unknown:
+    except accepting.NoSuchPool as unknown:
         message = f"names a pool that does not exist: `{unknown}`"
         names = ", ".join(f"`{name}`" for name in await list_names(connection, most=POOLS_NAMED))
         raise InvalidRequest(
@@ -122,7 +122,7 @@ async def _known_pool(connection: Connection) -> AsyncIterator[None]:
 
 
 async def _add(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> Record:
-    return await repository.add(connection, await _resolve(connection, caller, draft, vault))
+    return await accepting.add(connection, await _resolve(connection, caller, draft, vault))
 
 
 async def _add_once(connection: Connection, caller: Caller, draft: Draft, vault: Vault, once: Once) -> Submitted:
@@ -130,7 +130,7 @@ async def _add_once(connection: Connection, caller: Caller, draft: Draft, vault:
     for _ in range(LOOKS_FOR_A_KEY):
         if original := await find_original(connection, caller.owner, once.key):
             return Submitted(_same(original, once), replayed=True)
-        if record := await repository.add_once(connection, await _resolve(connection, caller, draft, vault), once):
+        if record := await accepting.add_once(connection, await _resolve(connection, caller, draft, vault), once):
             return Submitted(record)
         # Somebody was faster, and has committed: the next look finds it, unless it is forgotten at this moment.
     raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
@@ -145,12 +145,12 @@ def _same(original: Original, once: Once) -> Record:
     return original.record
 
 
-async def _resolve(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> repository.NewExecution:
+async def _resolve(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> accepting.NewExecution:
     """What the draft becomes. Raises `InvalidRequest`."""
     if draft.resume_from is not None:
         await _check_resumable(connection, caller, draft.resume_from)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
-    return repository.NewExecution(
+    return accepting.NewExecution(
         id=new,
         owner=caller.owner,
         source="api",
@@ -212,7 +212,7 @@ async def get_page(
 ) -> tuple[list[Record], bool]:
     """One page, newest first, and whether there are more."""
     async with reading(process.database) as connection:
-        records = await repository.list_page(
+        records = await listing.list_page(
             connection, limit=limit + 1, before=before, owner=caller.sees, statuses=statuses, labels=labels
         )
     return records[:limit], len(records) > limit

@@ -21,7 +21,7 @@ from app.db.engine import Connection, transaction
 from app.errors import InvalidRequest
 from app.executions import service
 from app.executions.repository import seconds_from_now
-from app.executions.schemas import Submission
+from app.executions.requests import Submission
 from app.executions.states import Cause
 from app.executions.tables import Execution
 from app.idempotency.model import Once

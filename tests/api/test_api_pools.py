@@ -16,7 +16,7 @@ from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import transaction
 from app.errors import Conflict
-from app.executions import repository
+from app.executions import accepting
 from app.executions.states import Status
 from app.pools import service
 from app.settings import Settings
@@ -279,7 +279,7 @@ async def test_a_deleted_pool_is_an_unknown_one(admin: httpx.AsyncClient, client
 
 
 def submitting(records: Records) -> Any:
-    return lambda connection: repository.add(connection, records.a_submission())
+    return lambda connection: accepting.add(connection, records.a_submission())
 
 
 def deleting(records: Records) -> Any:
@@ -290,7 +290,7 @@ async def test_a_submission_that_waited_for_the_end_of_its_pool_is_refused(proce
     records = await Records.of(process)
     await change_worker(process, records.worker.id, gone_at=func.now())
     _, submitted = await overtaken(process, deleting(records), submitting(records))
-    assert isinstance(submitted, repository.NoSuchPool)
+    assert isinstance(submitted, accepting.NoSuchPool)
 
 
 async def test_the_end_of_a_pool_that_waited_for_a_submission_is_refused(process: Process) -> None:

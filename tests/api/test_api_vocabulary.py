@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.errors import InvalidRequest
-from app.executions.schemas import ListQuery, Submission, encode_cursor
+from app.executions.requests import ListQuery, Submission, encode_cursor
 from app.problems import explain, problem_response
 
 TEXT = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8) | st.sampled_from(

@@ -11,7 +11,7 @@ import pytest
 from app.errors import ServiceError
 from app.executions.causes import EXPLANATIONS
 from app.executions.model import Limits, Stop
-from app.executions.schemas import Submission
+from app.executions.requests import Submission
 from app.executions.states import ACTIVE, NEXT, STATUS_OF, TERMINAL, Cause, Status, StopReason
 from app.logs.protocol import FRAMES, CloseCode, GapReason
 from app.problems import MethodNotAllowed

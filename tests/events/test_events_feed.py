@@ -19,7 +19,7 @@ from app.events import feed as feeding
 from app.events import store
 from app.events.protocol import Subject, pack_progress, progress_frame
 from app.events.wanted import Wanted
-from app.executions import repository
+from app.executions import accepting
 from app.executions.states import Cause, Status
 from app.executions.tables import Execution
 from stack.redis import EmbeddedRedis
@@ -148,8 +148,8 @@ async def test_what_commits_late_is_neither_lost_nor_overtaken(
     slow, quick = records.a_submission(), records.a_submission()
     async with following(follower, replicas[0]):
         async with records.process.database.connect() as connection:
-            await repository.add(connection, slow)
-            await records.commit(lambda other: repository.add(other, quick))
+            await accepting.add(connection, slow)
+            await records.commit(lambda other: accepting.add(other, quick))
             await records.process.hints.ring(records.worker.pool)
             newcomer = Follower(all_of(records))
             joining = asyncio.create_task(newcomer.follow(replicas[1]))
@@ -215,7 +215,7 @@ async def test_filters_hold_for_what_was_missed_and_what_comes_alike(replicas: l
     for times in (1, 2):
         missed = await live(records)
         labelled = replace(records.a_submission(), labels={"team": "a", "x": "y"})
-        await records.commit(partial(repository.add, new=labelled))
+        await records.commit(partial(accepting.add, new=labelled))
         for name, follower in followers.items():
             async with following(follower, replicas[1]):
                 await eventually(partial(_has_heard, follower, missed, expected[name]))
@@ -266,7 +266,7 @@ async def test_a_socket_that_takes_nothing_for_a_while_gets_all_of_it_later(
         for _ in range(count // 100):
             async with transaction(records.process.database) as connection:
                 for _ in range(100):
-                    await repository.add(connection, records.a_submission())
+                    await accepting.add(connection, records.a_submission())
             await records.process.hints.ring(records.worker.pool)
         await eventually(lambda: len(quick.seen) == count, within=60)
     assert len(seat._items) <= feeding.BACKLOG

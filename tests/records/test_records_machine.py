@@ -33,7 +33,7 @@ from uuid_utils.compat import uuid7
 from app.bootstrap import Process
 from app.db.engine import reading, snapshot, transaction
 from app.db.orm import clock
-from app.executions import repository
+from app.executions import accepting
 from app.executions.model import RETRIABLE, Lease, Limits, Retries, Spec, Then
 from app.executions.states import Cause
 from app.executions.tables import Attempt, Execution, ExecutionEvent
@@ -172,7 +172,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def submit(self) -> None:
-        new = repository.NewExecution(
+        new = accepting.NewExecution(
             id=uuid7(),
             owner="ann",
             source="api",
@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
             resumed_from=None,
             retries=next(self.policies),
         )
-        self.run(self.crew.workers[HERE].commit(lambda connection: repository.add(connection, new)))
+        self.run(self.crew.workers[HERE].commit(lambda connection: accepting.add(connection, new)))
         self.stories[new.id] = Story(new.retries)
 
     @rule(aim=aims, act=st.one_of(of_holders, of_others))

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from app.bootstrap import Process, open_process
 from app.db.engine import Connection, reading, transaction
-from app.executions import repository
+from app.executions import accepting, repository
 from app.executions.model import NO_RETRIES, Event, Lease, Limits, Outcome, Retries, Spec
 from app.executions.record import Record
 from app.executions.states import Cause, Status, StopReason
@@ -71,8 +71,8 @@ class Records:
 
     def a_submission(
         self, *command: str, retries: Retries = NO_RETRIES, owner: str = "ann", priority: int = 0, **limits: Any
-    ) -> repository.NewExecution:
-        return repository.NewExecution(
+    ) -> accepting.NewExecution:
+        return accepting.NewExecution(
             id=uuid7(),
             owner=owner,
             source="api",
@@ -89,7 +89,7 @@ class Records:
 
     async def submit(self, *command: str, **more: Any) -> UUID:
         new = self.a_submission(*command, **more)
-        await self.commit(lambda connection: repository.add(connection, new))
+        await self.commit(lambda connection: accepting.add(connection, new))
         return new.id
 
     async def take(self, *, most: int = 1) -> list[Claim]:

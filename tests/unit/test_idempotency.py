@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.executions.model import Limits
-from app.executions.schemas import Submission
+from app.executions.requests import Submission
 from app.idempotency.model import Once
 from app.secrets.vault import Vault
 

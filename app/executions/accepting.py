@@ -1,0 +1,165 @@
+"""SQL of acceptance: the record of a new execution, its first event and the head of its log, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Insert, Select, bindparam, exists, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
+
+from app.db.engine import Connection
+from app.executions.model import NO_RETRIES, Limits, Retries, Spec
+from app.executions.record import Record, record_of
+from app.executions.repository import placing
+from app.executions.states import Status
+from app.executions.tables import Execution, ExecutionEvent
+from app.executions.waiting import waiting_on
+from app.idempotency.model import Once
+from app.idempotency.tables import IdempotencyKey
+from app.logs.tables import LogHead
+from app.pools.tables import Pool
+from app.secrets import repository as secrets
+
+
+class NoSuchPool(Exception):
+    """There is no pool of this name, or not any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewExecution:
+    """What a submission becomes."""
+
+    id: UUID
+    owner: str
+    source: str
+    name: str | None
+    note: str | None
+    labels: Mapping[str, str]
+    pool: str
+    spec: Spec
+    limits: Limits
+    resumed_from: UUID | None
+    retries: Retries = NO_RETRIES
+    priority: int = 0
+    warnings: Sequence[Any] = ()
+    sealed: Mapping[str, bytes] = field(default_factory=dict)
+
+
+_NEW_COLUMNS = (
+    "id",
+    "owner",
+    "source",
+    "name",
+    "note",
+    "labels",
+    "pool",
+    "spec",
+    "limits",
+    "retries",
+    "priority",
+    "resumed_from",
+    "warnings",
+    "status",
+)
+_NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
+
+
+def _accepting(execution: Insert) -> Select[Any]:
+    """The record, its first event and the head of its log, in one statement."""
+    new = execution.returning(*Execution.__table__.c).cte("new")
+    first_event = (
+        insert(ExecutionEvent)
+        .from_select(
+            ["execution_id", "number", "to_status", "actor", "attempt"],
+            select(new.c.id, literal(1), new.c.status, new.c.owner, literal(0)),
+        )
+        .returning(ExecutionEvent.execution_id, ExecutionEvent.number)
+        .cte("first_event")
+    )
+    log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(new.c.id, literal(0))).cte("log_head")
+    log = (literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated"))
+    return select(new, waiting_on(new), *log).add_cte(placing(first_event), log_head)
+
+
+# Waits for whoever deletes the pool, and gives no row if they commit; whoever comes to delete it waits for us.
+_pool = (
+    select(Pool.name)
+    .where(Pool.name == _NEW["pool"], Pool.deleted_at.is_(None))
+    .with_for_update(read=True, key_share=True)
+    .cte("pool")
+)
+# Waits for whoever writes the same key, and gives no row if they commit.
+_key = (
+    insert_or_not(IdempotencyKey)
+    .from_select(
+        ["owner", "key", "body_sha256", "execution_id"],
+        select(
+            _NEW["owner"],
+            bindparam("key", type_=IdempotencyKey.key.type),
+            bindparam("body_sha256", type_=IdempotencyKey.body_sha256.type),
+            _NEW["id"],
+        ).select_from(_pool),
+    )
+    .on_conflict_do_nothing(index_elements=["owner", "key"])
+    .returning(IdempotencyKey.execution_id)
+    .cte("key")
+)
+_ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
+_ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
+
+
+async def add(connection: Connection, new: NewExecution) -> Record:
+    """Accept it. Raises `NoSuchPool`."""
+    row = await connection.execute(_ADD, _parameters(new))
+    added = row.mappings().one_or_none()
+    if added is None:
+        raise NoSuchPool(new.pool)
+    await _keep_secrets(connection, new)
+    return record_of(added)
+
+
+async def add_once(connection: Connection, new: NewExecution, once: Once) -> Record | None:
+    """Accept it under this key of its owner; None, and nothing is written, if the key stands for another already.
+
+    Raises `NoSuchPool`.
+    """
+    row = await connection.execute(_ADD_ONCE, _parameters(new) | {"key": once.key, "body_sha256": once.body_sha256})
+    added = row.mappings().one_or_none()
+    if added is None and not await _is_pool(connection, new.pool):
+        raise NoSuchPool(new.pool)
+    if added is None:
+        return None
+    await _keep_secrets(connection, new)
+    return record_of(added)
+
+
+async def _keep_secrets(connection: Connection, new: NewExecution) -> None:
+    if new.sealed:
+        await secrets.add(connection, new.id, new.sealed)
+
+
+async def _is_pool(connection: Connection, name: str) -> bool:
+    statement = select(exists().where(Pool.name == name, Pool.deleted_at.is_(None)))
+    return bool((await connection.execute(statement)).scalar_one())
+
+
+def _parameters(new: NewExecution) -> dict[str, Any]:
+    return {
+        "new_id": new.id,
+        "new_owner": new.owner,
+        "new_source": new.source,
+        "new_name": new.name,
+        "new_note": new.note,
+        "new_labels": dict(new.labels),
+        "new_pool": new.pool,
+        "new_spec": new.spec.model_dump(mode="json"),
+        "new_limits": new.limits.model_dump(mode="json"),
+        "new_retries": new.retries.model_dump(mode="json"),
+        "new_priority": new.priority,
+        "new_resumed_from": new.resumed_from,
+        "new_warnings": list(new.warnings),
+        "new_status": Status.QUEUED,
+    }

@@ -1,0 +1,170 @@
+"""What clients ask of executions: bodies and queries."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from app.executions import examples
+from app.executions.model import ImagePolicy, Limits, Network, Retries, Spec, Then
+from app.executions.service import Draft
+from app.executions.states import Status
+from app.executions.vocabulary import (
+    Argv,
+    Env,
+    Image,
+    Inputs,
+    Labels,
+    Name,
+    Note,
+    RetryOn,
+    Secrets,
+    StopSignal,
+    User,
+    Workdir,
+)
+from app.pools.model import DEFAULT_POOL, PoolName
+
+MAX_PAGE = 200
+MAX_WAIT = 60
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def _fitting_limits(limits: Limits) -> Limits:
+    if limits.notice and limits.notice >= limits.grace:
+        raise PydanticCustomError(
+            "not_below_grace", "must be below `grace`, which is {grace}", {"at": "notice", "grace": limits.grace}
+        )
+    return limits
+
+
+class Submission(BaseModel):
+    """What to run. Only `image` is required; an unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
+
+    image: Image = Field(description="Image reference, such as `python:3.12-slim`")
+    command: Argv | None = Field(default=None, description="Arguments, as Docker's Cmd; the image's entrypoint is kept")
+    entrypoint: Argv | None = Field(default=None, description="Replaces the image's entrypoint")
+    env: Env = Field(default={}, description="Environment variables; at most 128 KiB together")
+    secrets: Secrets = Field(
+        default={},
+        description="Environment variables that no answer and no log shows: at most 64, and 32 KiB together. The "
+        "program's log has `***` wherever it prints one of at least 6 bytes",
+    )
+    inputs: Inputs = Field(
+        default={}, description="The program finds them in `/tailrace/inputs.json` and as `INPUT_<NAME>`; ≤ 256 KiB"
+    )
+    name: Name | None = Field(default=None, description="For people")
+    note: Note | None = Field(default=None, description="For people")
+    labels: Labels = Field(default={}, description="For finding it again: `GET /v1/executions?label=key=value`")
+    workdir: Workdir | None = Field(default=None, description="Working directory; default: the image's")
+    user: User | None = Field(default=None, description="User, or user:group; default: the image's")
+    stop_signal: StopSignal = Field(default="SIGTERM", description="Sent when it is asked to stop, after `notice`")
+    network: Network = Field(default=Network.NONE, description="What the program can reach")
+    image_policy: ImagePolicy = Field(default=ImagePolicy.MISSING, description="When the image is pulled")
+    pool: PoolName = Field(default=DEFAULT_POOL, description="The group of workers that is to run it")
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        strict=True,
+        description="Among your own in the pool: each point counts as much as a minute of waiting",
+    )
+    limits: Annotated[Limits, AfterValidator(_fitting_limits)] = Field(default=Limits(), description="What it may use")
+    max_attempts: int = Field(
+        default=1, ge=1, le=100, strict=True, description="Attempts that may have started the program, all together"
+    )
+    retry_on: RetryOn = Field(default=(), description="Causes and exit codes after which another attempt is made")
+    on_timeout: Then = Field(default=Then.FAIL, description="`retry`: as `run_timeout`, `idle_timeout` in `retry_on`")
+    on_interrupted: Then = Field(default=Then.FAIL, description="`retry`: as `interrupted`, `host_lost` in `retry_on`")
+    resume_from: UUID | None = Field(
+        default=None, description="An execution that has ended: this one starts from a copy of its last checkpoint"
+    )
+
+    def draft(self) -> Draft:
+        """The same, for the service."""
+        spec = {name: getattr(self, name) for name in Spec.model_fields}
+        return Draft(
+            spec=Spec(**spec | {"secrets": tuple(sorted(self.secrets))}),
+            secrets=self.secrets,
+            limits=self.limits,
+            retries=Retries(**{name: getattr(self, name) for name in Retries.model_fields}),
+            name=self.name,
+            note=self.note,
+            labels=self.labels,
+            pool=self.pool,
+            priority=self.priority,
+            resume_from=self.resume_from,
+        )
+
+    def confided(self) -> dict[str, Any]:
+        """What makes this body another one, but is not to be read anywhere: the secrets as they are."""
+        values = {name: value.get_secret_value() for name, value in self.secrets.items()}
+        return {"secrets": values} if values else {}
+
+
+class CancelRequest(BaseModel):
+    """How to stop it. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"force": True}]})
+
+    force: StrictBool = Field(default=False, description="SIGKILL now, without notice or grace")
+
+
+def _labels_of(pairs: list[str]) -> list[str]:
+    for pair in pairs:
+        if "=" not in pair or "\0" in pair:
+            raise PydanticCustomError("not_a_pair", "must be written `key=value`")
+    return pairs
+
+
+def encode_cursor(last: UUID) -> str:
+    """Opaque to clients: the id of the last item of a page."""
+    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: object) -> UUID:
+    if not isinstance(cursor, str) or not _CURSOR.fullmatch(cursor):
+        raise PydanticCustomError("bad_cursor", "is not a cursor of this list: use the `next` of a page, unchanged")
+    return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+
+
+class ListQuery(BaseModel):
+    """Filters of the list; all must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: list[Status] = Field(default=[], description="Any of these; repeat it for several")
+    label: Annotated[list[str], AfterValidator(_labels_of)] = Field(
+        default=[], description="`key=value`; repeat it for several, all of which must match"
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
+    cursor: Annotated[UUID | None, BeforeValidator(_decode_cursor), WithJsonSchema({"type": "string"})] = Field(
+        default=None, description="The `next` of the page before"
+    )
+
+    def labels(self) -> dict[str, str]:
+        """The label filters as a mapping."""
+        return dict(pair.split("=", 1) for pair in self.label)
+
+
+class WaitQuery(BaseModel):
+    """Options of a single record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for it to end")
+
+
+class SubmitQuery(BaseModel):
+    """Options of a submission."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = Field(default=False, description="Check it and answer 200 without keeping anything")
