@@ -32,9 +32,10 @@ format: $(READY)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, and the log in short (ARGS=… for the first)
+bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, the log and the API in short (ARGS=… for the first)
 	@$(PYTHON) -m bench.core $(ARGS)
 	@$(PYTHON) -m bench.logs --short
+	@$(PYTHON) -m bench.api --short
 
 clean:  ## Remove the environments and caches; the data stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -19,6 +19,7 @@ from app.observability.logging import configure_logging
 from app.secrets.vault import BadKey
 from app.settings import Settings
 from app.stalled import StallWatch
+from app.wire import WireProtocol
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,9 @@ BACKLOG = 2048
 WS_PING_SECONDS = 20.0
 WS_MAX_MESSAGE = 65_536
 CANNOT_START = 3
+# So many new objects until garbage is looked for among them. A look at all of a thousand sockets' takes 0.1 s, and with
+# Python's own 700 there are several per second.
+YOUNG_OBJECTS = 50_000
 
 
 def main() -> int:
@@ -57,6 +61,7 @@ async def _serve(app: FastAPI, server: uvicorn.Server, listener: socket.socket) 
             watching = asyncio.create_task(watch.run())
             # What is there by now stays. To look for garbage in it takes a tenth of a second, and everybody waits.
             gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS)
             try:
                 await server.serve(sockets=[listener])
             finally:
@@ -78,7 +83,7 @@ def _configure(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.shutdown_grace,
-        ws="websockets-sansio",
+        ws=WireProtocol,
         ws_ping_interval=WS_PING_SECONDS,
         # On a thin line a ping waits behind what was sent before it: late is not gone.
         ws_ping_timeout=None,

@@ -26,7 +26,6 @@ from app.executions.tables import Instance
 from app.hints import Channels, Hints, decode_job, encode_job
 from app.listener import Listener
 from app.logs.searching import Searches
-from app.logs.texts import Texts
 from app.secrets.vault import Vault
 from app.settings import Settings
 from app.sharing import Sharing
@@ -53,7 +52,6 @@ class Process:
     artifacts: ArtifactStore
     vault: Vault
     sharing: Sharing = field(default_factory=Sharing)
-    texts: Texts = field(default_factory=Texts)
     # Of logs, as long as somebody reads them.
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)

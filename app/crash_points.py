@@ -32,6 +32,9 @@ class CrashPoint(StrEnum):
     NOTICE_COMMITTED = auto()  # not acted out, like the two rungs above it
     SIGNAL_COMMITTED = auto()
     KILL_COMMITTED = auto()
+    FROZEN = auto()  # the engine says so; the record does not yet
+    THAWED = auto()  # the same
+    PAUSE_COMMITTED = auto()  # the program is to be told to save a checkpoint; it is not told yet
     # On the way to its end
     EXIT_SEEN = auto()
     COLLECTING = auto()

@@ -86,9 +86,13 @@ class BodyRoute(APIRoute):
         return guarded
 
 
+# What a change is sent as may say so (RFC 7396).
+MEDIA_TYPES = {False: {"application/json"}, True: {"application/json", "application/merge-patch+json"}}
+
+
 def _require_json(request: Request) -> None:
     has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and media_type != "application/json":
+    if has_body and media_type not in MEDIA_TYPES[request.method == "PATCH"]:
         sent = f"`{media_type}`" if media_type else "a body without a Content-Type"
         raise UnsupportedMediaType(f"The body must be `application/json`; this is {sent}.")

@@ -9,14 +9,20 @@ ServiceError
 ├── PayloadTooLarge       413
 ├── UnsupportedMediaType  415
 ├── InvalidRequest        400 / 422   names every field
+├── QuotaExceeded         429         Retry-After, used and limit
 └── Unavailable           503         Retry-After
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from typing_extensions import override
+
+MAX_FIELD_CHARS = 200
+FIELDS_IN_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,19 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal error"
+    # Seconds after which it may be worth trying again.
+    retry_after: ClassVar[int | None] = None
 
     def __init__(self, detail: str, *, hint: str = "", fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
         self.hint = hint
         self.fields = tuple(fields)
+
+    @property
+    def members(self) -> Mapping[str, int]:
+        """What a problem of this kind says besides."""
+        return {}
 
 
 class NotAuthenticated(ServiceError):
@@ -95,8 +108,36 @@ class InvalidRequest(ServiceError):
 
     status, code, title = 422, "invalid_request", "Invalid request"
 
+    @classmethod
+    def of(cls, fields: Sequence[FieldError]) -> Self:
+        """That these are wrong, the first of them in words."""
+        shown = "; ".join(f"`{item.field[:MAX_FIELD_CHARS]}` {item.message}" for item in fields[:FIELDS_IN_WORDS])
+        if len(fields) == 1:
+            return cls(f"{shown}.", fields=fields)
+        unsaid = len(fields) - FIELDS_IN_WORDS
+        more = f"; and {unsaid} more" if unsaid > 0 else ""
+        return cls(f"{len(fields)} fields are wrong: {shown}{more}.", fields=fields)
+
+
+class QuotaExceeded(ServiceError):
+    """The owner has as much as they may have. `used` and `limit` say how much that is."""
+
+    status, code, title = 429, "quota_exceeded", "Quota exceeded"
+    retry_after = 10
+
+    def __init__(self, detail: str, *, hint: str = "", used: int, limit: int) -> None:
+        super().__init__(detail, hint=hint)
+        self.used = used
+        self.limit = limit
+
+    @property
+    @override
+    def members(self) -> Mapping[str, int]:
+        return {"used": self.used, "limit": self.limit}
+
 
 class Unavailable(ServiceError):
     """The database is away. Try again after `Retry-After` seconds; look first whether a change was made."""
 
     status, code, title = 503, "unavailable", "Temporarily unavailable"
+    retry_after = 2

@@ -20,6 +20,8 @@ from app.cancellation import heeding_cancellation
 log = structlog.get_logger(__name__)
 
 SEND_TIMEOUT = 0.25
+# Before more than this is sent, it is asked who listens at all.
+ASKED_FROM_BYTES = 64 * 1024
 # What the client raises when Redis is away. To uvloop, writing to what broke a moment ago is a RuntimeError.
 AWAY = (RedisError, OSError, TimeoutError, RuntimeError)
 
@@ -99,8 +101,24 @@ class Hints:
 
     async def publish(self, frames: Sequence[tuple[UUID, bytes]], *, to_all: bytes | None = None) -> None:
         """Send committed frames to whoever watches their executions, and `to_all` to those who follow all of them."""
-        if frames and not await self._send("frames", frames, to_all=to_all):
+        if sum([len(frame) for _, frame in frames]) > ASKED_FROM_BYTES:
+            frames = await self._wanted(frames)
+        if (frames or to_all is not None) and not await self._send("frames", frames, to_all=to_all):
             self._lost.update(execution for execution, _ in frames)
+
+    async def _wanted(self, frames: Sequence[tuple[UUID, bytes]]) -> Sequence[tuple[UUID, bytes]]:
+        """Those that somebody listens to; all where nobody says. Who begins to listen now finds them in the store."""
+        channels = {self._channels.execution(execution).encode(): execution for execution, _ in frames}
+        watched: set[UUID] = set()
+
+        async def ask() -> None:
+            for channel, listeners in await self._redis.pubsub_numsub(*channels):
+                if listeners:
+                    watched.add(channels[channel])
+
+        if not await self._bounded("listeners", ask):
+            return frames
+        return [(execution, frame) for execution, frame in frames if execution in watched]
 
     async def remind(self, message: bytes) -> None:
         """Send this to the watchers of whatever could not be sent, so that they look now. Call it now and then."""

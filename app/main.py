@@ -13,9 +13,13 @@ from pydantic import BaseModel
 from app.artifacts.router import router as outputs_router
 from app.auth.service import ensure_bootstrap_token
 from app.background import Background
+from app.batches.router import one as batch_router
+from app.batches.router import router as batches_router
 from app.bootstrap import open_process
 from app.events.feed import Feed
 from app.events.router import router as events_router
+from app.executions.afterwards_router import one as afterwards_router
+from app.executions.bulk_router import router as bulk_router
 from app.executions.router import one as execution_router
 from app.executions.router import router as executions_router
 from app.logs.router import router as logs_router
@@ -29,7 +33,11 @@ from app.openapi import add_documentation
 from app.pools.router import one as pool_router
 from app.pools.router import router as pools_router
 from app.problems import add_handlers
+from app.quotas.router import router as quotas_router
+from app.retention.router import router as retention_router
 from app.settings import Settings
+from app.stats.router import router as stats_router
+from app.usage.router import router as usage_router
 from app.version import VERSION
 from app.workers.router import one as worker_router
 from app.workers.router import router as workers_router
@@ -72,6 +80,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     for router in (pools_router, pool_router, workers_router, worker_router, events_router):
         app.include_router(router)
+    for router in (usage_router, afterwards_router, bulk_router):
+        app.include_router(router)
+    app.include_router(retention_router)
+    for router in (batches_router, batch_router):
+        app.include_router(router)
+    app.include_router(stats_router)
+    app.include_router(quotas_router)
     app.add_api_route("/", _welcome, include_in_schema=False)
     return app
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 
+from app.batches.schemas import Batch, BatchList, BatchRehearsal
 from app.errors import (
     Conflict,
     InvalidRequest,
@@ -23,14 +24,17 @@ from app.errors import (
     NotAuthenticated,
     NotFound,
     PayloadTooLarge,
+    QuotaExceeded,
     ServiceError,
     Unavailable,
     UnsupportedMediaType,
 )
+from app.executions.bulk_requests import BulkAnswer
 from app.executions.schemas import AttemptList, EventList, Execution, ExecutionList, Rehearsal
 from app.logs.protocol import FRAMES, CloseCode
 from app.logs.query import TailQuery
 from app.problems import MEDIA_TYPE, Problem
+from app.retention.schemas import RetentionView
 from app.workers.schemas import WorkerList, WorkerView
 
 Document = dict[str, Any]
@@ -42,10 +46,14 @@ Send the header `Authorization: Bearer <token>` everywhere but at `/healthz`, `/
 """
 TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
+    {"name": "batches", "description": "Many executions, submitted together"},
     {"name": "logs", "description": "What the program wrote, whole or live"},
     {"name": "outputs", "description": "The files it left behind"},
     {"name": "pools", "description": "Named groups of workers, and how much may run in each"},
+    {"name": "quotas", "description": "Who you are, and how much an owner may have"},
     {"name": "workers", "description": "Who is there to run executions"},
+    {"name": "stats", "description": "Numbers over all executions"},
+    {"name": "retention", "description": "For how long what has ended is kept"},
     {"name": "health", "description": "For supervisors and load balancers; no token"},
     {"name": "metrics", "description": "For Prometheus"},
 ]
@@ -53,10 +61,14 @@ ASSETS = "/docs/assets"
 _REF = "#/components/schemas/{model}"
 _ALL_ERRORS = (
     MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PayloadTooLarge,
-    UnsupportedMediaType, InvalidRequest, Unavailable,
+    UnsupportedMediaType, InvalidRequest, QuotaExceeded, Unavailable,
 )  # fmt: skip
 # FastAPI leaves out whatever is null, even where an example means it.
-_EXAMPLES_WITH_NULLS = (Execution, ExecutionList, Rehearsal, EventList, AttemptList, WorkerView, WorkerList)
+_BATCHES = (Batch, BatchList, BatchRehearsal)
+_EXAMPLES_WITH_NULLS = (
+    Execution, ExecutionList, Rehearsal, EventList, AttemptList, WorkerView, WorkerList, BulkAnswer, RetentionView,
+    *_BATCHES,
+)  # fmt: skip
 _BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
 
 
@@ -132,7 +144,7 @@ def _document_errors(operation: Document) -> None:
 
 
 def _problem(description: str, error: type[ServiceError]) -> Document:
-    example = {
+    example: Document = {
         "type": f"urn:tailrace:problem:{error.code}",
         "title": error.title,
         "status": error.status,
@@ -140,10 +152,11 @@ def _problem(description: str, error: type[ServiceError]) -> Document:
         "hint": None,
         "errors": [],
         "instance": "/v1/executions",
+        **({"used": 100, "limit": 100} if error is QuotaExceeded else {}),
     }
     content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}, "example": example}}
     response: Document = {"description": description, "content": content}
-    if error is Unavailable:
+    if error.retry_after is not None:
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return response
 

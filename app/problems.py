@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from app.db.engine import is_outage
 from app.errors import (
+    MAX_FIELD_CHARS,
     FieldError,
     InvalidRequest,
     MalformedRequest,
@@ -28,10 +29,8 @@ from app.errors import (
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER = "2"
 # A body can have any number of things wrong with it; the answer is not to be larger than the question.
 MAX_ERRORS = 100
-MAX_FIELD_CHARS = 200
 
 _WHOLE = "must be a whole number"
 _NUMBER = "must be a number"
@@ -110,6 +109,8 @@ class Problem(BaseModel):
     hint: str | None = Field(description="What to do about it")
     errors: list[ProblemError] = Field(description="Everything wrong with the fields of the request")
     instance: str = Field(description="The path that was asked for")
+    used: int = Field(default=0, description="Of a quota, where one is exceeded; else left out")
+    limit: int = Field(default=0, description="The quota itself, where one is exceeded; else left out")
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -132,12 +133,13 @@ def problem_response(error: ServiceError, path: str, *, headers: Mapping[str, st
             for item in error.fields[:MAX_ERRORS]
         ],
         "instance": _printable(path),
+        **error.members,
     }
     more = dict(headers or {})
     if isinstance(error, NotAuthenticated):
         more["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable):
-        more["Retry-After"] = RETRY_AFTER
+    if error.retry_after is not None:
+        more["Retry-After"] = str(error.retry_after)
     return Response(orjson.dumps(problem), status_code=error.status, media_type=MEDIA_TYPE, headers=more)
 
 
@@ -167,8 +169,12 @@ def explain(errors: Sequence[Any]) -> ServiceError:
     for error in errors:
         if error["type"] == "json_invalid":
             return MalformedRequest(f"The body is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}.")
-    fields = [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in errors]
-    return InvalidRequest(_summary(fields), fields=fields)
+    return InvalidRequest.of(fields_of(errors))
+
+
+def fields_of(errors: Sequence[Any]) -> list[FieldError]:
+    """The same field by field."""
+    return [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in errors]
 
 
 def _path_of(error: Mapping[str, Any]) -> str:
@@ -187,14 +193,6 @@ def _sentence_of(error: Mapping[str, Any]) -> str:
     if template is None:
         return str(error["msg"]).removeprefix("Value error, ")
     return template.format_map(error.get("ctx", {}))
-
-
-def _summary(fields: Sequence[FieldError]) -> str:
-    shown = "; ".join(f"`{item.field[:MAX_FIELD_CHARS]}` {item.message}" for item in fields[:5])
-    if len(fields) == 1:
-        return f"{shown}."
-    more = f"; and {len(fields) - 5} more" if len(fields) > 5 else ""
-    return f"{len(fields)} fields are wrong: {shown}{more}."
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     )
     shutdown_grace: int = Field(default=3, ge=0, description="How long open requests may last at shutdown, seconds")
     body_limit: int = Field(default=8 * 2**20, ge=1024, description="Largest request body, bytes")
+    max_queued_per_owner: int | None = Field(
+        default=None, ge=0, description="Executions that an owner may have queued at once, unless they have a quota"
+    )
+    max_queue_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.queue_timeout`, seconds")
+    max_pull_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.pull_timeout`, seconds")
+    max_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.timeout`, seconds")
+    max_idle_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.idle_timeout`, seconds")
+    max_grace: int | None = Field(default=None, ge=0, description="Largest `limits.grace`, seconds")
 
     pool: PoolName = Field(default=DEFAULT_POOL, description="The pool this worker serves")
     on_sigterm: OnSigterm = Field(
@@ -90,6 +98,24 @@ class Settings(BaseSettings):
 
     log_retention_days: int = Field(
         default=0, ge=0, le=36_500, description="Logs of what has ended are kept so many days, 0 for ever"
+    )
+    retention_succeeded_days: int = Field(
+        default=0, ge=0, le=36_500, description="Executions that succeeded are kept so many days, 0 for ever"
+    )
+    retention_failed_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="The same for those that failed, timed out or crashed",
+    )
+    retention_canceled_days: int = Field(
+        default=0, ge=0, le=36_500, description="The same for those that were canceled"
+    )
+    retention_outputs_days: int = Field(
+        default=0, ge=0, le=36_500, description="Outputs of what has ended are kept so many days, 0 for ever"
+    )
+    retention_checkpoints_days: int = Field(
+        default=0, ge=0, le=36_500, description="Checkpoints of what has ended are kept so many days, 0 for ever"
     )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
     crash_at: str | None = Field(

@@ -33,8 +33,8 @@ from worker.program_events import Heard
 
 # A worker that has been silent for so long is lost: anybody on its engine may take over what it ran.
 LOST_AFTER = model.LOST_AFTER
-HELD = (Status.PREPARING, Status.RUNNING, Status.STOPPING)
-ON_AN_ENGINE = (*HELD, Status.PAUSED)
+# What has a container, or is about to, wherever a worker holds it: what is paused by its checkpoint has neither.
+ON_AN_ENGINE = (Status.PREPARING, Status.RUNNING, Status.PAUSED, Status.STOPPING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,8 @@ class AttemptState:
     meant_to_create: bool
     meant_to_start: bool
     started_at: datetime | None
+    pause_written_at: datetime | None
+    thawed_at: datetime | None
     rung: Rung
     heard: Heard
 
@@ -159,7 +161,7 @@ async def find_orphans(connection: Connection, worker: Identity) -> list[Orphan]
             Worker.gone_at.is_not(None).label("gone"),
         )
         .join(Worker, Worker.id == Execution.worker_id)
-        .where(Execution.status.in_(HELD), Worker.engine_id == worker.engine.id)
+        .where(Execution.status.in_(ON_AN_ENGINE), Worker.engine_id == worker.engine.id)
         .order_by(Execution.id),
     )
     return [Orphan(row.id, row.epoch, row.worker, row.silent_for, row.gone) for row in rows]
@@ -183,7 +185,8 @@ async def _take_over(connection: Connection, lease: Lease, changes: Mapping[str,
             .where(
                 Execution.id == lease.execution,
                 Execution.epoch == lease.epoch,
-                Execution.status.in_(HELD),
+                Execution.status.in_(ON_AN_ENGINE),
+                Execution.worker_id.is_not(None),
             )
             .values(epoch=Execution.epoch + 1, updated_at=clock(), **changes)
             .returning(Execution.epoch),
@@ -210,6 +213,8 @@ async def read_attempt(connection: Connection, lease: Lease) -> tuple[Record, At
         meant_to_create=row.create_intent_at is not None,
         meant_to_start=row.start_intent_at is not None,
         started_at=row.started_at,
+        pause_written_at=row.pause_written_at,
+        thawed_at=row.thawed_at,
         rung=_rung(row),
         heard=Heard(row.events_offset, row.events_lines),
     )

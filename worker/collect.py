@@ -13,7 +13,7 @@ import mimetypes
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -74,6 +74,9 @@ async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, lo
         workspace.checkpoint,
         Caps(limits.output_files, int(limits.checkpoint_bytes)),
     )
+    if checkpoint.partial and checkpoint.files:
+        with suppress(OSError, BaseError):
+            await store.delete(ArtifactSet(record.id, record.attempt, Kind.CHECKPOINT))
     return Kept(
         outputs=outputs.files,
         outputs_partial=outputs.partial,

@@ -80,5 +80,16 @@ def _environment(record: Record, image: Image, secrets: Mapping[str, str]) -> di
         "TAILRACE_EXECUTION_ID": str(record.id),
         "TAILRACE_ATTEMPT": str(record.attempt),
         # A few milliseconds early: the exact one is in the file `deadline` once the program runs.
-        "TAILRACE_DEADLINE": str(int(time.time()) + record.limits.timeout),
+        "TAILRACE_DEADLINE": str(int(time.time() + record.limits.timeout - record.ran_seconds)),
+        **_place_in_batch(record),
+    }
+
+
+def _place_in_batch(record: Record) -> dict[str, str]:
+    if record.batch_id is None:
+        return {}
+    return {
+        "TAILRACE_BATCH_ID": str(record.batch_id),
+        "TAILRACE_BATCH_INDEX": str(record.batch_index),
+        "TAILRACE_BATCH_COUNT": str(record.batch_size),
     }

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from app.batches import settling
 from app.bootstrap import Process
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.events.protocol import BELL
@@ -19,6 +20,7 @@ from worker.claims import Identity
 from worker.engine.port import ContainerRuntime, EngineUnreachable
 from worker.log_writer import LogWriter
 from worker.metrics import WorkerMetrics
+from worker.usage import UsageMeter
 
 log = structlog.get_logger(__name__)
 
@@ -29,13 +31,14 @@ ENGINE_RETRY_AFTER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """The process, its engine, who it is, the writer of all its logs, and what is counted."""
+    """The process, its engine, who it is, the writer of all its logs, what is counted, and what containers use."""
 
     process: Process
     runtime: ContainerRuntime
     identity: Identity
     logs: LogWriter
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    usage: UsageMeter = field(default_factory=UsageMeter)
 
     async def commit(self, write: Callable[[Connection], Awaitable[T]]) -> T:
         """One transaction, repeated while the database is away. Only for what is fenced and safe to repeat."""
@@ -55,9 +58,17 @@ class WorkerContext:
                 await asyncio.sleep(ENGINE_RETRY_AFTER)
 
     async def announce(self, execution: UUID, event: Event | None) -> None:
-        """Tell the watchers of a committed move."""
-        if event is not None:
-            await self.process.hints.publish([(execution, status_message(event))], to_all=BELL)
+        """Tell the watchers of a committed move, and see to what it means for others of its batch."""
+        if event is None:
+            return
+        await self.process.hints.publish([(execution, status_message(event))], to_all=BELL)
+        try:
+            await settling.follow(self.process, [event])
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            # A sweep does it once the database is back.
+            log.warning("batch.not_settled", batch=str(event.batch), error=repr(error))
 
     async def _in_transaction(self, write: Callable[[Connection], Awaitable[T]]) -> T:
         async with transaction(self.process.database) as connection:

@@ -6,25 +6,29 @@ Fenced by the epoch like every write of a lease holder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
 
+from app.artifacts import removals
 from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
 from app.artifacts.model import Kind as ArtifactKind
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions import repository
+from app.executions.intents import NO_PAUSE, NO_STOP
 from app.executions.model import Event, Lease, Outcome, Retries
 from app.executions.repository import IllegalMove, StaleLease, readable
-from app.executions.states import STATUS_OF, Cause, Status
+from app.executions.states import NEXT, STATUS_OF, Cause, PauseMode, Status, StopReason
 from app.executions.tables import Attempt, Execution
 from app.logs.tables import LogHead
 from worker.claims import ON_AN_ENGINE
 from worker.ledger import update_attempt, with_warnings
+from worker.outcome import SYSTEM, canceled_by
+from worker.pauses import ran_until
 from worker.retry import Tries, delay_before, may_try_again
 
 
@@ -57,13 +61,23 @@ async def conclude(connection: Connection, lease: Lease, end: End, *, actor: str
     held = await _lock(connection, lease)
     if held.status not in ON_AN_ENGINE:
         raise IllegalMove(held.status, STATUS_OF[end.outcome.cause])
+    end = _overruled(end, held)
     await _close_attempt(connection, lease, end)
     if end.kept is not None:
         for kind, files in ((ArtifactKind.OUTPUT, end.kept.outputs), (ArtifactKind.CHECKPOINT, end.kept.checkpoint)):
             await artifacts.add_artifacts(connection, ArtifactSet(lease.execution, held.attempt, kind), files)
+    elif end.ran:
+        # Whoever ran it may have been collecting, and may not even know yet that it is not theirs any more.
+        await removals.ask(connection, {f"{lease.execution}/{held.attempt}": lease.execution})
+    if end.outcome.saved:
+        return await _pause(connection, lease, end, held, actor=actor)
     tries = await _count_tries(connection, lease)
     if may_try_again(end.outcome, held.retries, tries, ran=end.ran, final=held.stop_final):
         return await _queue_again(connection, lease, end, actor=actor, after=delay_before(held.attempt))
+    if held.status is Status.PAUSED and STATUS_OF[end.outcome.cause] not in NEXT[Status.PAUSED]:
+        # Somebody let go on what was frozen, behind our back or just now.
+        why = "It ended while it was paused."
+        await repository.move(connection, lease.execution, Status.RUNNING, actor=actor, epoch=lease.epoch, message=why)
     return await repository.move(
         connection,
         lease.execution,
@@ -79,8 +93,19 @@ async def conclude(connection: Connection, lease: Lease, end: End, *, actor: str
             "control_version": Execution.control_version + 1,
             "finished_at": _finished_at(lease, end),
             **_left_behind(end),
+            # Of a request to pause there is nothing left to see; why it was stopped remains.
+            **NO_PAUSE,
         },
     )
+
+
+def _overruled(end: End, held: _Held) -> End:
+    """A cancellation that comes while a checkpoint is kept has the last word."""
+    if not end.outcome.saved or held.stop_reason is not StopReason.CANCEL:
+        return end
+    by = held.stop_by or SYSTEM
+    message = f"Canceled by {by}; it saved a checkpoint first."
+    return replace(end, outcome=Outcome(canceled_by(by), message, end.outcome.exit_code, end.outcome.oom_killed))
 
 
 def _finished_at(lease: Lease, end: End) -> Any:
@@ -99,11 +124,22 @@ def _left_behind(end: End) -> dict[str, Any]:
         changes |= {
             "outputs_files": len(end.kept.outputs),
             "outputs_bytes": sum(file.bytes for file in end.kept.outputs),
+            **_checkpoint_of(end.kept),
             # A program that did not succeed has perhaps not written all it meant to.
             "outputs_partial": end.kept.outputs_partial or end.outcome.cause is not Cause.OK,
             "warnings": with_warnings(end.kept.warnings),
         }
     return changes
+
+
+def _checkpoint_of(kept: Kept) -> dict[str, Any]:
+    """That of an earlier attempt stays if this one left none."""
+    if not kept.checkpoint:
+        return {}
+    return {
+        "checkpoint_files": len(kept.checkpoint),
+        "checkpoint_bytes": sum(file.bytes for file in kept.checkpoint),
+    }
 
 
 async def _close_attempt(connection: Connection, lease: Lease, end: End) -> None:
@@ -117,7 +153,7 @@ async def _close_attempt(connection: Connection, lease: Lease, end: End) -> None
             "may_have_run": end.ran,
             "exit_code": outcome.exit_code,
             "oom_killed": outcome.oom_killed,
-            "cause": outcome.cause,
+            "cause": None if outcome.saved else outcome.cause,
             "message": readable(outcome.message),
             "last_seq": _last_seq(lease),
             "checkpoint_files": len(checkpoint),
@@ -137,10 +173,33 @@ async def _queue_again(connection: Connection, lease: Lease, end: End, *, actor:
         message=f"The attempt ended, {end.outcome.cause}: {end.outcome.message} Another follows.",
         changes={
             **QUEUED_ANEW,
+            **NO_PAUSE,
+            "ran_seconds": 0,
             "not_before": repository.seconds_from_now(after),
             "control_version": Execution.control_version + 1,
             **_left_behind(end),
         },
+    )
+    await _fence_log(connection, lease)
+    return event
+
+
+async def _pause(connection: Connection, lease: Lease, end: End, held: _Held, *, actor: str) -> Event:
+    """It saved a checkpoint: the execution is paused, or goes on from it if the pause was taken back meanwhile."""
+    exited_at = func.least(clock(), end.exited_at) if end.exited_at else clock()
+    changes = {
+        "ran_seconds": ran_until(exited_at),
+        "control_version": Execution.control_version + 1,
+        **_left_behind(end),
+    }
+    if held.pause_mode is PauseMode.CHECKPOINT:
+        target, message = Status.PAUSED, f"{held.pause_by} asked for it."
+        changes |= {**LET_GO, "pause_deadline": None}
+    else:
+        target, message = Status.QUEUED, "It had saved a checkpoint when the pause was taken back."
+        changes |= {**QUEUED_ANEW, **NO_PAUSE, "not_before": None}
+    event = await repository.move(
+        connection, lease.execution, target, actor=actor, epoch=lease.epoch, message=message, changes=changes
     )
     await _fence_log(connection, lease)
     return event
@@ -167,22 +226,17 @@ async def requeue(connection: Connection, lease: Lease, *, actor: str, why: str)
     return event
 
 
-# Nothing of an attempt stays on a record that is queued anew, and its holder writes nothing more: not even if the
-# answer to this very commit is lost and it is asked for again.
-QUEUED_ANEW: Mapping[str, Any] = {
+# Nothing of an attempt stays on a record that it leaves, and its holder writes nothing more: not even if the answer to
+# this very commit is lost and it is asked for again.
+LET_GO: Mapping[str, Any] = {
     "epoch": Execution.epoch + 1,
     "worker_id": None,
-    "queued_at": clock(),
     "phase": None,
     "deadline": None,
     "announced": False,
-    "stop_reason": None,
-    "stop_by": None,
-    "stop_requested_at": None,
-    "stop_deadline": None,
-    "stop_force": False,
-    "stop_final": False,
+    **NO_STOP,
 }
+QUEUED_ANEW: Mapping[str, Any] = {**LET_GO, "queued_at": clock()}
 
 
 async def _fence_log(connection: Connection, lease: Lease) -> None:
@@ -201,7 +255,8 @@ async def count_given_back(connection: Connection, lease: Lease) -> int:
 
 async def _count_tries(connection: Connection, lease: Lease) -> Tries:
     counts = select(
-        func.count().filter(Attempt.may_have_run.is_(True)),
+        # Those that a pause ended go on in the next one.
+        func.count().filter(Attempt.may_have_run.is_(True), Attempt.cause.is_not(None)),
         func.count().filter(Attempt.may_have_run.is_(False), Attempt.cause.is_not(None)),
     ).where(Attempt.execution_id == lease.execution)
     return Tries(*(await connection.execute(counts)).one())
@@ -217,7 +272,11 @@ class _Held:
 
     status: Status
     attempt: int
+    stop_reason: StopReason | None
+    stop_by: str | None
     stop_final: bool
+    pause_mode: PauseMode | None
+    pause_by: str | None
     retries: Retries
 
 
@@ -225,11 +284,20 @@ async def _lock(connection: Connection, lease: Lease) -> _Held:
     """Keep the record ours until the transaction ends, whatever became of it. Raises `StaleLease`."""
     row = (
         await connection.execute(
-            select(Execution.status, Execution.attempt, Execution.stop_final, Execution.retries)
+            select(*(getattr(Execution, field.name) for field in fields(_Held)))
             .where(Execution.id == lease.execution, Execution.epoch == lease.epoch)
             .with_for_update(key_share=True),
         )
     ).one_or_none()
     if row is None:
         raise StaleLease(f"epoch {lease.epoch} of {lease.execution} has passed")
-    return _Held(Status(row.status), row.attempt, row.stop_final, Retries.read(row.retries))
+    return _Held(
+        status=Status(row.status),
+        attempt=row.attempt,
+        stop_reason=StopReason(row.stop_reason) if row.stop_reason else None,
+        stop_by=row.stop_by,
+        stop_final=row.stop_final,
+        pause_mode=PauseMode(row.pause_mode) if row.pause_mode else None,
+        pause_by=row.pause_by,
+        retries=Retries.read(row.retries),
+    )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -49,7 +49,7 @@ async def find_fates(
     connection: Connection, attempts: Collection[tuple[UUID, int]], *, over_for: float
 ) -> dict[tuple[UUID, int], Fate]:
     """The fate of these attempts; `over` are those that ended so many seconds ago or earlier."""
-    current = (Execution.attempt == Attempt.number) & Execution.status.in_(ON_AN_ENGINE)
+    current = (Execution.attempt == Attempt.number) & _is_held()
     rows = await connection.execute(
         select(
             Attempt.execution_id,
@@ -106,7 +106,7 @@ async def find_lost(
         .join(Attempt, (Attempt.execution_id == Execution.id) & (Attempt.number == Execution.attempt))
         .join(engines, engines.c.engine_id == Attempt.engine_id)
         .where(
-            Execution.status.in_(ON_AN_ENGINE),
+            _is_held(),
             or_(~heard_of, engines.c.ok_at < repository.seconds_from_now(-patience.engine)),
             Execution.id == only if only is not None else true(),
         )
@@ -114,6 +114,11 @@ async def find_lost(
         .limit(most),
     )
     return [LostAttempt(Lease(row.id, row.epoch), row.pool, row.may_have_run, row.heard_of) for row in rows]
+
+
+def _is_held() -> ColumnElement[bool]:
+    """What is paused by its checkpoint is on no engine any more."""
+    return Execution.status.in_(ON_AN_ENGINE) & Execution.worker_id.is_not(None)
 
 
 async def sign_off_silent(connection: Connection, *, silent_for: float) -> None:

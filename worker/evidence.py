@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, extract, select, text
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.model import Retries
-from app.executions.states import Cause, Status
+from app.executions.states import Cause, PauseMode, Status
 from app.workers.model import LOST_AFTER
 from worker.invariants import UNATTENDED_AT_MOST, Facts, Holder, LogShape, Moved, Tried
 
@@ -25,7 +25,7 @@ _ACTIVE = text("""
     WHERE status IN ('queued', 'preparing', 'running', 'paused', 'stopping') AND id < :before ORDER BY id
 """)
 _EXECUTIONS = text("""
-    SELECT executions.id, status, phase, cause, epoch, attempt, worker_id, retries,
+    SELECT executions.id, status, phase, cause, epoch, attempt, worker_id, pause_mode, retries,
         stop_deadline, deadline, finished_at,
         CAST(limits ->> 'pull_timeout' AS bigint) AS pull_timeout, clock_timestamp() AS seen_at,
         extract(epoch FROM clock_timestamp() - coalesce(gone_at, heartbeat_at)) AS unheard_for, engine_ok,
@@ -70,7 +70,8 @@ _LOGS = text("""
 """)
 _CONTAINERS = text("""
     SELECT container_name AS name, executions.attempt = number
-            AND status IN ('preparing', 'running', 'paused', 'stopping') AS wanted,
+            AND status IN ('preparing', 'running', 'paused', 'stopping')
+            AND executions.worker_id IS NOT NULL AS wanted,
         extract(epoch FROM clock_timestamp() - attempts.finished_at) AS over_for
     FROM attempts JOIN executions ON executions.id = execution_id
     WHERE container_name = ANY (CAST(:names AS text[]))
@@ -78,8 +79,8 @@ _CONTAINERS = text("""
 _RUNNING = text("""
     SELECT execution_id AS id, container_name AS name
     FROM attempts JOIN executions ON executions.id = execution_id AND executions.attempt = number
-    WHERE status IN ('running', 'stopping') AND attempts.started_at IS NOT NULL AND attempts.finished_at IS NULL
-        AND engine_id = :engine
+    WHERE status IN ('running', 'paused', 'stopping') AND engine_id = :engine
+        AND attempts.started_at IS NOT NULL AND attempts.finished_at IS NULL
 """)
 _WORKSPACES = text("""
     SELECT execution_id AS id, number FROM attempts
@@ -117,6 +118,7 @@ async def gather(connection: Connection, executions: Sequence[UUID]) -> list[Fac
             **{name: row[name] for name in _PLAIN},
             status=Status(row["status"]),
             cause=_cause(row["cause"]),
+            pause_mode=PauseMode(row["pause_mode"]) if row["pause_mode"] else None,
             retries=Retries.read(row["retries"]),
             events=[_moved(event) for event in events[row["id"]]],
             attempts=[_tried(attempt) for attempt in attempts[row["id"]]],

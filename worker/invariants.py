@@ -12,7 +12,8 @@ from itertools import pairwise
 from uuid import UUID
 
 from app.executions.model import Outcome, Retries
-from app.executions.states import NEXT, STATUS_OF, TERMINAL, Cause, Status
+from app.executions.states import NEXT, STATUS_OF, TERMINAL, Cause, PauseMode, Status
+from worker.outcome import SAVED_AND_STOPPED
 from worker.retry import Tries, may_try_again
 
 ON_A_WORKER = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
@@ -84,6 +85,7 @@ class Facts:
     epoch: int
     attempt: int
     worker_id: UUID | None
+    pause_mode: PauseMode | None
     retries: Retries
     pull_timeout: int
     stop_deadline: datetime | None
@@ -97,8 +99,13 @@ class Facts:
 
     @property
     def held(self) -> bool:
-        """Whether a worker has to hold it."""
-        return self.status in ON_A_WORKER
+        """Whether a worker has to hold it: of what is paused, what is frozen."""
+        return self.status in ON_A_WORKER or (self.status is Status.PAUSED and self.pause_mode is PauseMode.FREEZE)
+
+    @property
+    def between_attempts(self) -> bool:
+        """Whether its last attempt has ended and another may follow."""
+        return self.status is Status.QUEUED or (self.status is Status.PAUSED and not self.held)
 
 
 def check_end(facts: Facts) -> Iterator[str]:
@@ -111,7 +118,9 @@ def check_end(facts: Facts) -> Iterator[str]:
 
 
 def check_history(facts: Facts) -> Iterator[str]:
-    """The history is a path that the status machine allows, from the submission to the status on the record."""
+    """The history is a path that the status machine allows, from the submission to the status on the record. What
+    changes no status may be told in between.
+    """
     if not facts.events:
         yield "it has no history"
         return
@@ -123,7 +132,7 @@ def check_history(facts: Facts) -> Iterator[str]:
     for before, after in pairwise(facts.events):
         if after.from_status is not before.to_status:
             yield f"event {after.number} leaves {after.from_status}, where event {before.number} did not lead"
-        if after.from_status is not None and after.to_status not in NEXT[after.from_status]:
+        if after.from_status is not None and after.to_status not in {after.from_status, *NEXT[after.from_status]}:
             yield f"event {after.number}, {after.from_status} → {after.to_status}, is not a move"
         if after.at < before.at:
             yield f"event {after.number} was before event {before.number}"
@@ -137,21 +146,21 @@ def check_attempts(facts: Facts) -> Iterator[str]:
     if numbers != list(range(1, facts.attempt + 1)):
         yield f"it is at attempt {facts.attempt}, and has {numbers}"
     is_open = [attempt.number for attempt in facts.attempts if attempt.finished_at is None]
-    if facts.status is not Status.PAUSED and is_open != [facts.attempt] * facts.held:
+    if is_open != [facts.attempt] * facts.held:
         yield f"it is {facts.status} at attempt {facts.attempt}, and open are {is_open}"
 
 
 def check_retries(facts: Facts) -> Iterator[str]:
     """Another attempt follows only for a recorded reason that policy allows."""
     started = in_vain = 0
-    followed = facts.attempts if facts.status is Status.QUEUED else facts.attempts[:-1]
-    for attempt in followed:
-        started += attempt.ran
+    for attempt in facts.attempts if facts.between_attempts else facts.attempts[:-1]:
+        saved = attempt.cause is None and attempt.exit_code == SAVED_AND_STOPPED
+        started += attempt.ran and not saved
         in_vain += not attempt.ran and attempt.cause is not None
         if not attempt.message:
             yield f"attempt {attempt.number + 1} follows attempt {attempt.number} without a reason"
         elif attempt.cause is None:
-            if attempt.ran:
+            if attempt.ran and not saved:
                 yield f"attempt {attempt.number} was given back, although its program may have run"
         elif not may_try_again(
             Outcome(attempt.cause, attempt.message, attempt.exit_code),
@@ -185,8 +194,8 @@ def check_lease(facts: Facts) -> Iterator[str]:
     """What a worker has to hold is held; whoever holds the record, and nobody else, holds the log."""
     if facts.held and facts.worker_id is None:
         yield f"it is {facts.status}, and no worker holds it"
-    if facts.status is Status.QUEUED and facts.worker_id is not None:
-        yield f"it is queued, and worker {facts.worker_id} holds it"
+    if facts.between_attempts and facts.worker_id is not None:
+        yield f"it is {facts.status}, and worker {facts.worker_id} holds it"
     if facts.log is not None and facts.log.epoch != facts.epoch:
         yield f"its epoch is {facts.epoch}, and {facts.log.epoch} that of its log"
     if facts.epoch < facts.attempt:

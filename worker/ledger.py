@@ -11,37 +11,49 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, cast, extract, func, select, update
+from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions import repository
-from app.executions.model import Event, Lease, Stop
-from app.executions.record import stop_of
+from app.executions.intents import NO_PAUSE
+from app.executions.model import Event, Lease, Limits, Pause, Stop
+from app.executions.record import pause_of, stop_of
 from app.executions.repository import IllegalMove, StaleLease
-from app.executions.states import Cause, Status, StopReason
+from app.executions.states import Cause, Status, StopClock, StopReason
 from app.executions.tables import Attempt, Execution
-from worker.claims import HELD, ON_AN_ENGINE
+from worker.claims import ON_AN_ENGINE
 from worker.ladder import Rung
-from worker.outcome import SYSTEM
+from worker.outcome import SYSTEM, of_clock
 from worker.program_events import Heard
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Seconds on the database's clock, from now."""
+    """Seconds on the database's clock, from now; `time_left` is what a thaw gives, `running_for` counts from then."""
 
     until_deadline: float | None
     since_stop_request: float
     until_kill: float
+    time_left: float
+
+    @property
+    def running_for(self) -> float:
+        """Since it was started, or thawed; 0 while no clock runs."""
+        return 0.0 if self.until_deadline is None else self.time_left - self.until_deadline
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted of a held execution now."""
+    """What is wanted of a held execution now. `deadline` is when its time is over, `clock` says in how many seconds."""
 
+    limits: Limits
+    labels: Mapping[str, str]
+    deadline: datetime | None
     stop: Stop | None
+    pause: Pause | None
+    status: Status
     clock: Clock
 
 
@@ -49,7 +61,7 @@ async def list_intents(connection: Connection, worker: UUID) -> dict[UUID, int]:
     """The version of what is wanted of each execution that this worker holds, in one statement."""
     rows = await connection.execute(
         select(Execution.id, Execution.control_version).where(
-            Execution.worker_id == worker, Execution.status.in_(HELD)
+            Execution.worker_id == worker, Execution.status.in_(ON_AN_ENGINE)
         ),
     )
     return {row.id: row.control_version for row in rows}
@@ -59,22 +71,44 @@ async def read_order(connection: Connection, lease: Lease) -> Order:
     """What is wanted of one execution now. Raises `StaleLease`."""
     statement = select(
         Execution.status,
+        Execution.limits,
+        Execution.labels,
+        Execution.deadline,
+        Execution.pause_mode,
+        Execution.pause_by,
+        Execution.pause_requested_at,
+        Execution.pause_deadline,
+        Execution.paused_at,
+        Execution.resume_by,
         Execution.stop_reason,
         Execution.stop_by,
         Execution.stop_requested_at,
         Execution.stop_deadline,
         Execution.stop_force,
         Execution.stop_final,
+        Execution.stop_clock,
+        Execution.stop_why,
         _seconds(Execution.deadline - clock()).label("until_deadline"),
         _seconds(clock() - Execution.stop_requested_at).label("since_stop_request"),
-        _seconds(Execution.stop_deadline - clock()).label("until_kill"),
+        _seconds(func.coalesce(Execution.stop_deadline, Execution.pause_deadline) - clock()).label("until_kill"),
+        (cast(Execution.limits["timeout"].astext, Float) - Execution.ran_seconds).label("time_left"),
     ).where(Execution.id == lease.execution, Execution.epoch == lease.epoch)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise StaleLease(f"epoch {lease.epoch} of {lease.execution} has passed")
     return Order(
+        limits=Limits.read(row["limits"]),
+        labels=row["labels"],
+        deadline=row["deadline"],
         stop=stop_of(row),
-        clock=Clock(row["until_deadline"], row["since_stop_request"] or 0.0, row["until_kill"] or 0.0),
+        pause=pause_of(row),
+        status=Status(row["status"]),
+        clock=Clock(
+            until_deadline=row["until_deadline"],
+            since_stop_request=row["since_stop_request"] or 0.0,
+            until_kill=row["until_kill"] or 0.0,
+            time_left=row["time_left"],
+        ),
     )
 
 
@@ -118,15 +152,15 @@ async def intend_start(connection: Connection, lease: Lease, *, container_id: st
     return True
 
 
-async def note_started(connection: Connection, lease: Lease, *, run_for: int, actor: str) -> Event | None:
-    """It runs; its time runs from now. None when a stop came in between: it stays `stopping`, but runs."""
+async def note_started(connection: Connection, lease: Lease, *, actor: str) -> Event | None:
+    """It runs; what is left of its time runs from now. None when a stop came in between: it is `stopping`, but runs."""
     await update_attempt(connection, lease, {"started_at": clock()})
     await update_execution(
         connection,
         lease,
         {
             "started_at": func.coalesce(Execution.started_at, clock()),
-            "deadline": repository.seconds_from_now(run_for),
+            "deadline": end_of_time(),
             "phase": "running",
         },
     )
@@ -143,7 +177,35 @@ async def note_started(connection: Connection, lease: Lease, *, run_for: int, ac
         return None
 
 
-async def time_out(connection: Connection, lease: Lease, *, grace: int) -> Event | None:
+def end_of_time() -> ColumnElement[Any]:
+    """When `limits.timeout` ends an execution that begins to run now, or goes on."""
+    left = Execution.limits["timeout"].astext.cast(Float) - Execution.ran_seconds
+    ends: ColumnElement[Any] = clock() + left * text("interval '1 second'")
+    return ends
+
+
+async def run_out(connection: Connection, lease: Lease, ran_out: StopClock, *, seen: Order) -> Event | None:
+    """A clock has run out, as we have `seen` it: begin the stop. None when it was moved meanwhile, or stopped."""
+    await hold(connection, lease)
+    order = await read_order(connection, lease)
+    if ran_out is StopClock.TIMEOUT:
+        moved = order.clock.until_deadline is None or order.clock.until_deadline > 0
+    else:
+        moved = order.limits.idle_timeout != seen.limits.idle_timeout
+    if moved:
+        return None
+    why = of_clock(ran_out, order.limits)
+    return await time_out(connection, lease, grace=order.limits.grace, ran_out=ran_out, why=why)
+
+
+async def time_out(
+    connection: Connection,
+    lease: Lease,
+    *,
+    grace: int,
+    ran_out: StopClock = StopClock.TIMEOUT,
+    why: str | None = None,
+) -> Event | None:
     """Its time is over: begin the stop. None when a stop is pending already."""
     try:
         return await repository.move(
@@ -153,12 +215,15 @@ async def time_out(connection: Connection, lease: Lease, *, grace: int) -> Event
             actor=SYSTEM,
             epoch=lease.epoch,
             only_from=(Status.RUNNING,),
+            message=why,
             changes={
                 "stop_reason": StopReason.TIMEOUT,
+                "stop_clock": ran_out,
                 "stop_by": SYSTEM,
                 "stop_requested_at": clock(),
                 "stop_deadline": repository.seconds_from_now(grace),
                 "control_version": Execution.control_version + 1,
+                **NO_PAUSE,
             },
         )
     except IllegalMove:

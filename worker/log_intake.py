@@ -32,13 +32,15 @@ class Intake:
         self._letter = stream.value
         self._splitter = Splitter()
         self._fed_at = 0.0
+        # Since when the beginning of a line waits for its rest.
+        self._begun_at = 0.0
         self.received = received
 
     def feed(self, at_ms: int, data: bytes) -> Block | None:
         """The records that these bytes complete."""
         self.received += len(data)
         self._fed_at = time.monotonic()
-        return self._block(at_ms, self._splitter.feed(data))
+        return self._block(at_ms, self._cut(data))
 
     def recall(self, data: bytes) -> None:
         """These bytes were taken in before us."""
@@ -55,13 +57,20 @@ class Intake:
         return None
 
     def settle(self, at_ms: int, now: float) -> Iterator[Block]:
-        """What is to be shown because nothing followed it for a while."""
-        if self._splitter.pending and now - self._fed_at >= QUIET_PARTIAL_AFTER:
+        """What is to be shown because its line has not ended for a while."""
+        if self._splitter.pending and now - self._begun_at >= QUIET_PARTIAL_AFTER:
             yield from self._blocks(at_ms, self._splitter.flush(end=False))
 
     def finish(self, at_ms: int) -> Iterator[Block]:
         """The stream has ended: all that is held back."""
         yield from self._blocks(at_ms, self._splitter.flush(end=True))
+
+    def _cut(self, data: bytes) -> list[Cut]:
+        was_empty = not self._splitter.pending
+        cuts = self._splitter.feed(data)
+        if cuts or was_empty:
+            self._begun_at = self._fed_at
+        return cuts
 
     def _blocks(self, at_ms: int, cuts: Sequence[Cut]) -> Iterator[Block]:
         if block := self._block(at_ms, cuts):
@@ -138,7 +147,7 @@ class MaskedIntake(Intake):
                 if self._marks and self._marks[-1][0] == self._given_shown:
                     self._marks.pop()
                 self._marks.append((self._given_shown, self._given_written))
-        cuts = self._splitter.feed(b"".join([shown for shown, _ in given]))
+        cuts = self._cut(b"".join([shown for shown, _ in given]))
         if not cuts and self._given_written - self._written > UNCOUNTED_AT_MOST:
             cuts = self._splitter.flush(end=False)
         return self._block(at_ms, cuts)

@@ -7,7 +7,7 @@ as something of a log that has ended is still to be done.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from datetime import date
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cancellation import being_cancelled
 from app.db.engine import Connection, is_outage, reading, transaction
-from worker.log_merge import MergedAlready, merge_ended
+from worker.log_merge import Expiries, MergedAlready, hold, merge_ended, move
+from worker.log_moving import DAY, is_awaited, list_moving, move_log
 from worker.log_weeks import WEEK, add_week, drop_week, list_weeks, read_today, week_of
 
 log = structlog.get_logger(__name__)
@@ -29,57 +30,75 @@ MOVED_AT_ONCE = 16
 # A sweep has other things to do; seconds.
 SWEEP_AT_MOST = 5.0
 LOCK_NOT_HAD = "55P03"
+# Until a log that could not be merged is tried again, and at most; seconds.
+AGAIN_AFTER = 60.0
+AGAIN_AT_MOST_AFTER = 3600.0
 
 # From one execution that has chunks to the next: few have any, and the executions are many. The day on which a log
 # expires is decided once: all of it goes together, whatever is set meanwhile.
-_ENDED = text("""
+_ENDED = text(f"""
     WITH RECURSIVE open (id) AS (
         (SELECT execution_id FROM log_chunks ORDER BY execution_id LIMIT 1)
         UNION ALL
         SELECT (SELECT execution_id FROM log_chunks WHERE execution_id > id ORDER BY execution_id LIMIT 1)
         FROM open WHERE id IS NOT NULL
     )
-    SELECT id, coalesce(
-        log_heads.expires, CAST(timezone('UTC', finished_at) AS date) + nullif(CAST(:days AS integer), 0)
-    ) AS expires
+    SELECT id, CASE WHEN archived_at IS NULL THEN coalesce(log_heads.expires, {DAY}) END AS expires
     FROM open JOIN executions USING (id) JOIN log_heads ON execution_id = id
     WHERE finished_at IS NOT NULL AND id <> ALL (CAST(:but AS uuid[])) LIMIT :most
-""")
+""")  # noqa: S608 - our own words
 _NOTE_EXPIRY = text("""
     UPDATE log_heads SET expires = day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS ended (id, day)
     WHERE execution_id = id AND expires IS NULL AND day IS NOT NULL
 """)
-_MOVE = text("""
-    UPDATE log_segments SET expires = day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS ended (id, day)
-    WHERE execution_id = id AND expires = 'infinity' AND (execution_id, last_seq) IN (
-        SELECT execution_id, last_seq FROM log_segments
-        WHERE execution_id = ANY (CAST(:ids AS uuid[])) AND expires = 'infinity' LIMIT :most
-    )
-""")
 
-# When the log of each expires; None: never.
-Ended = Mapping[UUID, date | None]
+
+class _Setbacks:
+    """What failed, and is left alone for a while: `after` seconds, and twice as long each time."""
+
+    def __init__(self, after: float) -> None:
+        self._after = after
+        # How long each is left alone, and until when.
+        self._failed: dict[UUID, tuple[float, float]] = {}
+
+    def note(self, id_: UUID) -> None:
+        """It failed, perhaps not for the first time."""
+        before, _ = self._failed.get(id_, (self._after / 2, 0.0))
+        wait = min(2 * before, AGAIN_AT_MOST_AFTER)
+        self._failed[id_] = wait, time.monotonic() + wait
+
+    def pending(self) -> set[UUID]:
+        """What is not to be tried yet."""
+        return {id_ for id_, (_, until) in self._failed.items() if until > time.monotonic()}
+
+    def forget_due(self) -> None:
+        """What is not pending is dealt with."""
+        pending = self.pending()
+        self._failed = {id_: each for id_, each in self._failed.items() if id_ in pending}
 
 
 class LogKeeper:
     """Keeps the logs of what has ended for `retention_days` days, or for ever if that is 0."""
 
-    def __init__(self, database: AsyncEngine, *, retention_days: int) -> None:
+    def __init__(self, database: AsyncEngine, *, retention_days: int, again_after: float = AGAIN_AFTER) -> None:
+        """A log that cannot be merged is tried again after `again_after` seconds, then less and less often."""
         self._database = database
         self._retention_days = retention_days
-        self._unmergeable: set[UUID] = set()
+        self._setbacks = _Setbacks(again_after)
 
     async def sweep(self) -> None:
         """Drop the weeks that are over, make room for those that come, and merge what has ended."""
         weeks = await self._turn_weeks()
+        await self._move_archived(weeks)
         until = time.monotonic() + SWEEP_AT_MOST
         without_room: set[UUID] = set()
         while time.monotonic() < until:
             async with reading(self._database) as connection:
                 asked = {"days": self._retention_days, "most": ENDED_AT_ONCE}
-                but = list(self._unmergeable | without_room)
+                but = list(self._setbacks.pending() | without_room)
                 ended = {row.id: row.expires for row in await connection.execute(_ENDED, {**asked, "but": but})}
             if not ended:
+                self._setbacks.forget_due()
                 return
             # What ended long ago may expire in a week that nobody has made room for.
             await self._make_room({week_of(day) for day in ended.values() if day is not None}, weeks)
@@ -92,14 +111,27 @@ class LogKeeper:
         async with reading(self._database) as connection:
             today = await read_today(connection)
             weeks = set(await list_weeks(connection))
-        for week in sorted(weeks):
-            if week + WEEK <= today and await self._change(drop_week, week):
+            over = [week for week in sorted(weeks) if week + WEEK <= today and not await is_awaited(connection, week)]
+        for week in over:
+            if await self._change(drop_week, week):
                 log.info("log.week_dropped", week=str(week))
                 weeks.discard(week)
         if self._retention_days:
             soon = week_of(date.fromordinal(today.toordinal() + self._retention_days))
             await self._make_room({soon, soon + WEEK}, weeks)
         return weeks
+
+    async def _move_archived(self, weeks: set[date]) -> None:
+        """Bring what was archived or restored to where it belongs now."""
+        last, until = UUID(int=0), time.monotonic() + SWEEP_AT_MOST
+        while time.monotonic() < until and (
+            moving := await list_moving(self._database, days=self._retention_days, after=last)
+        ):
+            await self._make_room({week_of(row.day) for row in moving if row.day is not None}, weeks)
+            for row in moving:
+                if row.day is None or week_of(row.day) in weeks:
+                    await move_log(self._database, row.id, row.day, days=self._retention_days)
+            last = moving[-1].id
 
     async def _make_room(self, wanted: Collection[date], weeks: set[date]) -> None:
         for week in sorted(wanted):
@@ -117,7 +149,7 @@ class LogKeeper:
             return False
         return True
 
-    async def _merge(self, ended: Ended) -> None:
+    async def _merge(self, ended: Expiries) -> None:
         if not ended:
             return
         try:
@@ -134,16 +166,14 @@ class LogKeeper:
                     await self._merge({id_: day})
             else:
                 log.exception("log.merge_failed", execution_id=str(next(iter(ended))))
-                self._unmergeable |= ended.keys()
+                self._setbacks.note(next(iter(ended)))
 
-    async def _set_expiry(self, ended: Ended) -> None:
+    async def _set_expiry(self, ended: Expiries) -> None:
         """First of what was merged while it ran: as long as chunks are left, it is not forgotten."""
-        asked = {"ids": list(ended), "days": list(ended.values())}
         async with transaction(self._database) as connection:
-            await connection.execute(_NOTE_EXPIRY, asked)
-        dated = {id_: day for id_, day in ended.items() if day is not None}
-        asked = {"ids": list(dated), "days": list(dated.values()), "most": MOVED_AT_ONCE}
-        moved = bool(dated)
+            await hold(connection, ended)
+            await connection.execute(_NOTE_EXPIRY, {"ids": list(ended), "days": list(ended.values())})
+        moved = True
         while moved:
             async with transaction(self._database) as connection:
-                moved = (await connection.execute(_MOVE, asked)).rowcount > 0
+                moved = await move(connection, ended, most=MOVED_AT_ONCE) > 0

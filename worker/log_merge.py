@@ -36,10 +36,21 @@ READ_BYTES = 4 * SEGMENT_BYTES
 READ_CHUNKS = 2000
 RETRY_AFTER = 1.0
 
+# Whoever deletes executions holds them, in this order, when it comes to what is below them; so must we.
+_HOLD = text("SELECT id FROM executions WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR KEY SHARE")
 _DELETE = text("""
     DELETE FROM log_chunks USING unnest(CAST(:executions AS uuid[]), CAST(:seqs AS bigint[])) AS merged (id, seq)
     WHERE execution_id = id AND last_seq = seq
 """)
+_MOVE = text("""
+    UPDATE log_segments SET expires = day FROM unnest(CAST(:ids AS uuid[]), CAST(:days AS date[])) AS ended (id, day)
+    WHERE execution_id = id AND expires = 'infinity' AND (execution_id, last_seq) IN (
+        SELECT execution_id, last_seq FROM log_segments
+        WHERE execution_id = ANY (CAST(:ids AS uuid[])) AND expires = 'infinity' LIMIT :most
+    )
+""")
+# When the log of each of these executions expires; None: never.
+Expiries = Mapping[UUID, date | None]
 
 
 class MergedAlready(Exception):
@@ -148,19 +159,32 @@ async def merge_oldest(database: AsyncEngine, execution: UUID) -> Unmerged | Non
     return Unmerged(len(run), size)
 
 
-async def merge_ended(database: AsyncEngine, executions: Mapping[UUID, date | None]) -> None:
+async def merge_ended(database: AsyncEngine, executions: Expiries) -> None:
     """Make segments of the oldest chunks of executions that have ended, so many as fit into one transaction.
 
-    The values are the days on which their logs expire. Raises `MergedAlready`.
+    Raises `MergedAlready`.
     """
     async with reading(database) as connection:
         rows = (await connection.execute(_ALL, {"executions": list(executions)})).all()
     await merge(database, rows, executions)
 
 
-async def merge(
-    database: AsyncEngine, chunks: Sequence[Row[Any]], expires: Mapping[UUID, date | None] | None = None
-) -> None:
+async def move(connection: Connection, expires: Expiries, *, most: int | None = None) -> int:
+    """Bring segments that were to be kept for ever to where they expire; how many, at most `most`."""
+    days = {id_: day for id_, day in expires.items() if day is not None}
+    if not days:
+        return 0
+    await hold(connection, days)
+    asked = {"ids": list(days), "days": list(days.values()), "most": most}
+    return (await connection.execute(_MOVE, asked)).rowcount
+
+
+async def hold(connection: Connection, executions: Iterable[UUID]) -> None:
+    """Nobody deletes these executions until the transaction has ended."""
+    await connection.execute(_HOLD, {"ids": list(executions)})
+
+
+async def merge(database: AsyncEngine, chunks: Sequence[Row[Any]], expires: Expiries | None = None) -> None:
     """Put segments in the place of these rows of `log_chunks`, in their order. Raises `MergedAlready`."""
     if not chunks:
         return
@@ -174,14 +198,17 @@ async def _replace(
     connection: Connection,
     chunks: Sequence[Row[Any]],
     segments: Sequence[dict[str, Any]],
-    expires: Mapping[UUID, date | None],
+    expires: Expiries,
 ) -> None:
-    # First what locks the executions: who deletes one holds that lock when it comes to the chunks.
+    merged = {segment["execution_id"] for segment in segments}
+    await hold(connection, merged)
     rows = [segment | {"expires": expires.get(segment["execution_id"]) or date.max} for segment in segments]
     await connection.execute(insert(LogSegment).on_conflict_do_nothing(), rows)
     asked = {"executions": [chunk.execution_id for chunk in chunks], "seqs": [chunk.last_seq for chunk in chunks]}
     if (await connection.execute(_DELETE, asked)).rowcount != len(chunks):
         raise MergedAlready
+    # What was merged while it ran, by whoever was late: with its last chunk gone nobody comes back to it.
+    await move(connection, {id_: day for id_, day in expires.items() if id_ in merged})
 
 
 def _runs(chunks: Iterable[Row[Any]]) -> list[list[Row[Any]]]:

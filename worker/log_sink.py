@@ -8,9 +8,11 @@ many are missing.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -26,8 +28,10 @@ from worker.told import Told
 CHUNK_BYTES = 128 * 1024
 BATCH_BYTES = 2**20
 BUFFER_BYTES = 4 * 2**20
-# Of a flood, before others have their turn: thousands of tiny lines are milliseconds of work.
+# Of a flood, before others have their turn: thousands of tiny lines are milliseconds of work. All floods of a loop take
+# turns, so that whatever else it does comes between any two; so little needs none.
 TURN_BYTES = 16 * 1024
+QUIET_TURN_BYTES = 2 * 1024
 ROLLING_WINDOW_BYTES = 256 * 1024
 ROLLING_INTERVAL = 0.25
 
@@ -106,16 +110,18 @@ class LogSink:
         last_at_ms: int = 0,
         masks: Masks | None = None,
         blind: bool = False,
+        turns: asyncio.Lock | None = None,
     ) -> None:
         """Of a log beyond its head, `rolling` are the `(last_seq, charge)` of the tail's chunks that are stored, and
         `last_at_ms` is the time of its newest line. `blind`: nobody here knows what is to be masked, so nothing that
-        the program writes is taken.
+        the program writes is taken. `turns` are those of all logs of the loop.
         """
         self.lease = lease
         self._head = head
         self._head_limit = log_bytes * 3 // 4
         self._tail_limit = log_bytes - self._head_limit
         self._wake = wake
+        self._turns = turns or asyncio.Lock()
         received = {Stream.STDOUT: head.out_bytes, Stream.STDERR: head.err_bytes}
         self._masks = masks
         self._intakes = {
@@ -132,6 +138,7 @@ class LogSink:
         self._refusal: Exception | None = None
         self._draining = False
         self.last_at_ms = last_at_ms
+        self.fed_at = -math.inf
         self.told = head.told
         self.first_error_line: bytes | None = None
         self.blind = False
@@ -148,6 +155,12 @@ class LogSink:
     def waits(self) -> bool:
         """Whether there is something to commit."""
         return bool(self._inflight or self._pending or (self._rolling is not None and self._rolling.waits))
+
+    @property
+    def backlog(self) -> int:
+        """How much that is, in bytes as they are charged."""
+        inflight = sum(chunk.charge for chunk in self._inflight.chunks) if self._inflight else 0
+        return inflight + self._pending_bytes + (self._rolling.charge if self._rolling is not None else 0)
 
     def received(self, stream: Stream) -> int:
         """Raw bytes of this attempt taken in so far; an adopter goes on behind them."""
@@ -171,6 +184,7 @@ class LogSink:
 
         Raises `Stalled` (`received` tells what was taken), and whatever it was refused with.
         """
+        self.fed_at = time.monotonic()
         if self.blind:
             return
         at_ms = piece.at_ms if piece.at_ms is not None else time.time_ns() // 1_000_000
@@ -178,10 +192,11 @@ class LogSink:
         rest = memoryview(piece.data)[self._skip(piece) :]
         for start in range(0, len(rest), TURN_BYTES):
             await self._room(patience)
-            data = bytes(rest[start : start + TURN_BYTES])
-            self.last_at_ms = at_ms
-            self._append(intake.feed(at_ms, data))
-            await asyncio.sleep(0)
+            async with self._turns if len(rest) > QUIET_TURN_BYTES else nullcontext():
+                data = bytes(rest[start : start + TURN_BYTES])
+                self.last_at_ms = at_ms
+                self._append(intake.feed(at_ms, data))
+                await asyncio.sleep(0)
 
     def system(self, text: str, *, at: datetime | None = None, told: Told | None = None) -> None:
         """Add a line of our own, of what happened `at` that time; `told` is durable with it, or not at all."""
@@ -190,6 +205,10 @@ class LogSink:
         line = self.hide(text.replace("\n", " ")).encode()
         block = Block.of(at_ms, LogStream.SYSTEM.letter, [Cut(line, continues=False)])
         self._extend(replace(block, tally=replace(block.tally, told=told)))
+
+    def end_line(self, stream: Stream) -> None:
+        """What an earlier attempt left unfinished there ends here; nothing that this one writes belongs to it."""
+        self._extend(Block.of(self.last_at_ms, stream.value, [Cut(b"", continues=False)], raws=[0]))
 
     def miss(self, reason: GapReason) -> None:
         """Note that an unknown number of lines is missing here; it takes one seq. The head of the log ends with it."""

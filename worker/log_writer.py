@@ -1,7 +1,8 @@
 """Group commit of all logs of a worker: commit, then publish the same bytes.
 
-One transaction at a time, for every execution that has something; the next begins when it has ended. The fence is the
-row in `log_heads`: it is locked, and nothing is written where another epoch holds. A log that cannot be written, or
+In two lanes, so that what a few lines have to wait for is never megabytes: one for the floods, one for all others. In
+each one transaction at a time, for every execution that has something; the next begins when it has ended. The fence is
+the row in `log_heads`: it is locked, and nothing is written where another epoch holds. A log that cannot be written, or
 whose row somebody else holds for a while, does not hold up the others.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,9 @@ from app.executions.model import Lease
 from app.hints import Hints
 from app.logs.protocol import LOOK_MESSAGE, GapReason, Kind, Message, decode_lines, gap_frame, pack_message
 from app.logs.segments import compress, decompress
+from app.logs.store import Missing, read_after
 from app.logs.tables import LogChunk, LogHead
+from worker.engine.port import Stream
 from worker.log_blocks import Batch, Head
 from worker.log_merge import LogMerger, Unmerged
 from worker.log_sink import BATCH_BYTES, CHUNK_BYTES, Fenced, LogSink
@@ -37,15 +40,26 @@ from worker.told import Told
 log = structlog.get_logger(__name__)
 
 COMMIT_INTERVAL = 0.02
-# What many noisy logs share in one commit: it is to be over soon, for the sake of the quiet ones.
+# What many noisy logs share in one commit: it is to be over soon, for the sake of the less noisy ones.
 COMMIT_BYTES = 4 * 2**20
+# A log with more than this to write is a flood.
+QUIET_BYTES = 64 * 1024
 TICK = 0.25
+# Among so many of the newest records a line is looked for that an attempt has left without its end.
+UNENDED_WITHIN = 1024
 RETRY_AFTER_OUTAGE = 0.5
 # More than this is compressed in a thread: a hundred kilobytes take a fraction of a millisecond.
 COMPRESSED_HERE_BYTES = 128 * 1024
 
 Taken = tuple[LogSink, Batch]
 
+# The execution with it, since the foreign keys of what is written ask for that row, and whoever deletes one comes from
+# there. Neither is waited for: so nobody who waits for us is waited for by us.
+_LOCK = text("""
+    SELECT execution_id, log_heads.epoch, next_seq FROM executions JOIN log_heads ON execution_id = id
+    WHERE id = ANY (CAST(:ids AS uuid[]))
+    FOR KEY SHARE OF executions SKIP LOCKED FOR UPDATE OF log_heads SKIP LOCKED
+""")
 _MOVE_HEADS = text("""
     UPDATE log_heads SET next_seq = written.next_seq, out_bytes = written.out_bytes, err_bytes = written.err_bytes,
         total_bytes = written.total_bytes, charged = written.charged, truncated = written.truncated,
@@ -63,6 +77,18 @@ _TRIM = text("""
 """)
 
 
+class _Lane:
+    """What is committed together."""
+
+    def __init__(self, *, floods: bool) -> None:
+        self._floods = floods
+        self.wake = asyncio.Event()
+
+    def takes(self, sink: LogSink) -> bool:
+        """Whether what this log has now goes here."""
+        return (sink.backlog > QUIET_BYTES) is self._floods
+
+
 class LogWriter:
     """Writes the logs of every attempt that this worker runs."""
 
@@ -72,7 +98,11 @@ class LogWriter:
         self._metrics = metrics or WorkerMetrics()
         self._merger = LogMerger(database)
         self._sinks: set[LogSink] = set()
-        self._wake = asyncio.Event()
+        self._turns = asyncio.Lock()
+        # What one of the lanes writes right now.
+        self._in_hand: set[LogSink] = set()
+        self._quiet = _Lane(floods=False)
+        self._floods = _Lane(floods=True)
 
     async def open(self, lease: Lease, *, log_bytes: int, masks: Masks | None = None, blind: bool = False) -> LogSink:
         """A sink that goes on where the log stands."""
@@ -80,16 +110,21 @@ class LogWriter:
             head, unmerged = await _read_head(connection, lease.execution)
             rolling = await _read_rolling(connection, lease.execution) if head.truncated else []
             last_at_ms = await _read_last_time(connection, lease.execution) if head.next_seq > 1 else 0
+            unended = await _read_unended(connection, lease.execution, head)
         sink = LogSink(
             lease,
             head,
             log_bytes=log_bytes,
-            wake=self._wake.set,
+            wake=self._wake,
             rolling=rolling,
             last_at_ms=last_at_ms,
             masks=masks,
             blind=blind,
+            turns=self._turns,
         )
+        if not blind:
+            for stream in unended:
+                sink.end_line(stream)
         self._sinks.add(sink)
         self._merger.begin(lease.execution, unmerged)
         return sink
@@ -104,37 +139,52 @@ class LogWriter:
         """Commit, and merge behind it, until cancelled. An outage of the database only delays it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._merger.run())
-            await self._commit_all_the_time()
+            group.create_task(self._look_after_the_quiet())
+            for lane in (self._quiet, self._floods):
+                group.create_task(self._commit_all_the_time(lane))
 
-    async def _commit_all_the_time(self) -> None:
+    def _wake(self) -> None:
+        self._quiet.wake.set()
+        self._floods.wake.set()
+
+    async def _look_after_the_quiet(self) -> None:
+        """What nobody wakes us for: what nothing followed for a while, and watchers who missed something."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
-                    await self._wake.wait()
-            self._wake.clear()
+            await asyncio.sleep(TICK)
             await self._hints.remind(LOOK_MESSAGE)
-            taken, share = await self._take(time.monotonic())
+            now = time.monotonic()
+            for sink in self._sinks:
+                with self._alone(sink):
+                    sink.flush_quiet(now)
+            self._wake()
+
+    async def _commit_all_the_time(self, lane: _Lane) -> None:
+        while True:
+            await lane.wake.wait()
+            lane.wake.clear()
+            waiting = [sink for sink in self._sinks - self._in_hand if sink.waits and lane.takes(sink)]
+            share = max(CHUNK_BYTES, min(BATCH_BYTES, COMMIT_BYTES // max(1, len(waiting))))
+            self._in_hand.update(waiting)
+            try:
+                taken = await self._take(waiting, most=share)
+                durable = await self._write(taken) if taken else []
+            finally:
+                self._in_hand.difference_update(waiting)
             if taken:
-                durable = await self._write(taken)
-                self._wake.set()
+                # More may have come meanwhile, and for the other lane.
+                self._wake()
                 if not any(batch.after.charged - batch.before.charged >= share for _, batch in durable):
                     await asyncio.sleep(COMMIT_INTERVAL)
 
-    async def _take(self, now: float) -> tuple[list[Taken], int]:
-        """What each log has, up to its share; and that share, in bytes."""
-        for sink in self._sinks:
-            with self._alone(sink):
-                sink.flush_quiet(now)
-        waiting = [sink for sink in self._sinks if sink.waits]
-        share = max(CHUNK_BYTES, min(BATCH_BYTES, COMMIT_BYTES // max(1, len(waiting))))
+    async def _take(self, waiting: Sequence[LogSink], *, most: int) -> list[Taken]:
         taken: list[Taken] = []
         for sink in waiting:
             with self._alone(sink):
-                if (batch := sink.take(now, most=share)) is not None:
+                if (batch := sink.take(time.monotonic(), most=most)) is not None:
                     taken.append((sink, batch))
                     # To encode a megabyte takes milliseconds: others have their turn in between.
                     await asyncio.sleep(0)
-        return [each for each in taken if each[0] in self._sinks], share
+        return [each for each in taken if each[0] in self._sinks]
 
     @contextmanager
     def _alone(self, sink: LogSink) -> Iterator[None]:
@@ -208,6 +258,27 @@ async def _read_last_time(connection: Connection, execution: UUID) -> int:
     return max([newest or 0, *(line.at_ms for line in (decode_lines(decompress(frame)) if frame else ()))])
 
 
+async def _read_unended(connection: Connection, execution: UUID, head: Head) -> list[Stream]:
+    """Streams of which this attempt has written nothing yet, and an earlier one has left a line without its end.
+
+    Before a gap nothing is open: readers end it there.
+    """
+    after = max(0, head.next_seq - 1 - UNENDED_WITHIN)
+    untouched = [stream for stream in Stream if not (head.out_bytes if stream is Stream.STDOUT else head.err_bytes)]
+    continues: dict[str, bool] = {}
+    more = bool(untouched) and head.total_bytes > 0
+    while more:
+        page = await read_after(connection, execution, after)
+        more = page.more
+        for part in page.parts:
+            after = part.last
+            if isinstance(part, Missing):
+                continues.clear()
+            else:
+                continues |= {line.letter: line.continues for line in decode_lines(part.frame)}
+    return [stream for stream in untouched if continues.get(stream)]
+
+
 async def _read_head(connection: Connection, execution: UUID) -> tuple[Head, Unmerged]:
     """The head of a log, and what of it is in chunks."""
     of_the_head = (LogChunk.execution_id == execution, ~LogChunk.rolling)
@@ -234,13 +305,7 @@ async def _read_head(connection: Connection, execution: UUID) -> tuple[Head, Unm
 async def _lock(connection: Connection, taken: Sequence[Taken]) -> tuple[list[Taken], list[Taken]]:
     """Those to write, and those that are written already: a COMMIT whose answer was lost may have succeeded."""
     ids = [sink.lease.execution for sink, _ in taken]
-    rows = await connection.execute(
-        select(LogHead.execution_id, LogHead.epoch, LogHead.next_seq)
-        .where(LogHead.execution_id.in_(ids))
-        .order_by(LogHead.execution_id)
-        .with_for_update(skip_locked=True),
-    )
-    heads = {row.execution_id: row for row in rows}
+    heads = {row.execution_id: row for row in await connection.execute(_LOCK, {"ids": ids})}
     busy = await _read_epochs(connection, set(ids) - heads.keys())
     owned: list[Taken] = []
     written: list[Taken] = []

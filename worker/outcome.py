@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.executions.model import Outcome, Stop
-from app.executions.states import Cause, StopReason
+from app.executions.model import Limits, Outcome, Stop
+from app.executions.states import Cause, StopClock, StopReason
 
 # The engine's init, process 1 of every container, says so on stderr when it cannot start the program.
 _INIT_COMPLAINT = b"[FATAL tini ("
@@ -19,12 +19,15 @@ SYSTEM = "system"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """A container that has ended. `signaled`: we had sent it a signal before; `announced`: it knows our exit codes."""
+    """A container that has ended. `signaled`: we had sent it a signal before; `announced`: it knows our exit codes;
+    `asked_to_save`: it was asked to save a checkpoint and stop, and may be a little late to do so.
+    """
 
     code: int
     oom_killed: bool
     signaled: bool
     announced: bool
+    asked_to_save: bool = False
     init_complaint: str | None = None
 
 
@@ -35,21 +38,35 @@ def init_complaint(first_error_line: bytes | None) -> str | None:
     return first_error_line.partition(b"] ")[2].decode(errors="replace")
 
 
-def read_exit(ended: Exit, stop: Stop | None, *, timeout: int) -> Outcome:
-    """The outcome. The first request that was pending decides; with none, the program's own exit does.
-
-    `timeout` is the execution's limit, in seconds.
-    """
+def read_exit(ended: Exit, stop: Stop | None, limits: Limits) -> Outcome:
+    """The outcome. The first request that was pending decides; with none, the program's own exit does."""
     match stop.reason if stop else None:
         case StopReason.CANCEL | StopReason.TIMEOUT if ended.code == 0 and not ended.signaled:
             return _outcome(ended, Cause.OK, "Finished by itself after it was asked to stop.")
         case StopReason.CANCEL:
             asked_by = stop.by if stop else SYSTEM
-            return _outcome(ended, canceled_by(asked_by), f"Canceled by {asked_by}{_and_saved(ended)}.")
+            why = f" {stop.why}" if stop is not None and stop.why else ""
+            return _outcome(ended, canceled_by(asked_by), f"Canceled by {asked_by}{_and_saved(ended)}.{why}")
+        case StopReason.TIMEOUT if stop is not None and stop.clock is StopClock.IDLE_TIMEOUT:
+            why = f"Wrote nothing for its idle_timeout of {limits.idle_timeout} s"
+            return _outcome(ended, Cause.IDLE_TIMEOUT, f"{why}{_and_saved(ended)}.")
         case StopReason.TIMEOUT:
-            return _outcome(ended, Cause.RUN_TIMEOUT, f"Ran longer than its timeout of {timeout} s{_and_saved(ended)}.")
+            why = f"Ran longer than its timeout of {limits.timeout} s"
+            return _outcome(ended, Cause.RUN_TIMEOUT, f"{why}{_and_saved(ended)}.")
+        case StopReason.PAUSE | None if ended.code == SAVED_AND_STOPPED and ended.announced and ended.asked_to_save:
+            saved = _outcome(ended, Cause.EXIT_NONZERO, "It saved a checkpoint and stopped (exit code 85).")
+            return replace(saved, saved=True)
         case StopReason.PAUSE | None:
             return _own_exit(ended)
+
+
+def of_clock(ran_out: StopClock, limits: Limits) -> str:
+    """Why it is asked to stop when this clock has run out."""
+    match ran_out:
+        case StopClock.TIMEOUT:
+            return f"It has run for its timeout of {limits.timeout} s."
+        case StopClock.IDLE_TIMEOUT:
+            return f"It has written nothing for its idle_timeout of {limits.idle_timeout} s."
 
 
 def canceled_by(asked_by: str) -> Cause:

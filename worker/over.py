@@ -19,4 +19,5 @@ class Over(Exception):
 
 def stopped_before_start(stop: Stop) -> Over:
     """A stop came before the program was started."""
-    return Over(canceled_by(stop.by), f"Canceled by {stop.by} before the program was started.")
+    why = f" {stop.why}" if stop.why else ""
+    return Over(canceled_by(stop.by), f"Canceled by {stop.by} before the program was started.{why}")

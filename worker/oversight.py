@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -15,12 +17,15 @@ from app.events import protocol as events
 from app.events.protocol import Subject, pack_progress
 from app.executions.model import Lease, Stop
 from app.executions.record import Record
+from app.executions.states import StopReason
 from app.logs.protocol import progress_message
 from worker import claims, ledger, sentences
+from worker.clocks import Clocks
 from worker.context import WorkerContext
 from worker.engine.port import EngineError
 from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
+from worker.pausing import Pausing
 from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
 from worker.story import Story
 from worker.told import Step
@@ -30,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 LISTEN_EVERY = 0.2
+# So much of a flood becomes one commit, in which the last progress counts.
+READS_AT_ONCE = 4
 LAST_WORDS = 256
 # The init of a container passes no signal on before the program runs: one in fifty was lost right after a start.
 SIGNALS_ARRIVE_AFTER = 0.4
@@ -59,11 +66,17 @@ class Oversight:
         self._notified = asyncio.Event()
         self._rung = Rung.NONE
         self.announced = record.announced
+        self.pausing = Pausing(context, lease, record, workspace, story)
         self._events: EventsFile | None = None
         self._heard = NOTHING_HEARD
         self._hearing = asyncio.Lock()
         self._unnoted: Said | None = None
         self._watched_since = 0.0
+        self._clocks = Clocks(context, workspace, story)
+        self._noticed: datetime | None = None
+        # As of the last look at the record: they may be changed.
+        self.limits = record.limits
+        self._labels: Mapping[str, str] = record.labels
 
     @property
     def signaled(self) -> bool:
@@ -74,8 +87,9 @@ class Oversight:
         """Look at the record again."""
         self._notified.set()
 
-    def resume(self, attempt: claims.AttemptState) -> None:
-        """Go on where the worker that held this attempt before had come."""
+    def resume(self, attempt: claims.AttemptState, *, frozen: bool) -> None:
+        """Go on where the worker that held this attempt before had come, from a container that is `frozen` or not."""
+        self.pausing.resume(attempt, frozen=frozen)
         # The notice is a file, the same at every writing: whoever committed it may have died before it was there.
         self._rung = Rung.NONE if attempt.rung is Rung.NOTICE else attempt.rung
         self._heard = attempt.heard
@@ -103,9 +117,14 @@ class Oversight:
         self._watched_since = time.monotonic()
         while True:
             self._notified.clear()
-            order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
-            if order.stop is None:
-                await self._keep_time(order.clock.until_deadline)
+            order = await self._read_order()
+            again_in = await self.pausing.follow(container, order)
+            if again_in <= 0:
+                continue
+            if self.pausing.frozen:
+                await self._notified_within(again_in)
+            elif order.stop is None or order.stop.reason is StopReason.PAUSE:
+                await self._keep_time(container, order, within=again_in)
             else:
                 if self._rung is Rung.NONE:
                     await self._story.catch_up()
@@ -113,6 +132,13 @@ class Oversight:
                     # What it announced just before the request decides when the signal comes.
                     await self._hear()
                 await self._climb(container, order.stop, order.clock)
+
+    async def _read_order(self) -> ledger.Order:
+        order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+        if order.limits != self.limits:
+            await self._story.catch_up()
+        self.limits, self._labels = order.limits, order.labels
+        return order
 
     async def listen(self) -> None:
         """Hear the program's events file, until cancelled."""
@@ -135,7 +161,13 @@ class Oversight:
         async with self._hearing:
             if self._events is None:
                 self._events = EventsFile(self._workspace.events, self._heard)
-            said = self._unnoted = self._unnoted or self._story.clear(self._events.read())
+            said = self._unnoted = self._events.read(self._unnoted)
+            for _ in range(READS_AT_ONCE - 1):
+                if not said.more:
+                    break
+                await asyncio.sleep(0)  # other attempts have their turn
+                said = self._unnoted = self._events.read(said)
+            said = await self._story.clear(said)
             if said:
                 await self._note(said, self._events.heard)
             self._unnoted = None
@@ -144,7 +176,7 @@ class Oversight:
     async def note_engine(self, away: bool) -> None:  # noqa: FBT001 - a callback
         """For people: whether the engine answers."""
         self._story.say("The container engine does not answer." if away else "The container engine answers again.")
-        phase = "engine_away" if away else "running"
+        phase = "engine_away" if away else "frozen" if self.pausing.frozen else "running"
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, phase))
 
     def close(self) -> None:
@@ -156,28 +188,31 @@ class Oversight:
     async def _until_stop(self) -> Stop:
         while True:
             self._notified.clear()
-            order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
+            order = await self._read_order()
             if order.stop is not None:
                 return order.stop
             await self._notified.wait()
 
-    async def _keep_time(self, until_deadline: float | None) -> None:
-        if until_deadline is None or until_deadline > 0:
-            await self._notified_within(until_deadline)
+    async def _keep_time(self, container: str, order: ledger.Order, *, within: float) -> None:
+        look = await self._clocks.look(container, order, thawed=self.pausing.thawed)
+        ran_out = look.ran_out
+        if ran_out is None:
+            await self._notified_within(min(within, look.due_in))
             return
-        limits = self._record.limits
         event = await self._context.commit(
-            lambda connection: ledger.time_out(connection, self._lease, grace=limits.grace)
+            lambda connection: ledger.run_out(connection, self._lease, ran_out, seen=order)
         )
         crash_here(CrashPoint.TIMED_OUT)
         await self._context.announce(self._lease.execution, event)
 
     async def _climb(self, container: str, stop: Stop, clock: ledger.Clock) -> None:
+        if self._rung > Rung.NONE and stop.deadline != self._noticed:
+            self._write_notice(stop)  # it has been moved
         step = next_step(
             done=self._rung,
             since_request=clock.since_stop_request,
             until_kill=clock.until_kill,
-            notice=self._record.limits.notice_seconds(announced=self.announced),
+            notice=self.limits.notice_seconds(announced=self.announced),
             force=stop.force,
         )
         due_in = step.due_in
@@ -203,6 +238,7 @@ class Oversight:
                 pass
 
     def _write_notice(self, stop: Stop) -> None:
+        self._noticed = stop.deadline
         try:
             self._workspace.write_stop(reason=stop.reason, by=stop.by, deadline=stop.deadline.timestamp())
         except OSError as error:
@@ -217,9 +253,9 @@ class Oversight:
             # The watch on the exit notices when engine or container are gone; the kill is repeated.
             log.warning("stop.signal_failed", signal=name, error=str(error))
 
-    async def _notified_within(self, seconds: float | None) -> bool:
+    async def _notified_within(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if seconds == math.inf else seconds):
                 await self._notified.wait()
         except TimeoutError:
             return False
@@ -247,7 +283,7 @@ class Oversight:
             message = progress_message(noted.percent, noted.phase, noted.at)
             record = self._record
             to_all = pack_progress(
-                Subject(record.owner, record.pool, record.labels),
+                Subject(record.owner, record.pool, self._labels),
                 events.progress_frame(record.id, noted.percent, noted.phase, noted.at),
             )
             await self._context.process.hints.publish([(record.id, message)], to_all=to_all)

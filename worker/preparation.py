@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from uuid import UUID
 
 import structlog
 
 from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
+from app.batches import repository as batches
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection
-from app.executions.model import Lease
+from app.executions.model import Lease, Limits
 from app.executions.record import Record
 from app.executions.states import Cause
 from worker import ledger, sentences
@@ -30,10 +32,12 @@ log = structlog.get_logger(__name__)
 
 TELL_OF_PULL_AFTER = 3.0
 TELL_OF_PULL_EVERY = 10.0
+# Of those whose outputs it needs, so many are told by name.
+NAMED_AT_MOST = 5
 
 
 class Preparation:
-    """Prepares one attempt. May be given up between any two steps."""
+    """Prepares one attempt, within its `limits` as they are at any moment. May be given up between any two steps."""
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Preparation:
         record: Record,
         workspace: Workspace,
         story: Story,
+        limits: Callable[[], Limits],
         secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._context = context
@@ -50,6 +55,7 @@ class Preparation:
         self._record = record
         self._workspace = workspace
         self._story = story
+        self._limits = limits
         self._secrets = secrets
 
     async def make_workspace(self) -> None:
@@ -66,6 +72,31 @@ class Preparation:
             group, files = found
             await restore(self._context.process.artifacts, group, files, self._workspace.checkpoint)
             self._story.say(f"The checkpoint of {group.execution} is in place: {sentences.count(len(files), 'file')}.")
+
+    async def fetch_inputs(self) -> None:
+        """Copies of what those have left that it needs, each below its name. Raises `Over` if something is gone."""
+        if self._record.batch_id is None and self._record.rerun_of is None:
+            return
+        needs = await self._context.read(lambda connection: batches.list_needs_of(connection, self._record.id))
+        files = 0
+        for name, needed in needs.items():
+            try:
+                files += await self._fetch(name, needed)
+            except FileNotFoundError:
+                raise Over(Cause.SPEC_REJECTED, f"What `{name}` has left, which it needs, was deleted.") from None
+        if needs:
+            whose = ", ".join(needs) if len(needs) <= NAMED_AT_MOST else f"{len(needs)} others"
+            self._story.say(f"The outputs of {whose} are in place: {sentences.count(files, 'file')}.")
+
+    async def _fetch(self, name: str, execution: UUID | None) -> int:
+        """How many files that were. Raises `FileNotFoundError`."""
+        if execution is None:
+            raise FileNotFoundError(name)
+        group, files = await self._context.read(lambda connection: artifacts.latest_output_files(connection, execution))
+        directory = await asyncio.to_thread(self._workspace.make_input, name)
+        if group is not None:
+            await restore(self._context.process.artifacts, group, files, directory)
+        return len(files)
 
     async def _find_checkpoint(self, connection: Connection) -> tuple[ArtifactSet, list[Artifact]] | None:
         """Of an earlier attempt; failing that, of the execution that this one goes on from."""
@@ -89,8 +120,10 @@ class Preparation:
         return image
 
     async def _pull(self, reference: str) -> Image:
-        began, within = time.monotonic(), self._record.limits.pull_timeout
-        image, loaded = await self._context.ask_engine(lambda: pull(self._runtime, reference, within=within))
+        began = time.monotonic()
+        image, loaded = await self._context.ask_engine(
+            lambda: pull(self._runtime, reference, within=lambda: self._limits().pull_timeout)
+        )
         self._story.say(sentences.of_pulled(reference, loaded, seconds=time.monotonic() - began))
         return image
 

@@ -101,9 +101,11 @@ class EventsFile:
         """Up to the last whole line."""
         return Heard(self._offset - len(self._rest), self._line)
 
-    def read(self) -> Said:
-        """What is new. At most `READ_BYTES` at a time, so that a flood costs a program only its own events."""
-        said = Said()
+    def read(self, said: Said | None = None) -> Said:
+        """What is new, added to what was `said` before. At most `READ_BYTES` at a time, so that a flood costs a program
+        only its own events.
+        """
+        said = said or Said()
         data = os.pread(self._fd, READ_BYTES, self._offset)
         said.more = len(data) == READ_BYTES
         self._offset += len(data)

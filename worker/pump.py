@@ -25,6 +25,8 @@ RETRY_AFTER = 0.5
 # An exited container's stream that brings nothing for so long, but does not end, is let go; seconds.
 LINGERS_AT_MOST = 5.0
 FAILURES_AT_MOST = 20
+# So often a whole read must bring less than we have until it is believed: an engine that goes down may cut one short.
+SHORT_AT_MOST = 2
 
 
 class Pump:
@@ -40,6 +42,7 @@ class Pump:
         self._missed = False
         self._lost = False
         self._failures = 0
+        self._short = 0
 
     async def run(self, *, attach: bool) -> None:
         """Until the container has exited and all its output is in the sink. Raises `Fenced`, `NoSuchContainer`."""
@@ -148,7 +151,16 @@ class Pump:
             raise
         except EngineError as error:
             return self._fail(error)
-        return True
+        return follow or not any(skip.values()) or await self._read_short()
+
+    async def _read_short(self) -> bool:
+        """The engine has less than we took from it: perhaps its file began anew while nobody read."""
+        self._short += 1
+        log.warning("log.read_short", container=self._container)
+        if self._short < SHORT_AT_MOST:
+            return False
+        self._lost = True
+        return await self._read_newest(follow=False)
 
     def _fail(self, error: EngineError) -> bool:
         # An engine that is away comes back; one that refuses to read this log may do so for ever.

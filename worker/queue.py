@@ -6,7 +6,7 @@ turns alike, is exact. Submissions do not wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,73 +31,76 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions import repository
-from app.executions.model import Event, Lease
+from app.executions.model import Event, Lane, Lease
 from app.executions.record import LOG_COLUMNS, record_of
-from app.executions.tables import TURN, Attempt, Execution
+from app.executions.tables import READY, TAKES_A_SLOT, Attempt, Execution
 from app.logs.tables import LogHead
+from app.pools.order import ANY_IN_LANE, MAY_START, OWN_ORDER, OWNERS, TURNS
 from app.pools.tables import PoolTurn
 from worker.claims import Claim, Identity
 
+# Whoever may run only so many over all pools, of those who wait here: what they run is counted under the lock of their
+# quota, which other pools take, too. Without it (they have come since) they have no turn this time.
+_LIMITED_OWNERS = f"""
+    SELECT owner FROM quotas
+    WHERE max_running IS NOT NULL AND EXISTS (
+        SELECT FROM unnest(CAST(:lanes AS text[])) AS lanes (lane) WHERE EXISTS (
+            SELECT FROM executions WHERE pool = :pool AND lane = lanes.lane AND owner = quotas.owner AND {READY}
+        )
+    )
+"""  # noqa: S608 - of constants
 # Nobody is locked out for a worker that takes nothing, or has nothing to take.
-_LOCK = text("""
-    SELECT max_running, max_running_per_owner FROM pools
+_LOCK = text(f"""
+    SELECT max_running, max_running_per_owner,
+        ARRAY (
+            SELECT lane FROM unnest(CAST(:lanes AS text[])) WITH ORDINALITY AS lanes (lane, place)
+            WHERE ({ANY_IN_LANE}) ORDER BY place
+        ) AS lanes,
+        EXISTS ({_LIMITED_OWNERS}) AS has_limited_owners
+    FROM pools
     WHERE name = :pool
-        AND EXISTS (SELECT FROM executions WHERE pool = :pool AND status = 'queued')
+        AND EXISTS (SELECT FROM executions WHERE pool = :pool AND {READY})
         AND EXISTS (SELECT FROM workers WHERE id = :worker AND wanted = 'work' AND gone_at IS NULL)
     FOR NO KEY UPDATE OF pools
-""")
-# Whoever holds least is next, then whoever waited longest for a turn. The nth pick (from 0) of an owner who holds h
-# comes as if h + n were held already and the turn just taken: so the order by h + n, then n, then the last turn before
-# this claim is that of picking one by one. It also means that nobody but the first `most` owners can be picked from,
-# which is why no more of them are looked at closely. The owners of a queue are found by as many steps through its
-# index, however long it is.
-_PICK = text(
-    """
-    WITH RECURSIVE heads AS (
-        (
-            SELECT owner, queued_at FROM executions WHERE pool = :pool AND status = 'queued'
-            ORDER BY owner, {turn}, id LIMIT 1
-        )
-        UNION ALL
-        SELECT following.owner, following.queued_at FROM heads CROSS JOIN LATERAL (
-            SELECT owner, queued_at FROM executions
-            WHERE pool = :pool AND status = 'queued' AND owner > heads.owner
-            ORDER BY owner, {turn}, id LIMIT 1
-        ) AS following
-    ), holding AS (
-        SELECT owner, count(*) AS held FROM executions
-        WHERE pool = :pool AND status IN ('preparing', 'running', 'stopping') GROUP BY owner
-    ), owners AS (
-        SELECT heads.owner, coalesce(held, 0) AS held, served_at, queued_at
-        FROM heads
-        LEFT JOIN holding ON holding.owner = heads.owner
-        LEFT JOIN pool_turns ON pool_turns.pool = :pool AND pool_turns.owner = heads.owner
-        WHERE coalesce(coalesce(held, 0) < CAST(:most_per_owner AS bigint), true)
-        ORDER BY held, served_at NULLS FIRST, queued_at, owner OFFSET 0
+""")  # noqa: S608 - of constants
+_LOCK_QUOTAS = text(f"{_LIMITED_OWNERS} ORDER BY owner FOR NO KEY UPDATE")
+# By the order in `app/pools/order.py`, nobody but the first `most` owners can be picked from, which is why no more of
+# them are looked at closely.
+_PICK = text(f"""
+    WITH RECURSIVE {OWNERS}, roomy AS (
+        SELECT owners.*, least(
+            CAST(:most_per_owner AS bigint) - held,
+            CASE
+                WHEN max_running IS NULL THEN NULL
+                WHEN owner <> ALL (CAST(:limited AS text[])) THEN 0
+                ELSE max_running - (SELECT count(*) FROM executions WHERE owner = quotas.owner AND {TAKES_A_SLOT})
+            END
+        ) AS room
+        FROM owners LEFT JOIN quotas USING (owner)
     ), next_owners AS (
-        SELECT owners.* FROM owners CROSS JOIN LATERAL (
+        SELECT candidates.* FROM (
+            SELECT * FROM roomy WHERE coalesce(room > 0, true) ORDER BY held, {TURNS} OFFSET 0
+        ) AS candidates CROSS JOIN LATERAL (
             SELECT FROM executions
-            WHERE pool = :pool AND status = 'queued' AND owner = owners.owner AND {may_start}
-            ORDER BY {turn}, id LIMIT 1
+            WHERE pool = :pool AND lane = :lane AND owner = candidates.owner AND {MAY_START}
+                AND id <> ALL (CAST(:passed_over AS uuid[]))
+            ORDER BY {OWN_ORDER} LIMIT 1
         ) AS head
-        ORDER BY held, served_at NULLS FIRST, queued_at, owner LIMIT :most
+        ORDER BY held, {TURNS} LIMIT :most
     )
     SELECT id, owner FROM next_owners CROSS JOIN LATERAL (
         SELECT id, row_number() OVER () - 1 AS nth FROM (
             SELECT id FROM executions
-            WHERE pool = :pool AND status = 'queued' AND owner = next_owners.owner AND {may_start}
-            ORDER BY {turn}, id LIMIT least(CAST(:most AS bigint), CAST(:most_per_owner AS bigint) - held)
+            WHERE pool = :pool AND lane = :lane AND owner = next_owners.owner AND {MAY_START}
+                AND id <> ALL (CAST(:passed_over AS uuid[]))
+            ORDER BY {OWN_ORDER} LIMIT least(CAST(:most AS bigint), room)
         ) AS ordered
     ) AS candidates
-    ORDER BY held + nth, nth, served_at NULLS FIRST, queued_at, owner
+    ORDER BY held + nth, nth, {TURNS}
     LIMIT greatest(0, (
         SELECT least(CAST(:most AS bigint), CAST(:most_in_pool AS bigint) - coalesce(sum(held), 0)) FROM holding
     ))
-    """.format(  # noqa: S608 - of constants
-        turn=TURN,
-        may_start="coalesce(not_before <= clock_timestamp(), true) AND id <> ALL (CAST(:passed_over AS uuid[]))",
-    )
-)
+""")  # noqa: S608 - of constants
 
 _taken = Execution.id == any_(bindparam("executions", type_=ARRAY(Uuid)))
 _attempts = (
@@ -140,36 +143,46 @@ _BEGIN = (
 
 
 async def claim(connection: Connection, worker: Identity, *, most: int) -> list[Claim]:
-    """Take up to `most` of the queue of the worker's pool, within its limits, in the order of turns."""
+    """Take up to `most` of the queue of the worker's pool, within its limits, in the order of lanes and turns."""
     if most <= 0:
         return []
-    asked = {"pool": worker.pool, "worker": worker.id}
+    asked = {"pool": worker.pool, "worker": worker.id, "lanes": list(Lane)}
     pool = (await connection.execute(_LOCK, asked)).one_or_none()
+    if pool is None:
+        return []
+    within = {
+        "pool": worker.pool,
+        "most_in_pool": pool.max_running,
+        "most_per_owner": pool.max_running_per_owner,
+        "limited": await _lock_limited(connection, asked) if pool.has_limited_owners else [],
+    }
+    taken: list[Claim] = []
+    for lane in pool.lanes:
+        if len(taken) < most:
+            taken += await _claim_of_lane(connection, worker, within | {"lane": lane}, most=most - len(taken))
+    return taken
+
+
+async def _lock_limited(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
+    return list((await connection.execute(_LOCK_QUOTAS, asked)).scalars())
+
+
+async def _claim_of_lane(
+    connection: Connection, worker: Identity, within: Mapping[str, Any], *, most: int
+) -> list[Claim]:
     taken: list[Claim] = []
     passed_over: list[UUID] = []
-    while pool is not None and len(taken) < most:
-        picked = await _pick(connection, worker, pool, most=most - len(taken), passed_over=passed_over)
+    while len(taken) < most:
+        asked = {**within, "most": most - len(taken), "passed_over": passed_over}
+        picked = (await connection.execute(_PICK, asked)).all()
         claims = await _take(connection, worker, picked)
         taken += claims
         # What somebody is canceling at this moment is not waited for; somebody else's turn comes instead.
         missed = {row.id for row in picked} - {claim.lease.execution for claim in claims}
         if not missed:
             break
-        passed_over += missed
+        passed_over = [*passed_over, *missed]
     return taken
-
-
-async def _pick(
-    connection: Connection, worker: Identity, pool: Row[Any], *, most: int, passed_over: Sequence[UUID]
-) -> Sequence[Row[Any]]:
-    parameters = {
-        "pool": worker.pool,
-        "most": most,
-        "most_in_pool": pool.max_running,
-        "most_per_owner": pool.max_running_per_owner,
-        "passed_over": list(passed_over),
-    }
-    return (await connection.execute(_PICK, parameters)).all()
 
 
 async def _take(connection: Connection, worker: Identity, picked: Sequence[Row[Any]]) -> list[Claim]:

@@ -15,17 +15,23 @@ from uuid import UUID
 
 import structlog
 
+from app.artifacts import removals
+from app.batches import repository as batches
+from app.batches.settling import settle
 from app.cancellation import being_cancelled
 from app.db.engine import is_outage, reading, transaction
 from app.events import store as events
 from app.executions.states import Cause
 from app.idempotency import repository as idempotency
+from app.secrets import repository as secrets
+from app.stats import repository as counts
 from worker import estate
 from worker.container import INSTANCE_LABEL, attempt_of
 from worker.context import WorkerContext
 from worker.engine.port import EngineError, EngineUnreachable
 from worker.log_keeping import LogKeeper
 from worker.presence import Presence
+from worker.retention import RetentionKeeper
 from worker.workspace import Workspace, list_workspaces
 
 log = structlog.get_logger(__name__)
@@ -34,6 +40,8 @@ T = TypeVar("T", bound=Hashable)
 NOBODYS = (UUID(int=0), 0)
 # Of each kind, in one sweep.
 AT_MOST = 100
+# Each may have ten thousand children to look at.
+BATCHES_AT_MOST = 20
 LOOKED_UP_AT_ONCE = 1000
 # A leader who misses so many sweeps is not one any more.
 SWEEPS_MISSED = 3
@@ -61,8 +69,10 @@ class Reconciler:
         self._presence = presence
         self._containers = Suspects()
         self._workspaces = Suspects()
+        self._settled: UUID | None = None
         settings, database = context.process.settings, context.process.database
         self._logs = LogKeeper(database, retention_days=settings.log_retention_days)
+        self._retention = RetentionKeeper(context.process)
 
     async def sweep(self) -> None:
         """Once through the duties that are ours. Raises what the database raises."""
@@ -72,6 +82,8 @@ class Reconciler:
             (f"engine {self._context.identity.engine.id}", self._clear_engine),
             ("records", self._settle_records),
             ("logs", self._logs.sweep),
+            ("retention", self._retention.sweep),
+            ("counts", self._fold_counts),
         ):
             if await self._lead(duty):
                 await self._do(duty.partition(" ")[0], act)
@@ -122,10 +134,17 @@ class Reconciler:
                 self._removed("container", id_)
 
     async def _remove_workspaces(self) -> None:
-        """Directories of attempts that are over. Of what is not on record nobody knows whose it is."""
+        """Directories of attempts that are over, or that were deleted. Of all others nobody knows whose they are."""
         data = self._context.process.settings.data
-        fates = await self._find_fates(await asyncio.to_thread(list_workspaces, data))
+        found = await asyncio.to_thread(list_workspaces, data)
+        fates = await self._find_fates(found)
         over = {attempt: 0.0 for attempt, fate in fates.items() if fate.over}
+        unknown = [attempt for attempt in found if attempt not in fates]
+        if unknown:
+            async with reading(self._context.process.database) as connection:
+                deleted = await removals.known_deleted(connection, [execution for execution, _ in unknown])
+            after = self._context.process.settings.orphan_after
+            over |= {attempt: after for attempt in unknown if attempt[0] in deleted}
         for execution, attempt in self._workspaces.guilty(over)[:AT_MOST]:
             try:
                 await asyncio.to_thread(Workspace(data, execution, attempt).remove)
@@ -155,6 +174,20 @@ class Reconciler:
         async with transaction(self._context.process.database) as connection:
             await idempotency.forget_old(connection)
             await events.forget_old(connection)
+            await secrets.forget_ended(connection)
+        await self._settle_batches()
+
+    async def _fold_counts(self) -> None:
+        async with transaction(self._context.process.database) as connection:
+            await counts.fold(connection)
+
+    async def _settle_batches(self) -> None:
+        """What somebody died over before it was done. A part of them at each sweep, and then the next."""
+        async with reading(self._context.process.database) as connection:
+            found = await batches.list_unfinished(connection, after=self._settled, most=BATCHES_AT_MOST)
+        for batch in found:
+            await settle(self._context.process, batch)
+        self._settled = found[-1] if len(found) == BATCHES_AT_MOST else None
 
     async def _give_up_lost(self) -> None:
         settings, database = self._context.process.settings, self._context.process.database

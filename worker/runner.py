@@ -17,10 +17,11 @@ from functools import partial
 import structlog
 
 from app.crash_points import CrashPoint, crash_here
-from app.executions.model import Event, Lease, Outcome, Stop
+from app.executions import deleting
+from app.executions.model import Event, Lease, Limits, Outcome, Stop
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
-from app.executions.states import TERMINAL, Cause
+from app.executions.states import TERMINAL, Cause, Status, StopReason
 from worker import claims, ledger, sentences
 from worker.collect import keep
 from worker.concurrency import to_the_end
@@ -79,7 +80,9 @@ class Runner:
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
         self._story = Story(context, record, sink)
         self._oversight = Oversight(context, lease, record, self._workspace, self._story)
-        self._preparation = Preparation(context, lease, record, self._workspace, self._story, confided.values)
+        self._preparation = Preparation(
+            context, lease, record, self._workspace, self._story, lambda: self._oversight.limits, confided.values
+        )
 
     def notify(self) -> None:
         """The record has a new intent for us."""
@@ -110,9 +113,10 @@ class Runner:
         finally:
             await making
         await unless_stopped(self._preparation.restore_checkpoint())
+        await unless_stopped(self._preparation.fetch_inputs())
         self._container = container_name(self._lease, self._record.attempt)
         container = await unless_stopped(self._preparation.create(image))
-        watch = Watch(self._runtime, container, self._sink, self._oversight)
+        watch = Watch(self._runtime, container, self._sink, self._oversight, self._measure)
         try:
             ended = await watch.run(partial(self._start, container))
         except NoSuchContainer:
@@ -139,8 +143,8 @@ class Runner:
                 return
             if attempt.started_at is None:
                 await self._note_started()
-            self._oversight.resume(attempt)
-            watch = Watch(self._runtime, found.id, self._sink, self._oversight)
+            self._oversight.resume(attempt, frozen=found.state is ContainerState.PAUSED)
+            watch = Watch(self._runtime, found.id, self._sink, self._oversight, self._measure)
             ended = await watch.run(None)
             log_complete = watch.log_complete
         except NoSuchContainer:
@@ -169,7 +173,7 @@ class Runner:
 
     async def _start(self, container: str) -> None:
         """The point of no return: from the intent on the program may have run."""
-        self._workspace.write_deadline(time.time() + self._record.limits.timeout)
+        self._workspace.write_deadline(time.time() + self._record.limits.timeout - self._record.ran_seconds)
         may_start = await self._context.commit(
             lambda connection: ledger.intend_start(connection, self._lease, container_id=container)
         )
@@ -193,18 +197,16 @@ class Runner:
 
     async def _note_started(self) -> None:
         event = await self._context.commit(
-            lambda connection: ledger.note_started(
-                connection,
-                self._lease,
-                run_for=self._record.limits.timeout,
-                actor=self._context.identity.actor,
-            )
+            lambda connection: ledger.note_started(connection, self._lease, actor=self._context.identity.actor)
         )
         self._started = True
         crash_here(CrashPoint.START_NOTED)
         self._story.start()
         await self._context.announce(self._lease.execution, event)
         log.info("attempt.started")
+
+    async def _measure(self, container: str) -> None:
+        await self._context.usage.follow(self._runtime, self._lease, container, self._workspace)
 
     async def _find_end(self, container: str) -> Inspection:
         """How one ended that was removed behind our back. Raises `Over` when nobody knows."""
@@ -221,18 +223,21 @@ class Runner:
         await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
         self._context.metrics.exited(ended, order)
-        outcome = await self._judge(ended, order.stop)
+        outcome = await self._judge(ended, order.stop, order.limits)
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
         crash_here(CrashPoint.COLLECTING)
         if order.stop is not None:
             await self._story.catch_up()
         kept = await self._keep(log_complete=log_complete)
+        if outcome.saved and not kept.checkpoint:
+            kept = replace(kept, warnings=[*kept.warnings, sentences.NOTHING_SAVED])
         crash_here(CrashPoint.COLLECTED)
         await self._finish(End(outcome=outcome, ran=True, kept=kept, exited_at=ended.finished_at))
 
-    async def _judge(self, ended: Inspection, stop: Stop | None) -> Outcome:
+    async def _judge(self, ended: Inspection, stop: Stop | None, limits: Limits) -> Outcome:
         """What the exit means."""
-        interruption = await find_interruption(self._context, ended) if stop is None else None
+        unasked = stop is None or stop.reason is StopReason.PAUSE
+        interruption = await find_interruption(self._context, ended) if unasked else None
         if interruption is not None:
             return Outcome(Cause.INTERRUPTED, interruption, ended.exit_code, ended.oom_killed)
         exit_ = Exit(
@@ -240,9 +245,10 @@ class Runner:
             oom_killed=ended.oom_killed,
             signaled=self._oversight.signaled,
             announced=self._oversight.announced,
+            asked_to_save=self._oversight.pausing.asked_to_save,
             init_complaint=await find_complaint(self._context, ended, self._sink),
         )
-        return read_exit(exit_, stop, timeout=self._record.limits.timeout)
+        return read_exit(exit_, stop, limits)
 
     async def _keep(self, *, log_complete: bool) -> Kept:
         kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
@@ -268,12 +274,23 @@ class Runner:
             log.warning("attempt.ended_already", status=refused.current)
             self._context.metrics.concluded(end.outcome.cause, refused.current)
         else:
-            self._context.metrics.concluded(end.outcome.cause, event.to_status)
+            if not end.outcome.saved:
+                self._context.metrics.concluded(end.outcome.cause, event.to_status)
             crash_here(CrashPoint.FINISHED)
             log.info("attempt.ended", cause=end.outcome.cause, exit_code=end.outcome.exit_code, status=event.to_status)
             await self._context.announce(self._lease.execution, event)
+            if end.outcome.saved and event.to_status is Status.QUEUED:
+                await self._context.process.hints.ring(self._record.pool)
         # Nobody comes back to what has ended: a worker that is asked to go clears up first.
         await to_the_end(self._clear_up(), within=CLEAR_UP_WITHIN)
+        await self._delete_if_asked()
+
+    async def _delete_if_asked(self) -> None:
+        """Somebody deleted it while it ran. Should we die before this, the leader does it."""
+        execution = self._lease.execution
+        if await self._context.commit(partial(deleting.remove_asked, only=execution)):
+            log.info("execution.deleted")
+            await deleting.tell_gone(self._context.process, [execution])
 
     async def _give_back(self) -> None:
         """Queue it anew, unless it is to stop: then this is its end."""

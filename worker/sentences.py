@@ -9,30 +9,50 @@ from worker.ending import Kept
 from worker.engine.layers import PullProgress
 from worker.outcome import SYSTEM
 
+NOTHING_SAVED = (
+    "It stopped for a pause as if it had saved a checkpoint (exit code 85), but none was kept: "
+    "it goes on from an earlier one, or from the beginning."
+)
 SHORT_ID = len("sha256:") + 12
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def of_move(event: Event, record: Record, *, after: Cause | None = None) -> str | None:
-    """A move of the status; `after` is how the attempt before it ended. None for the start and for ends: those are told
-    beforehand.
+    """A move of the status, or what was done without one; `after` is how the attempt before it ended. None for the
+    start and for ends: those are told beforehand.
     """
+    if event.from_status is event.to_status:
+        return event.message
     match event.to_status:
-        case Status.QUEUED if event.from_status is None:
-            return f"Queued by {event.actor} in pool {record.pool}."
         case Status.QUEUED:
-            return _queued_again(event, record, after)
+            return _queued(event, record, after)
         case Status.PREPARING:
             return f"Attempt {event.attempt} is prepared by {event.actor}."
-        case Status.STOPPING if event.actor == SYSTEM:
-            return f"Stop: it has run for its timeout of {record.limits.timeout} s."
+        case Status.PAUSED | Status.RUNNING:
+            return _paused(event)
         case Status.STOPPING:
-            return f"Stop: {event.actor} asked for it."
+            return _stopping(event)
         case _:
             return None
 
 
-def _queued_again(event: Event, record: Record, after: Cause | None) -> str:
+def _paused(event: Event) -> str | None:
+    """A pause or its end; nothing of any other move to `running`."""
+    if event.to_status is Status.PAUSED:
+        return f"Paused: {event.message}"
+    return f"Resumed: {event.message}" if event.from_status is Status.PAUSED else None
+
+
+def _stopping(event: Event) -> str:
+    if event.actor != SYSTEM:
+        return f"Stop: {event.actor} asked for it."
+    why = event.message or "Its time is over."
+    return f"Stop: {why[0].lower()}{why[1:]}"
+
+
+def _queued(event: Event, record: Record, after: Cause | None) -> str:
+    if event.from_status is None:
+        return f"Queued by {event.actor} in pool {record.pool}."
     # The end of an attempt was told by whoever saw it; nobody sees that of a host that is lost.
     if after is None or after is Cause.HOST_LOST:
         return f"Queued again. {event.message or ''}".rstrip()
@@ -60,6 +80,11 @@ def of_pulled(image: str, progress: PullProgress, *, seconds: float) -> str:
     return f"Pulled {image} in {seconds:.1f} s: {count(progress.layers, 'layer')}, {size(progress.size)}."
 
 
+def of_notice_to_save(*, until_missed: float) -> str:
+    """The program can read that it is to be paused."""
+    return f"The program is asked to save a checkpoint and stop, and has {max(0.0, until_missed):.0f} s for it."
+
+
 def of_notice(*, until_kill: float) -> str:
     """The program can read that it is to stop."""
     return f"The program is told, and has {max(0.0, until_kill):.0f} s until it is killed."
@@ -77,7 +102,7 @@ def of_kept(kept: Kept) -> str | None:
 
 def of_end(outcome: Outcome) -> str:
     """How the attempt ended."""
-    return f"Ended, {outcome.cause}: {outcome.message}"
+    return f"Ended: {outcome.message}" if outcome.saved else f"Ended, {outcome.cause}: {outcome.message}"
 
 
 def count(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ lines one may be missing after a death in that very moment. Nothing waits for an
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from app.executions.model import Event
@@ -27,6 +28,11 @@ class Story:
         self._record = record
         self._sink = sink
         self.image_id = record.image_id
+
+    @property
+    def heard_at(self) -> float:
+        """When the program's last output came in, by `time.monotonic()`."""
+        return self._sink.fed_at
 
     def say(self, text: str) -> None:
         """Something that happened just now."""
@@ -53,19 +59,25 @@ class Story:
         for event, ended_by in moves:
             self._tell(event, after=ended_by)
 
-    def clear(self, said: Said) -> Said:
+    async def clear(self, said: Said) -> Said:
         """What the program said, without its secrets; where nobody here knows them, without its words."""
         if not self._sink.hides:
             return said
-        return without_secrets(said, (lambda _: HIDDEN) if self._sink.blind else self._sink.hide)
+        hide = (lambda _: HIDDEN) if self._sink.blind else self._sink.hide
+        if not said.has_result:
+            return without_secrets(said, hide)
+        # It may be large and all over secrets: others have their turn meanwhile.
+        return await asyncio.to_thread(without_secrets, said, hide)
 
     def start(self, *, at: datetime | None = None) -> None:
         """The program is started: told before the engine is asked, so that it comes before what the program says."""
         self.once(Step.STARTED, sentences.of_start(self._record, self.image_id), at=at)
 
     def _tell(self, event: Event, *, after: Cause | None = None) -> None:
-        """A move, unless it was told before; `after` is how the attempt before it ended."""
-        told, text = self._sink.told, sentences.of_move(event, self._record, after=after)
+        """What was moved or done, unless it was told before; `after` is how the attempt before it ended."""
+        told, text = self._sink.told, event.message
+        if event.moves:
+            text = sentences.of_move(event, self._record, after=after)
         if text is not None and event.number > told.event:
             self._sink.system(text, at=event.at, told=Told(event.number, told.steps))
 

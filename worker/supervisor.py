@@ -31,6 +31,7 @@ from worker import claims, ledger, queue
 from worker.confided import unseal
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
+from worker.expiry import expire_overdue
 from worker.log_writer import LogWriter
 from worker.metrics import WorkerMetrics
 from worker.presence import EngineWatch, Presence, ProcessLock, bury, list_gone
@@ -41,6 +42,7 @@ from worker.runner import CLEAR_UP_WITHIN, Runner
 log = structlog.get_logger(__name__)
 
 CLAIM_ANYWAY_EVERY = 2.0
+EXPIRE_EVERY = 2.0
 INTENTS_EVERY = 1.0
 ADOPT_EVERY = 5.0
 RETRY_AFTER = 1.0
@@ -98,6 +100,7 @@ class Supervisor:
                     group.create_task(loop)
                     for loop in (
                         self._context.logs.run(),
+                        self._context.usage.run(self._context.process.database),
                         self._presence.run(self.ring),
                         self._hear(channels.bell(self._worker.pool), self._bell),
                         self._hear(channels.control(self._worker.id), self._intent),
@@ -105,6 +108,7 @@ class Supervisor:
                         self._forever(partial(self._taking, self._adopt), ADOPT_EVERY),
                         self._forever(self._reconciler.sweep, self._context.process.settings.reconcile_every),
                         self._forever(partial(self._taking, self._claim), CLAIM_ANYWAY_EVERY, self._bell),
+                        self._forever(partial(expire_overdue, self._context), EXPIRE_EVERY),
                         self._forever(self._pass_intents_on, INTENTS_EVERY, self._intent),
                     )
                 ]

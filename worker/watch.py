@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from worker.concurrency import beside, result_of
@@ -17,7 +17,16 @@ from worker.pump import Pump
 class Watch:
     """One container under watch. Afterwards `log_complete` tells whether output may have been lost."""
 
-    def __init__(self, runtime: ContainerRuntime, container: str, sink: LogSink, oversight: Oversight) -> None:
+    def __init__(
+        self,
+        runtime: ContainerRuntime,
+        container: str,
+        sink: LogSink,
+        oversight: Oversight,
+        measure: Callable[[str], Coroutine[Any, Any, None]],
+    ) -> None:
+        """`measure` takes notice of what it uses, for as long as it runs."""
+        self._measure = measure
         self._container = container
         self._oversight = oversight
         self._exit = ExitWatch(runtime, container, oversight.note_engine)
@@ -45,6 +54,7 @@ class Watch:
                 result_of(exiting),
                 self._oversight.obey(self._container),
                 self._oversight.listen(),
+                self._measure(self._container),
                 result_of(pumping),
             )
             await pumping

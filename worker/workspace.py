@@ -66,13 +66,35 @@ class Workspace:
             Mount(str(self.events), f"{TARGET}/events", read_only=False),
         )
 
+    def make_input(self, name: str) -> Path:
+        """A new directory of `inputs/`, empty; `name` is one that a batch takes for a key."""
+        directory = self._mount / "inputs" / name
+        _make(directory, 0o755)
+        return directory
+
     def write_stop(self, *, reason: str, by: str, deadline: float) -> None:
         """Ask the program to stop; `deadline` is when it is killed, unix seconds."""
         self._write("stop", orjson.dumps({"reason": reason, "by": by, "deadline": deadline}))
 
+    def withdraw_stop(self) -> None:
+        """Take back what `write_stop` asked."""
+        (self._mount / "stop").unlink(missing_ok=True)
+
     def write_deadline(self, deadline: float) -> None:
         """When the program's time is over, unix seconds."""
         self._write("deadline", f"{deadline:.3f}\n".encode())
+
+    def write_warning(self, *, deadline: float, seconds: int) -> bool:
+        """Warn the program, so many seconds ahead, of when its time is over. False if it is warned of that already."""
+        warned = self._mount / "warning"
+        if warned.exists() and orjson.loads(warned.read_bytes())["deadline"] == deadline:
+            return False
+        self._write(warned.name, orjson.dumps({"deadline": deadline, "seconds": seconds}))
+        return True
+
+    def withdraw_warning(self) -> None:
+        """Its time is not over so soon."""
+        (self._mount / "warning").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove all of it. Never follows a link; a file that cannot be removed is an error."""

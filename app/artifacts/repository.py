@@ -67,6 +67,12 @@ async def latest_outputs(connection: Connection, execution: UUID) -> ArtifactSet
     return await _latest(connection, execution, Kind.OUTPUT)
 
 
+async def latest_output_files(connection: Connection, execution: UUID) -> tuple[ArtifactSet | None, list[Artifact]]:
+    """The same with its files; None and nothing if it left none."""
+    group = await latest_outputs(connection, execution)
+    return group, await list_artifacts(connection, group) if group else []
+
+
 async def latest_checkpoint(connection: Connection, execution: UUID) -> tuple[ArtifactSet, list[Artifact]] | None:
     """The checkpoint of the latest attempt that left one, and its files: where a resumed execution starts."""
     group = await _latest(connection, execution, Kind.CHECKPOINT)

@@ -39,7 +39,7 @@ OPAQUE = "application/octet-stream"
 # What no browser ever runs, opened directly or not.
 _HARMLESS = re.compile(r"text/(plain|csv|markdown)|application/(json|pdf|zip|gzip)|image/(png|jpeg|gif|webp|bmp)")
 _PLAIN_NAME = re.compile(r"[^A-Za-z0-9._ -]")
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cache-Control": "private, no-cache",
@@ -64,7 +64,7 @@ async def download_outputs(execution: ExecutionId, process: ProcessDep, caller: 
     outputs = await service.get_outputs(process, caller, execution)
     modified_at = outputs.record.finished_at or outputs.record.updated_at
     pieces = zip_files(process.artifacts, outputs.group, outputs.files, modified_at)
-    headers = _HEADERS | {"Content-Disposition": attachment(f"{execution}-outputs.zip")}
+    headers = HEADERS | {"Content-Disposition": attachment(f"{execution}-outputs.zip")}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
@@ -90,7 +90,7 @@ async def download_output(
 
 
 def _headers_of(file: Artifact) -> dict[str, str]:
-    return _HEADERS | {
+    return HEADERS | {
         "Content-Type": file.media_type if _HARMLESS.fullmatch(file.media_type) else OPAQUE,
         "Content-Disposition": attachment(file.path.rpartition("/")[2]),
         "ETag": f'"{file.sha256}"',

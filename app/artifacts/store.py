@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from pathlib import Path
 
 from obstore.store import LocalStore, ObjectStore
@@ -22,7 +22,7 @@ class ArtifactStore:
     def open(cls, directory: Path) -> ArtifactStore:
         """A store in a directory, which only its owner can enter."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(prefix=str(directory)))
+        return cls(LocalStore(prefix=str(directory), automatic_cleanup=True))
 
     async def put(self, group: ArtifactSet, path: str, pieces: AsyncIterator[bytes]) -> None:
         """Store a file whole; a reader sees all of it or none."""
@@ -36,6 +36,11 @@ class ArtifactStore:
 
     async def delete(self, group: ArtifactSet) -> None:
         """Remove every file of a set; one that is gone already is fine."""
-        paths = [meta["path"] async for batch in self._store.list(group.prefix) for meta in batch]
-        if paths:
-            await self._store.delete_async(paths)
+        await self.clear(group.prefix)
+
+    async def clear(self, prefix: str, *, but: Container[str] = ()) -> None:
+        """Remove everything below a prefix but these keys; what is gone already is fine."""
+        async for batch in self._store.list(prefix):
+            paths = [meta["path"] for meta in batch if meta["path"] not in but]
+            if paths:
+                await self._store.delete_async(paths)

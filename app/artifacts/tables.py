@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.artifacts.model import Kind
@@ -27,3 +27,24 @@ class Artifact(Base):
     created_at: Mapped[Now]
 
     __table_args__ = (CheckConstraint(one_of("kind", Kind), name="kind"),)
+
+
+class ArtifactRemoval(Base):
+    """Objects below this prefix that no manifest names are to go: written with what makes them unwanted.
+
+    No foreign key: it outlives the execution. `rounds` counts how often they were removed, since a worker that does not
+    know yet that somebody took over may still be storing.
+    """
+
+    __tablename__ = "artifact_removals"
+
+    prefix: Mapped[str] = mapped_column(primary_key=True)
+    execution_id: Mapped[UUID]
+    asked_at: Mapped[Now]
+    due_at: Mapped[Now]
+    rounds: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+    __table_args__ = (
+        Index("ix_artifact_removals_due", "due_at", postgresql_where=text("rounds < 2")),
+        Index("ix_artifact_removals_done", "due_at", postgresql_where=text("rounds >= 2")),
+    )

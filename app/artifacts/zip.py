@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -23,17 +24,38 @@ _FILE = stat.S_IFREG | 0o644
 _PROGRAM = stat.S_IFREG | 0o755
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A set of files on its way into a zip, where it is put under `path`: nothing, or a name that is safe and a `/`."""
+
+    group: ArtifactSet
+    files: Iterable[Artifact]
+    modified_at: datetime
+    path: str = ""
+
+
 def zip_files(
     store: ArtifactStore, group: ArtifactSet | None, files: Iterable[Artifact], modified_at: datetime
 ) -> AsyncIterable[bytes]:
     """The zip, in pieces. Breaks off if a file is missing from the store."""
 
+    async def folders() -> AsyncIterator[Folder]:
+        if group is not None:
+            yield Folder(group=group, files=files, modified_at=modified_at)
+
+    return zip_folders(store, folders())
+
+
+def zip_folders(store: ArtifactStore, folders: AsyncIterable[Folder]) -> AsyncIterable[bytes]:
+    """The same of several, each asked for when those before it are sent."""
+
     async def members() -> AsyncIterator[AsyncMemberFile]:
-        for name, file in safe_names(files):
-            assert group is not None  # noqa: S101 - there are files, so there is their set
-            level = STORED if _COMPRESSED_ALREADY.fullmatch(file.media_type) else LEVEL
-            mode = _PROGRAM if file.executable else _FILE
-            yield name, modified_at, mode, ZIP_AUTO(file.bytes, level=level), store.read(group, file.path)
+        async for folder in folders:
+            for name, file in safe_names(folder.files):
+                level = STORED if _COMPRESSED_ALREADY.fullmatch(file.media_type) else LEVEL
+                mode = _PROGRAM if file.executable else _FILE
+                pieces = store.read(folder.group, file.path)
+                yield folder.path + name, folder.modified_at, mode, ZIP_AUTO(file.bytes, level=level), pieces
 
     return async_stream_zip(members())
 

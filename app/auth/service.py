@@ -15,35 +15,42 @@ from app.auth.tokens import LENGTH, PREFIX, Scope, hash_token, is_well_formed
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
 from app.errors import NotAllowed, NotAuthenticated
+from app.quotas.tables import Quota
 
 log = structlog.get_logger(__name__)
 
 BOOTSTRAP_OWNER = "admin"
 HOW_TO = "Send the header `Authorization: Bearer <token>`."
 # Every request asks this, so it is built once.
-_VALID = select(Token.owner, Token.scopes).where(
-    Token.hash == bindparam("hash"),
-    Token.revoked_at.is_(None),
-    or_(Token.expires_at.is_(None), Token.expires_at > func.now()),
+_VALID = (
+    select(Token.owner, Token.scopes, Quota.max_queued)
+    .outerjoin(Quota, Quota.owner == Token.owner)
+    .where(
+        Token.hash == bindparam("hash"),
+        Token.revoked_at.is_(None),
+        or_(Token.expires_at.is_(None), Token.expires_at > func.now()),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sent the request, and what their token may do."""
+    """Whoever sent the request, and what their token may do. `max_queued` is their own limit, if they have one."""
 
     owner: str
     scopes: frozenset[Scope]
+    max_queued: int | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the token has this scope; `admin` has them all."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
-    def require(self, scope: Scope) -> None:
-        """Raises `NotAllowed` without this scope."""
+    def require(self, scope: Scope, *, to: str | None = None) -> None:
+        """Raises `NotAllowed` without this scope; `to` says for what of the request it is needed."""
         if not self.may(scope):
             held = ", ".join(sorted(self.scopes)) or "none"
-            raise NotAllowed(f"This needs a token with the scope `{scope}`.", hint=f"Scopes of this token: {held}.")
+            needs = f"To {to} you need" if to else "This needs"
+            raise NotAllowed(f"{needs} a token with the scope `{scope}`.", hint=f"Scopes of this token: {held}.")
 
     @property
     def sees(self) -> str | None:
@@ -58,7 +65,7 @@ async def authenticate(process: Process, headers: Mapping[str, str]) -> Caller:
         row = (await connection.execute(_VALID, {"hash": hash_token(token)})).one_or_none()
     if row is None:
         raise NotAuthenticated("This token is not valid.", hint=_why_not(token))
-    return Caller(row.owner, frozenset(map(Scope, row.scopes)))
+    return Caller(row.owner, frozenset(map(Scope, row.scopes)), row.max_queued)
 
 
 async def ensure_bootstrap_token(process: Process) -> None:

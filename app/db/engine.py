@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.cancellation import being_cancelled
 
@@ -24,12 +26,11 @@ TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
 
 def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
     """An engine that gives up instead of waiting for ever: every statement, lock and connection has its time."""
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
         pool_use_lifo=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
@@ -41,9 +42,20 @@ def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
                 "statement_timeout": str(STATEMENT_TIMEOUT_MS),
                 "lock_timeout": str(LOCK_TIMEOUT_MS),
                 "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_TIMEOUT_MS),
+                # Both take longer to begin than our statements last.
+                "jit": "off",
+                "max_parallel_workers_per_gather": "0",
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(_connection: Any, record: ConnectionPoolEntry, _taken: Any) -> None:
+    """A connection that the server has closed meanwhile gives way to a new one. To ask it would be a transaction."""
+    if record.driver_connection is None or record.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 @asynccontextmanager

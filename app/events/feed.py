@@ -242,22 +242,22 @@ class Feed:
 
     async def _until_next_look(self, hints: Subscription) -> None:
         """Return when something may have happened; pass progress on meanwhile."""
+        now = asyncio.get_running_loop().time
         connected = self._process.listener.connected
         try:
-            if await self._hear(hints, LOOK_ANYWAY_EVERY if connected else LOOK_WITHOUT_HINTS_EVERY):
-                await asyncio.sleep(GATHER)
-                while await self._hear(hints, 0.0):
+            if await self._hear(hints, now() + (LOOK_ANYWAY_EVERY if connected else LOOK_WITHOUT_HINTS_EVERY)):
+                gathered = now() + GATHER
+                while await self._hear(hints, gathered):
                     pass
         except Missed:
             pass
         if not self._process.listener.connected:
             await self._persist(self._look_for_progress)
 
-    async def _hear(self, hints: Subscription, within: float) -> bool:
-        """Pass progress on until it rings; False when that did not happen within so many seconds. Raises `Missed`."""
+    async def _hear(self, hints: Subscription, until: float) -> bool:
+        """Pass progress on until it rings; False when that did not happen by then. Raises `Missed`."""
         now = asyncio.get_running_loop().time
-        until = now() + within
-        while (message := await hints.get(max(0.0, until - now()))) is not None:
+        while (left := until - now()) > 0 and (message := await hints.get(left)) is not None:
             if message == BELL:
                 return True
             self._hand_out(Progressed(*unpack_progress(message)))

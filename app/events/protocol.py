@@ -24,8 +24,9 @@ class Hello(TypedDict):
     cursor: int
 
 
-# One move of one execution; functional form, since `from` is a keyword. What does not belong to the move never changes,
-# but for `exit_code`, which is there once it has ended.
+# What happened to one execution; functional form, since `from` is a keyword. Where it left the status as it is, `from`
+# is that status. What does not belong to it never changes, but for `exit_code`, which is there once the execution has
+# ended, and `name` and `labels`, which are those of now.
 ExecutionFrame = TypedDict(
     "ExecutionFrame",
     {
@@ -51,6 +52,18 @@ ExecutionFrame = TypedDict(
 )
 
 
+class Deleted(TypedDict):
+    """An execution was deleted, with all that belonged to it. `status` is how it had ended."""
+
+    type: Literal["deleted"]
+    cursor: int
+    id: UUID
+    status: Status
+    owner: str
+    pool: str
+    labels: dict[str, str]
+
+
 class Progress(TypedDict):
     """What a program says of its progress. One may be left out: the newest counts."""
 
@@ -68,7 +81,13 @@ class Resync(TypedDict):
     cursor: int
 
 
-FRAMES: dict[str, Any] = {"hello": Hello, "execution": ExecutionFrame, "progress": Progress, "resync": Resync}
+FRAMES: dict[str, Any] = {
+    "hello": Hello,
+    "execution": ExecutionFrame,
+    "deleted": Deleted,
+    "progress": Progress,
+    "resync": Resync,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +136,21 @@ def execution_frame(
             "labels": subject.labels,
             "image": image,
             "created_at": created_at,
+        }
+    )
+
+
+def deleted_frame(cursor: int, execution: UUID, status: Status, subject: Subject) -> bytes:
+    """See `Deleted`."""
+    return orjson.dumps(
+        {
+            "type": "deleted",
+            "cursor": cursor,
+            "id": str(execution),
+            "status": status,
+            "owner": subject.owner,
+            "pool": subject.pool,
+            "labels": subject.labels,
         }
     )
 

@@ -8,16 +8,16 @@ highest position of that moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Interval, bindparam, delete, select, text
+from sqlalchemy import Interval, Row, bindparam, delete, insert, or_, select, text
 
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.events.protocol import Subject, execution_frame, progress_frame
+from app.events.protocol import Subject, deleted_frame, execution_frame, progress_frame
 from app.events.tables import EventPosition
 from app.executions.model import Event
 from app.executions.repository import event_of
@@ -26,6 +26,7 @@ from app.executions.tables import Execution, ExecutionEvent
 
 # So many of the newest are kept, and so many of the oldest forgotten at a time.
 KEPT = 100_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORGOTTEN_AT_ONCE = 10_000
 
 
@@ -69,6 +70,8 @@ _WRITERS = text("""
 _BETWEEN = (
     select(
         EventPosition.position,
+        EventPosition.execution_id.label("of"),
+        EventPosition.deleted,
         ExecutionEvent.__table__,
         Execution.owner,
         Execution.pool,
@@ -78,12 +81,16 @@ _BETWEEN = (
         Execution.created_at,
         Execution.exit_code,
     )
-    .join(
+    .outerjoin(
         ExecutionEvent,
         (ExecutionEvent.execution_id == EventPosition.execution_id) & (ExecutionEvent.number == EventPosition.number),
     )
-    .join(Execution, Execution.id == EventPosition.execution_id)
-    .where(EventPosition.position > bindparam("after"), EventPosition.position <= bindparam("upto"))
+    .outerjoin(Execution, Execution.id == EventPosition.execution_id)
+    .where(
+        EventPosition.position > bindparam("after"),
+        EventPosition.position <= bindparam("upto"),
+        or_(ExecutionEvent.number.is_not(None) & Execution.id.is_not(None), EventPosition.deleted.is_not(None)),
+    )
     .order_by(EventPosition.position)
     .limit(bindparam("most"))
 )
@@ -100,7 +107,9 @@ async def list_writers(connection: Connection) -> set[str]:
 
 
 async def read_between(connection: Connection, after: int, upto: int, *, most: int) -> list[Happened]:
-    """Events behind `after` up to `upto`, as far as they are committed and their executions not deleted."""
+    """Events behind `after` up to `upto`, as far as they are committed and their executions not deleted; and
+    that these were.
+    """
     rows = await connection.execute(_BETWEEN, {"after": after, "upto": upto, "most": most})
     return [_happened(row) for row in rows.mappings()]
 
@@ -117,7 +126,31 @@ async def list_progress(connection: Connection, within: timedelta) -> list[Progr
     ]
 
 
+async def note_deleted(connection: Connection, deleted: Iterable[Row[Any]]) -> None:
+    """Tell of executions that were deleted, in this transaction, just before its end: everybody waits for that."""
+    rows = [
+        {
+            "execution_id": row.id,
+            "number": 0,
+            "deleted": {"ended": row.status, "owner": row.owner, "pool": row.pool, "labels": row.labels},
+        }
+        for row in deleted
+    ]
+    if rows:
+        await connection.execute(insert(EventPosition).values(rows))
+
+
+def _gone(row: Mapping[Any, Any]) -> Happened:
+    was, id_, position = row["deleted"], row["of"], row["position"]
+    status, subject = Status(was["ended"]), Subject(was["owner"], was["pool"], was["labels"])
+    # As what it is chosen by: something that left its status as it was.
+    event = Event(0, status, status, cause=None, message=None, actor="", attempt=0, at=EPOCH)
+    return Happened(position, subject, event, deleted_frame(position, id_, status, subject))
+
+
 def _happened(row: Mapping[Any, Any]) -> Happened:
+    if row["deleted"] is not None:
+        return _gone(row)
     event = event_of(row)
     subject = Subject(row["owner"], row["pool"], row["labels"])
     frame = execution_frame(

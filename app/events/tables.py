@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Identity
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.orm import Base
@@ -13,7 +15,7 @@ from app.db.orm import Base
 class EventPosition(Base):
     """The place of one event among those of all executions; written with it, and forgotten after a while.
 
-    No foreign key: to delete an execution must not be writing here, or everybody would wait for it (`store`).
+    No foreign key: to delete an execution must not be writing here for long, or everybody would wait for it (`store`).
     """
 
     __tablename__ = "event_positions"
@@ -21,3 +23,5 @@ class EventPosition(Base):
     position: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     execution_id: Mapped[UUID]
     number: Mapped[int]
+    # What was deleted, for those who may know of it: nothing else is left of it, and `number` is 0.
+    deleted: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

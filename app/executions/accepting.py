@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Select, bindparam, exists, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, Insert, Select, bindparam, column, exists, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from app.batches.model import Membership
 from app.db.engine import Connection
-from app.executions.model import NO_RETRIES, Limits, Retries, Spec
+from app.executions.model import NO_RETRIES, Lane, Limits, Retries, Spec
 from app.executions.record import Record, record_of
 from app.executions.repository import placing
 from app.executions.states import Status
@@ -22,6 +25,8 @@ from app.idempotency.tables import IdempotencyKey
 from app.logs.tables import LogHead
 from app.pools.tables import Pool
 from app.secrets import repository as secrets
+
+ROWS_PER_STATEMENT = 1000
 
 
 class NoSuchPool(Exception):
@@ -42,10 +47,17 @@ class NewExecution:
     spec: Spec
     limits: Limits
     resumed_from: UUID | None
+    rerun_of: UUID | None = None
     retries: Retries = NO_RETRIES
     priority: int = 0
+    lane: Lane = Lane.NORMAL
+    hold: bool = False
+    not_before: datetime | None = None
     warnings: Sequence[Any] = ()
     sealed: Mapping[str, bytes] = field(default_factory=dict)
+    member: Membership | None = None
+    gated: bool = False
+    needs_left: int = 0
 
 
 _NEW_COLUMNS = (
@@ -60,16 +72,26 @@ _NEW_COLUMNS = (
     "limits",
     "retries",
     "priority",
+    "lane",
+    "hold",
+    "not_before",
     "resumed_from",
+    "rerun_of",
     "warnings",
     "status",
+    "gated",
+    "needs_left",
+    "batch_id",
+    "batch_index",
+    "batch_size",
+    "batch_key",
 )
 _NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
 
 
-def _accepting(execution: Insert) -> Select[Any]:
-    """The record, its first event and the head of its log, in one statement."""
-    new = execution.returning(*Execution.__table__.c).cte("new")
+def _beginning(execution: Insert, *columns: ColumnElement[Any]) -> tuple[CTE, CTE, CTE]:
+    """The record, of which these columns are wanted, its first event with its place, and the head of its log."""
+    new = execution.returning(*columns).cte("new")
     first_event = (
         insert(ExecutionEvent)
         .from_select(
@@ -80,8 +102,24 @@ def _accepting(execution: Insert) -> Select[Any]:
         .cte("first_event")
     )
     log_head = insert(LogHead).from_select(["execution_id", "epoch"], select(new.c.id, literal(0))).cte("log_head")
+    return new, placing(first_event), log_head
+
+
+def _accepting(execution: Insert) -> Select[Any]:
+    """All of that in one statement, which gives the record."""
+    new, *beside = _beginning(execution, *Execution.__table__.c)
     log = (literal(0).label("log_lines"), literal(0).label("log_bytes"), literal(False).label("log_truncated"))
-    return select(new, waiting_on(new), *log).add_cte(placing(first_event), log_head)
+    return select(new, waiting_on(new), *log).add_cte(*beside)
+
+
+def _accepting_all() -> Select[Any]:
+    """The same for many, which gives how many they are."""
+    columns = (column(name, Execution.__table__.c[name].type) for name in _NEW_COLUMNS)
+    rows = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns)
+    rows = rows.render_derived(with_types=True)
+    adding = insert(Execution).from_select(_NEW_COLUMNS, select(*rows.c))
+    new, *beside = _beginning(adding, *(Execution.__table__.c[name] for name in ("id", "owner", "status")))
+    return select(func.count()).select_from(new).add_cte(*beside)
 
 
 # Waits for whoever deletes the pool, and gives no row if they commit; whoever comes to delete it waits for us.
@@ -108,6 +146,7 @@ _key = (
     .cte("key")
 )
 _ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
+_ADD_ALL = _accepting_all()
 _ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
 
 
@@ -136,6 +175,43 @@ async def add_once(connection: Connection, new: NewExecution, once: Once) -> Rec
     return record_of(added)
 
 
+async def add_all(connection: Connection, many: Sequence[NewExecution]) -> None:
+    """Accept all of them, whose pools are locked."""
+    for start in range(0, len(many), ROWS_PER_STATEMENT):
+        # Without the prefix of their names: there they are columns of a row, here its keys.
+        rows = [
+            {
+                # A driver's own kind of UUID is one too, but not to who writes JSON.
+                name.removeprefix("new_"): str(value) if isinstance(value, UUID) else value
+                for name, value in _parameters(new).items()
+            }
+            for new in many[start : start + ROWS_PER_STATEMENT]
+        ]
+        await connection.execute(_ADD_ALL, {"rows": rows})
+    await secrets.add_all(connection, {new.id: new.sealed for new in many if new.sealed})
+
+
+async def lock_pools(connection: Connection, names: Collection[str]) -> set[str]:
+    """Those of these pools that exist; they are not deleted until the transaction ends."""
+    statement = (
+        select(Pool.name)
+        .where(Pool.name.in_(names), Pool.deleted_at.is_(None))
+        .order_by(Pool.name)
+        .with_for_update(read=True, key_share=True)
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def add_key(connection: Connection, owner: str, once: Once, execution: UUID) -> bool:
+    """Let the key stand for an execution that is accepted already; False if it stands for another."""
+    statement = (
+        insert_or_not(IdempotencyKey)
+        .values(owner=owner, key=once.key, body_sha256=once.body_sha256, execution_id=execution)
+        .on_conflict_do_nothing(index_elements=["owner", "key"])
+    )
+    return (await connection.execute(statement)).rowcount > 0
+
+
 async def _keep_secrets(connection: Connection, new: NewExecution) -> None:
     if new.sealed:
         await secrets.add(connection, new.id, new.sealed)
@@ -159,7 +235,17 @@ def _parameters(new: NewExecution) -> dict[str, Any]:
         "new_limits": new.limits.model_dump(mode="json"),
         "new_retries": new.retries.model_dump(mode="json"),
         "new_priority": new.priority,
+        "new_lane": new.lane,
+        "new_hold": new.hold,
+        "new_not_before": new.not_before,
         "new_resumed_from": new.resumed_from,
+        "new_rerun_of": new.rerun_of,
         "new_warnings": list(new.warnings),
         "new_status": Status.QUEUED,
+        "new_gated": new.gated,
+        "new_needs_left": new.needs_left,
+        "new_batch_id": new.member.batch if new.member else None,
+        "new_batch_index": new.member.index if new.member else None,
+        "new_batch_size": new.member.size if new.member else None,
+        "new_batch_key": new.member.key if new.member else None,
     }

@@ -59,11 +59,11 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
         "A private registry needs credentials; ask your administrator which images are allowed.",
     ),
     Cause.QUEUE_TIMEOUT: Explanation(
-        "It waited in the queue for longer than its limit.",
-        "The pool is busy or has no worker: look at it, or raise the limit.",
+        "It waited in the queue for longer than `limits.queue_timeout`.",
+        "The pool is busy or has no worker: look at it, or raise `limits.queue_timeout`.",
     ),
     Cause.PULL_TIMEOUT: Explanation(
-        "Pulling the image took longer than `limits.pull_timeout`.",
+        "Pulling the image took longer than `limits.pull_timeout`, or stalled.",
         "Raise `limits.pull_timeout`, or pull large images on the worker beforehand.",
     ),
     Cause.RUN_TIMEOUT: Explanation(
@@ -71,8 +71,8 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
         "Raise `limits.timeout`. If the program saves checkpoints, submit it again with `resume_from`.",
     ),
     Cause.IDLE_TIMEOUT: Explanation(
-        "The program wrote nothing for longer than its limit and was stopped.",
-        "Print progress now and then, or raise the limit.",
+        "The program wrote nothing for longer than `limits.idle_timeout` and was stopped.",
+        "Print progress now and then, or raise `limits.idle_timeout`.",
     ),
     Cause.CANCELED_BY_USER: Explanation(
         "Somebody asked to stop it.",

@@ -23,6 +23,17 @@ SUBMISSIONS: list[Any] = [
     {"image": "busybox:local", "command": ["sh", "-c", "./train.sh"], "resume_from": _ID},
 ]
 
+RERUNS: list[Any] = [
+    {},
+    {"command": ["sh", "-c", "echo again"], "limits": {"memory": "2GiB"}, "secrets": {"API_TOKEN": "not-a-real-one"}},
+    {"from_checkpoint": True, "limits": {"timeout": 7200}},
+]
+
+CHANGES: list[Any] = [
+    {"limits": {"timeout": 7200, "warn_before": 60}},
+    {"name": "first, again", "labels": {"team": None, "tier": "b"}},
+]
+
 EXECUTION: Example = {
     "id": _ID,
     "name": "first",
@@ -40,13 +51,18 @@ EXECUTION: Example = {
     "inputs": {"rows": 100},
     "pool": "default",
     "priority": 0,
+    "lane": "normal",
     "status": "succeeded",
     "phase": None,
     "waiting_on": None,
+    "queue_position": None,
+    "expected_seconds": None,
+    "expected_seconds_p90": None,
     "cause": "ok",
     "message": "Ended with exit code 0",
     "hint": None,
     "stop": None,
+    "pause": None,
     "attempt": 1,
     "max_attempts": 1,
     "retry_on": [],
@@ -67,10 +83,13 @@ EXECUTION: Example = {
     "queue_seconds": 0.42,
     "run_seconds": 0.83,
     "limits": {
+        "queue_timeout": None,
+        "pull_timeout": 600,
         "timeout": 60,
+        "idle_timeout": None,
+        "warn_before": None,
         "grace": 5,
         "notice": None,
-        "pull_timeout": 600,
         "cpus": 1,
         "memory": 536870912,
         "pids": 128,
@@ -81,17 +100,28 @@ EXECUTION: Example = {
         "output_files": 10000,
         "checkpoint_bytes": 1073741824,
     },
-    "lineage": {"resumed_from": None},
+    "lineage": {"resumed_from": None, "rerun_of": None, "batch": None},
     "log": {"lines": 1, "bytes": 3, "truncated": False, "complete": True},
-    "outputs": {"files": 1, "bytes": 1234, "partial": False},
+    "outputs": {"files": 1, "bytes": 1234, "partial": False, "expired_at": None},
+    "checkpoint": {"files": 0, "bytes": 0, "expired_at": None},
+    "archived_at": None,
+    "delete_requested_at": None,
+    "delete_requested_by": None,
+    "expires_at": "2026-04-15T10:00:01.250Z",
+    "retention": {"record": "2026-04-15T10:00:01.250Z", "log": "2026-02-14", "outputs": None, "checkpoint": None},
     "links": {
         "self": _OWN,
         "events": f"{_OWN}/events",
         "attempts": f"{_OWN}/attempts",
         "logs": f"{_OWN}/logs",
         "outputs": f"{_OWN}/outputs",
+        "usage": f"{_OWN}/usage",
         "tail": f"{_OWN}/tail",
         "cancel": f"{_OWN}/cancel",
+        "pause": f"{_OWN}/pause",
+        "resume": f"{_OWN}/resume",
+        "rerun": f"{_OWN}/rerun",
+        "reruns": f"/v1/executions?rerun_of={_ID}&archived=any",
     },
 }
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from app.executions.states import TERMINAL, Cause, Status, StopReason
+from app.executions.states import TERMINAL, Cause, PauseMode, Status, StopClock, StopReason
 
 MIB = 2**20
 GIB = 2**30
@@ -63,7 +63,29 @@ class Stored(BaseModel):
 class Limits(Stored):
     """What one execution may use. Times are whole seconds, sizes bytes."""
 
+    queue_timeout: int | None = Field(
+        default=None,
+        ge=1,
+        le=366 * 86_400,
+        strict=True,
+        description="Waiting in the queue while it may be started, seconds. Default: as long as it takes",
+    )
+    pull_timeout: int = Field(default=600, ge=1, le=86_400, strict=True, description="Pulling the image, seconds")
     timeout: int = Field(default=3600, ge=1, le=31 * 86_400, strict=True, description="Running time, seconds")
+    idle_timeout: int | None = Field(
+        default=None,
+        ge=1,
+        le=31 * 86_400,
+        strict=True,
+        description="Running without any output on stdout or stderr, seconds. Default: as long as it likes",
+    )
+    warn_before: int | None = Field(
+        default=None,
+        ge=1,
+        le=86_400,
+        strict=True,
+        description="So many seconds ahead of its deadline the program finds the file `warning`. Default: it does not",
+    )
     grace: int = Field(
         default=10, ge=0, le=3600, strict=True, description="From the request to stop until SIGKILL, seconds"
     )
@@ -75,7 +97,6 @@ class Limits(Stored):
         description="From the request to stop until the stop signal, seconds, below `grace`. "
         "Default: 0, or three quarters of `grace` once the program said that it checkpoints",
     )
-    pull_timeout: int = Field(default=600, ge=1, le=86_400, strict=True, description="Pulling the image, seconds")
     cpus: float = Field(default=1.0, ge=0.01, le=1024, strict=True, allow_inf_nan=False, description="CPU cores")
     memory: Size = _size(512 * MIB, at_least=6 * MIB, at_most=2**50, description="Memory, swap included")
     pids: int = Field(default=256, ge=1, le=2**22, strict=True, description="Processes and threads")
@@ -149,9 +170,25 @@ class Retries(Stored):
 NO_RETRIES = Retries()
 
 
+# The limits that are times: they can be moved while they run.
+CLOCKS = frozenset({"queue_timeout", "pull_timeout", "timeout", "idle_timeout", "warn_before", "grace", "notice"})
+
+
+class Lane(StrEnum):
+    """A queue within that of a pool: nothing of the next is started while something of the one before may start."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes; `final`: no attempt follows."""
+    """A request to stop, as it stands on the record. `deadline` is when SIGKILL comes; `final`: no attempt follows.
+
+    `clock` is which one asked, where a timeout is the reason; what an older version wrote was the `timeout`. `why` is a
+    sentence, if there is more to say.
+    """
 
     reason: StopReason
     by: str
@@ -159,21 +196,43 @@ class Stop:
     deadline: datetime
     force: bool
     final: bool
+    clock: StopClock | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A pause that was asked for, or stands since `paused_at`. `resume_by` has asked for its end."""
+
+    mode: PauseMode
+    by: str
+    requested_at: datetime
+    paused_at: datetime | None
+    resume_by: str | None
+
+    @property
+    def freezes(self) -> bool:
+        """Whether the container is wanted frozen."""
+        return self.mode is PauseMode.FREEZE and self.resume_by is None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an execution ends: the terminal status follows from the cause."""
+    """How an execution ends: the terminal status follows from the cause.
+
+    `saved`: its program saved a checkpoint and stopped, as it was asked to: only the attempt ends.
+    """
 
     cause: Cause
     message: str
     exit_code: int | None = None
     oom_killed: bool = False
+    saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One move of an execution, from its append-only history."""
+    """One entry of an execution's append-only history: a move, or what was done without one."""
 
     number: int
     from_status: Status | None
@@ -183,11 +242,18 @@ class Event:
     actor: str
     attempt: int
     at: datetime
+    # Whose other children this end may concern; known where it was made.
+    batch: UUID | None = None
 
     @property
     def ends(self) -> bool:
         """Whether this was the last event there can be."""
         return self.to_status in TERMINAL
+
+    @property
+    def moves(self) -> bool:
+        """Whether it changed the status; else its message says what was done."""
+        return self.from_status is not self.to_status
 
 
 @dataclass(frozen=True, slots=True)

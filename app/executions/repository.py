@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,21 +16,24 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    cast,
     func,
     insert,
     literal,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
 
+from app.batches import pacing
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.events.tables import EventPosition
 from app.executions.model import Event
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, sources
-from app.executions.tables import Execution, ExecutionEvent
+from app.executions.tables import READY, Execution, ExecutionEvent
 from app.secrets import repository as secrets
 
 
@@ -77,8 +81,8 @@ async def move(
     With `epoch` it is a move of the lease holder; without one, of the API. `changes` are further columns of the same
     UPDATE. Raises `StaleLease`, `IllegalMove` or `NoSuchExecution` when nothing was changed.
     """
-    if (target in TERMINAL) != (cause is not None) or (cause is not None and STATUS_OF[cause] is not target):
-        raise ValueError(f"cause {cause} does not belong to status {target}")
+    message = None if message is None else readable(message)
+    values = {"status": target, **_beside(target, cause, message), **(changes or {})}
     allowed = sources(target) if only_from is None else sources(target) & frozenset(only_from)
     prior = (
         select(Execution.id, Execution.status.label("status"))
@@ -89,12 +93,6 @@ async def move(
     statement = update(Execution).where(Execution.id == prior.c.id, prior.c.status.in_(sorted(allowed)))
     if epoch is not None:
         statement = statement.where(Execution.epoch == epoch)
-    if message is not None:
-        message = readable(message)
-    values: dict[str, Any] = {"status": target, "updated_at": clock()}
-    if target in TERMINAL:
-        values |= {"cause": cause, "message": message, "finished_at": clock(), "phase": None}
-    values |= changes or {}
     moved = (
         await connection.execute(
             statement.values(values).returning(
@@ -102,6 +100,7 @@ async def move(
                 Execution.attempt,
                 Execution.updated_at,
                 Execution.spec["secrets"].label("secrets"),
+                Execution.batch_id,
             ),
         )
     ).one_or_none()
@@ -109,7 +108,7 @@ async def move(
         raise await _why_refused(connection, execution, target, epoch)
     if target in TERMINAL and moved.secrets:
         await secrets.forget(connection, execution)
-    return await _add_event(
+    event = await _add_event(
         connection,
         execution,
         from_status=Status(moved.from_status),
@@ -120,13 +119,45 @@ async def move(
         attempt=moved.attempt,
         at=moved.updated_at,
     )
+    if target not in TERMINAL or moved.batch_id is None:
+        return event
+    # Last, and of all rows only the batch's is waited for here.
+    await pacing.go_on(connection, moved.batch_id, execution, target)
+    return replace(event, batch=moved.batch_id)
+
+
+async def note(
+    connection: Connection, execution: UUID, *, actor: str, message: str, changes: Mapping[str, Any] | None = None
+) -> Event:
+    """Write into the history what was done to an active one without a change of its status, and make these `changes`.
+
+    For whoever holds the row's lock.
+    """
+    values: dict[str, Any] = {"updated_at": clock(), **(changes or {})}
+    statement = update(Execution).where(Execution.id == execution).values(values)
+    noted = (
+        await connection.execute(
+            statement.returning(Execution.status, Execution.cause, Execution.attempt, Execution.updated_at)
+        )
+    ).one()
+    return await _add_event(
+        connection,
+        execution,
+        from_status=Status(noted.status),
+        to_status=Status(noted.status),
+        cause=Cause(noted.cause) if noted.cause else None,
+        message=readable(message),
+        actor=actor,
+        attempt=noted.attempt,
+        at=noted.updated_at,
+    )
 
 
 # As after any move: the row locks make `max + 1` safe, but only for a statement of its own.
 _events = (
     insert(ExecutionEvent)
     .from_select(
-        ["execution_id", "number", "from_status", "to_status", "actor", "attempt", "at"],
+        ["execution_id", "number", "from_status", "to_status", "cause", "message", "actor", "attempt", "at"],
         select(
             Execution.id,
             select(func.coalesce(func.max(ExecutionEvent.number), 0) + 1)
@@ -134,46 +165,78 @@ _events = (
             .scalar_subquery(),
             bindparam("from", type_=Text),
             Execution.status,
+            Execution.cause,
+            Execution.message,
             bindparam("by", type_=Text),
             Execution.attempt,
             Execution.updated_at,
         ).where(Execution.id == any_(bindparam("moved", type_=ARRAY(Uuid)))),
     )
-    .returning(ExecutionEvent.execution_id, ExecutionEvent.number, ExecutionEvent.attempt, ExecutionEvent.at)
+    .returning(
+        ExecutionEvent.execution_id,
+        ExecutionEvent.number,
+        ExecutionEvent.message,
+        ExecutionEvent.attempt,
+        ExecutionEvent.at,
+    )
     .cte("events")
 )
 _ADD_EVENTS = select(_events).add_cte(placing(_events))
 
 
 async def move_queued(
-    connection: Connection, executions: Collection[UUID], *, actor: str, changes: Mapping[str, Any]
+    connection: Connection,
+    executions: Collection[UUID],
+    *,
+    actor: str,
+    changes: Mapping[str, Any],
+    target: Status = Status.PREPARING,
+    cause: Cause | None = None,
+    messages: Mapping[UUID, str] | None = None,
 ) -> dict[UUID, Event]:
-    """`move` to `preparing` for several at once, in two statements; the events of those that were moved.
+    """`move` to `preparing` or to an end for several at once, in a few statements; the events of those that were moved.
+    At an end each has its message.
 
-    Left out is what is not queued any more, and what somebody else is changing at this moment.
+    Left out is what may not be claimed any more, or is not queued to begin with, and what somebody else is changing at
+    this moment. What the end of one means for others of its batch is left to whoever calls.
     """
+    by_id = {str(execution): readable(message) for execution, message in (messages or {}).items()}
+    message = literal(by_id, JSONB)[cast(Execution.id, Text)].astext if by_id else None
+    values = {"status": target, **_beside(target, cause, message), **changes}
     prior = (
         select(Execution.id)
-        .where(Execution.id == any_(literal(list(executions), ARRAY(Uuid))), Execution.status == Status.QUEUED)
+        .where(
+            Execution.id == any_(literal(list(executions), ARRAY(Uuid))),
+            Execution.status == Status.QUEUED if target in TERMINAL else text(READY),
+        )
         .with_for_update(skip_locked=True, key_share=True)
     ).subquery("prior")
-    values: dict[str, Any] = {"status": Status.PREPARING, "updated_at": clock(), **changes}
-    statement = update(Execution).where(Execution.id == prior.c.id).values(values).returning(Execution.id)
-    moved = (await connection.execute(statement)).scalars().all()
-    rows = await connection.execute(_ADD_EVENTS, {"moved": list(moved), "from": Status.QUEUED, "by": actor})
+    statement = update(Execution).where(Execution.id == prior.c.id).values(values)
+    moved = list((await connection.execute(statement.returning(Execution.id))).scalars())
+    if target in TERMINAL:
+        await secrets.forget_all(connection, moved)
+    rows = await connection.execute(_ADD_EVENTS, {"moved": moved, "from": Status.QUEUED, "by": actor})
     return {
         row.execution_id: Event(
             number=row.number,
             from_status=Status.QUEUED,
-            to_status=Status.PREPARING,
-            cause=None,
-            message=None,
+            to_status=target,
+            cause=cause,
+            message=row.message,
             actor=actor,
             attempt=row.attempt,
             at=row.at,
         )
         for row in rows
     }
+
+
+def _beside(target: Status, cause: Cause | None, message: ColumnElement[str] | str | None) -> dict[str, Any]:
+    """What a move to this status writes with it. Raises `ValueError` for a cause that does not belong to it."""
+    if (target in TERMINAL) != (cause is not None) or (cause is not None and STATUS_OF[cause] is not target):
+        raise ValueError(f"cause {cause} does not belong to status {target}")
+    end = {"cause": cause, "message": message, "finished_at": clock(), "phase": None} if target in TERMINAL else {}
+    return {"updated_at": clock(), "paused_at": clock() if target is Status.PAUSED else None, **end}
 
 
 def readable(message: str) -> str:
@@ -253,6 +316,18 @@ async def find(
     if row is None or (owner is not None and row["owner"] != owner):
         return None
     return record_of(row)
+
+
+async def lock(connection: Connection, executions: Collection[UUID]) -> None:
+    """These stay as they are until the transaction ends; whoever refers to them need not wait."""
+    statement = select(Execution.id).where(Execution.id.in_(executions)).order_by(Execution.id)
+    await connection.execute(statement.with_for_update(key_share=True))
+
+
+async def keep(connection: Connection, executions: Collection[UUID]) -> set[UUID]:
+    """Nobody deletes these until the transaction ends, in which somebody else is to refer to them; those there are."""
+    statement = select(Execution.id).where(Execution.id.in_(executions)).order_by(Execution.id)
+    return set((await connection.execute(statement.with_for_update(read=True, key_share=True))).scalars())
 
 
 async def list_events(connection: Connection, execution: UUID, *, after: int = 0) -> list[Event]:

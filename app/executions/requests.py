@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from app.executions import examples
-from app.executions.model import ImagePolicy, Limits, Network, Retries, Spec, Then
+from app.executions.model import ImagePolicy, Lane, Limits, Network, Retries, Spec, Then
 from app.executions.service import Draft
-from app.executions.states import Status
+from app.executions.states import PauseMode
 from app.executions.vocabulary import (
     Argv,
     Env,
@@ -24,18 +22,18 @@ from app.executions.vocabulary import (
     Note,
     RetryOn,
     Secrets,
+    StartTime,
     StopSignal,
     User,
     Workdir,
 )
 from app.pools.model import DEFAULT_POOL, PoolName
 
-MAX_PAGE = 200
 MAX_WAIT = 60
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
-def _fitting_limits(limits: Limits) -> Limits:
+def fitting_limits(limits: Limits) -> Limits:
+    """The same, if they go together."""
     if limits.notice and limits.notice >= limits.grace:
         raise PydanticCustomError(
             "not_below_grace", "must be below `grace`, which is {grace}", {"at": "notice", "grace": limits.grace}
@@ -76,7 +74,17 @@ class Submission(BaseModel):
         strict=True,
         description="Among your own in the pool: each point counts as much as a minute of waiting",
     )
-    limits: Annotated[Limits, AfterValidator(_fitting_limits)] = Field(default=Limits(), description="What it may use")
+    lane: Lane = Field(
+        default=Lane.NORMAL,
+        description="Before all turns: `high` comes before everything of the pool, and needs the scope `admin`; `low` "
+        "after it",
+    )
+    not_before: StartTime | None = Field(
+        default=None,
+        description="It is not started before this time: RFC 3339 with its zone, at most a year ahead",
+    )
+    hold: StrictBool = Field(default=False, description="Keep it in the queue until it is released")
+    limits: Annotated[Limits, AfterValidator(fitting_limits)] = Field(default=Limits(), description="What it may use")
     max_attempts: int = Field(
         default=1, ge=1, le=100, strict=True, description="Attempts that may have started the program, all together"
     )
@@ -100,6 +108,9 @@ class Submission(BaseModel):
             labels=self.labels,
             pool=self.pool,
             priority=self.priority,
+            lane=self.lane,
+            hold=self.hold,
+            not_before=self.not_before,
             resume_from=self.resume_from,
         )
 
@@ -117,41 +128,16 @@ class CancelRequest(BaseModel):
     force: StrictBool = Field(default=False, description="SIGKILL now, without notice or grace")
 
 
-def _labels_of(pairs: list[str]) -> list[str]:
-    for pair in pairs:
-        if "=" not in pair or "\0" in pair:
-            raise PydanticCustomError("not_a_pair", "must be written `key=value`")
-    return pairs
+class PauseRequest(BaseModel):
+    """How to pause it. The body may be left out."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"mode": "freeze"}]})
 
-def encode_cursor(last: UUID) -> str:
-    """Opaque to clients: the id of the last item of a page."""
-    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: object) -> UUID:
-    if not isinstance(cursor, str) or not _CURSOR.fullmatch(cursor):
-        raise PydanticCustomError("bad_cursor", "is not a cursor of this list: use the `next` of a page, unchanged")
-    return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
-
-
-class ListQuery(BaseModel):
-    """Filters of the list; all must hold."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: list[Status] = Field(default=[], description="Any of these; repeat it for several")
-    label: Annotated[list[str], AfterValidator(_labels_of)] = Field(
-        default=[], description="`key=value`; repeat it for several, all of which must match"
+    mode: PauseMode | None = Field(
+        default=None,
+        description="`freeze` stops its processes where they are, and it keeps its slot; with `checkpoint` its program "
+        "saves its work and stops, within `limits.grace`. Default: `checkpoint` if it said that it saves checkpoints",
     )
-    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
-    cursor: Annotated[UUID | None, BeforeValidator(_decode_cursor), WithJsonSchema({"type": "string"})] = Field(
-        default=None, description="The `next` of the page before"
-    )
-
-    def labels(self) -> dict[str, str]:
-        """The label filters as a mapping."""
-        return dict(pair.split("=", 1) for pair in self.label)
 
 
 class WaitQuery(BaseModel):
@@ -159,7 +145,7 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for it to end")
+    wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for its end, or a change")
 
 
 class SubmitQuery(BaseModel):

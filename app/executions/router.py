@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
+from app.batches import settling
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.etags import is_known
-from app.executions import service
-from app.executions.requests import CancelRequest, ListQuery, Submission, SubmitQuery, WaitQuery
+from app.executions import holding, patching, pausing, service
+from app.executions.answers import ACCEPTED, accepted, answer
+from app.executions.awaiting import wait_for_change, wait_for_end
+from app.executions.change_body import ChangeRequest
+from app.executions.query import ListQuery
+from app.executions.record import Record
+from app.executions.requests import CancelRequest, PauseRequest, Submission, SubmitQuery, WaitQuery
 from app.executions.schemas import AttemptList, EventList, EventView, Execution, ExecutionList, Rehearsal
 from app.idempotency.header import IdempotencyKeyDep
-from app.idempotency.model import REPLAYED_HEADER, Once
+from app.idempotency.model import Once
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"], route_class=BodyRoute)
 one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=BodyRoute)
@@ -30,16 +33,8 @@ one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=B
     response_model=Execution,
     responses={
         200: {"model": Rehearsal, "description": "A dry run: it would have been accepted"},
-        201: {
-            "description": "Accepted, durably; or accepted before, with the same key",
-            "headers": {
-                "Location": {"schema": {"type": "string"}},
-                REPLAYED_HEADER: {
-                    "schema": {"type": "string", "enum": ["true"]},
-                    "description": "The execution is that of an earlier submission with the same key, as it stands now",
-                },
-            },
-        },
+        429: {"description": "You have as many queued as you may"},
+        201: ACCEPTED,
     },
 )
 async def submit_execution(
@@ -56,32 +51,27 @@ async def submit_execution(
     service.check_key(process, draft)
     if query.dry_run:
         record = await service.rehearse(process, caller, draft)
-        return _json(Rehearsal(accepted=True, execution=Execution.of(record)))
+        return answer(Rehearsal(accepted=True, execution=Execution.of(record)))
     once = Once.of(key, submission, submission.confided(), process.vault) if key is not None else None
     submitted = await service.submit(process, caller, draft, once=once)
-    execution = Execution.of(submitted.record)
-    metrics.submitted(execution.pool, replayed=submitted.replayed)
-    # For a repeated one too: the first may have died between its commit and the bell.
-    background.start_once(partial(process.hints.ring, execution.pool), what=f"bell:{execution.pool}")
-    replayed = {REPLAYED_HEADER: "true"} if submitted.replayed else {}
-    return _json(execution, status=201, headers={"Location": execution.links.self, **replayed})
+    return accepted(submitted, process, background, metrics)
 
 
-@router.get("", operation_id="list_executions", summary="List executions, newest first")
+@router.get("", operation_id="list_executions", summary="List and search executions")
 async def list_executions(
     query: Annotated[ListQuery, Query()], process: ProcessDep, caller: ReaderDep
 ) -> ExecutionList:
-    """Yours, or with the scope `admin` everybody's. Follow `next` for older ones."""
+    """Yours, or with the scope `admin` everybody's; newest first, unless `sort` says otherwise. Follow `next`."""
     records, more = await service.get_page(
-        process, caller, limit=query.limit, before=query.cursor, statuses=query.status, labels=query.labels()
+        process, caller, query.filter(), limit=query.limit, sort=query.sort, after=query.after
     )
-    return ExecutionList.of(records, more=more)
+    return ExecutionList.of(records, next_=query.cursor_behind(records[-1]) if more else None)
 
 
 @one.get(
     "",
     operation_id="get_execution",
-    summary="One execution; with `wait` once it has ended",
+    summary="One execution; with `wait` once it has ended, or changed",
     response_model=Execution,
     responses={
         200: {"description": "The record", "headers": {"ETag": {"schema": {"type": "string"}}}},
@@ -95,19 +85,47 @@ async def get_execution(
     process: ProcessDep,
     caller: ReaderDep,
 ) -> Response:
-    """With `wait` the answer comes when the execution ends, or after so many seconds as it then stands."""
+    """With `wait` the answer comes when the execution ends, or after so many seconds as it then stands.
+
+    With `wait` and `If-None-Match` it comes as soon as it is another answer than that with this ETag: 304 is that it
+    has not become one.
+    """
+
+    async def shown(record: Record) -> Response:
+        return answer(Execution.of(record, await service.look_ahead(process, record)))
+
+    async def differs(record: Record) -> bool:
+        return not is_known(request, _etag_of(await shown(record)))
 
     async def is_over() -> bool:
         # At a shutdown the answer as it stands now is worth more than a broken connection in a moment.
         return request.app.state.is_closing() or await request.is_disconnected()
 
-    record = await service.wait_for_end(process, caller, execution, within=query.wait, is_over=is_over)
-    return _unless_known(request, _json(Execution.of(record)))
+    if "if-none-match" in request.headers:
+        record = await wait_for_change(process, caller, execution, differs, within=query.wait, is_over=is_over)
+    else:
+        record = await wait_for_end(process, caller, execution, within=query.wait, is_over=is_over)
+    return _unless_known(request, await shown(record))
 
 
-@one.get("/events", operation_id="list_events", summary="Its history: every change of status")
+@one.patch(
+    "",
+    operation_id="change_execution",
+    summary="Change its name, note, labels, priority or limits",
+    responses={409: {"description": "It is too late for one of these; nothing was changed"}},
+)
+async def change_execution(
+    execution: ExecutionId, change: ChangeRequest, process: ProcessDep, background: BackgroundDep, caller: CancelerDep
+) -> Execution:
+    """A JSON merge patch. The clocks of one that runs move with its limits, its deadline at once."""
+    patched = await patching.patch(process, caller, execution, change.wanted)
+    background.start(patching.tell(process, patched), what="change")
+    return Execution.of(patched.record)
+
+
+@one.get("/events", operation_id="list_events", summary="Its history")
 async def list_events(execution: ExecutionId, process: ProcessDep, caller: ReaderDep) -> EventList:
-    """Oldest first; nothing is ever changed or removed in it."""
+    """Every change of its status, and who changed, held, paused or forced what. Oldest first, and only added to."""
     events = await service.get_events(process, caller, execution)
     return EventList(items=[EventView.of(event) for event in events])
 
@@ -141,19 +159,94 @@ async def cancel_execution(
     """Stop file, stop signal, and after `limits.grace` SIGKILL. Asking again changes nothing, unless with `force`."""
     outcome = await service.cancel(process, caller, execution, force=how is not None and how.force)
     metrics.moved(outcome.event)
-    background.start(service.tell(process, outcome), what="cancel")
-    return _json(Execution.of(outcome.record), status=202 if outcome.accepted else 200)
+    background.start(settling.tell(process, outcome), what="cancel")
+    return answer(Execution.of(outcome.record), status=202 if outcome.accepted else 200)
 
 
-def _json(body: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        body.model_dump_json(by_alias=True), status_code=status, headers=headers, media_type=JSONResponse.media_type
-    )
+@one.post(
+    "/pause",
+    operation_id="pause_execution",
+    summary="Let it stand still",
+    status_code=202,
+    response_model=Execution,
+    responses={
+        200: {"model": Execution, "description": "It is paused already"},
+        202: {"description": "It is being paused"},
+        409: {"description": "It does not run, or does not save checkpoints"},
+    },
+)
+async def pause_execution(
+    execution: ExecutionId,
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: CancelerDep,
+    how: PauseRequest | None = None,
+) -> Response:
+    """Frozen, or by its checkpoint. Its clocks stand still with it; `resume` and `cancel` go on from there."""
+    outcome = await pausing.pause(process, caller, execution, how.mode if how else None)
+    background.start(pausing.tell_pause(process, outcome), what="pause")
+    return answer(Execution.of(outcome.record), status=202 if outcome.accepted else 200)
+
+
+@one.post(
+    "/resume",
+    operation_id="resume_execution",
+    summary="Let it go on",
+    status_code=202,
+    response_model=Execution,
+    responses={
+        200: {"model": Execution, "description": "It is not paused"},
+        202: {"description": "It goes on, from the queue if it was paused by its checkpoint; or will not be paused"},
+        409: {"description": "It is being stopped, or has ended"},
+    },
+)
+async def resume_execution(
+    execution: ExecutionId, process: ProcessDep, background: BackgroundDep, caller: CancelerDep, metrics: MetricsDep
+) -> Response:
+    """A frozen program goes on where it was, any other with its checkpoint in a new container."""
+    outcome = await pausing.resume(process, caller, execution)
+    metrics.moved(outcome.event)
+    background.start(pausing.tell_pause(process, outcome), what="resume")
+    return answer(Execution.of(outcome.record), status=202 if outcome.accepted else 200)
+
+
+@one.post(
+    "/hold",
+    operation_id="hold_execution",
+    summary="Keep it in the queue",
+    responses={409: {"description": "It is not queued any more"}},
+)
+async def hold_execution(
+    execution: ExecutionId, process: ProcessDep, background: BackgroundDep, caller: CancelerDep
+) -> Execution:
+    """Nobody starts it until it is released. What is held already stays so."""
+    record = await holding.hold(process, caller, execution)
+    background.start(holding.tell(process, record), what="hold")
+    return Execution.of(record)
+
+
+@one.post(
+    "/release",
+    operation_id="release_execution",
+    summary="Let it go on to its turn",
+    responses={409: {"description": "It has ended"}},
+)
+async def release_execution(
+    execution: ExecutionId, process: ProcessDep, background: BackgroundDep, caller: CancelerDep
+) -> Execution:
+    """Its waiting begins now. What is not held, or has left the queue, stays as it is."""
+    record = await holding.release(process, caller, execution)
+    background.start(holding.tell(process, record), what="release")
+    return Execution.of(record)
+
+
+def _etag_of(response: Response) -> str:
+    return f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
 
 
 def _unless_known(request: Request, response: Response) -> Response:
     """Add an ETag, which is of the answer itself; without a body if the client has this answer already."""
-    etag = f'"{hashlib.blake2b(response.body, digest_size=16).hexdigest()}"'
+    etag = _etag_of(response)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)

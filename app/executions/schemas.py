@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.executions import examples
 from app.executions.attempts import AttemptRecord
 from app.executions.causes import EXPLANATIONS
-from app.executions.model import Event, Limits, Retries, Stop, Then
+from app.executions.model import Event, Lane, Limits, Pause, Retries, Stop, Then
+from app.executions.outlook import UNKNOWN, Outlook
 from app.executions.record import Record
-from app.executions.requests import encode_cursor
-from app.executions.states import Cause, Status, StopReason
+from app.executions.states import Cause, PauseMode, Status, StopReason
 from app.executions.vocabulary import (
     RetryReason,
 )
@@ -37,6 +38,21 @@ class StopView(BaseModel):
         return cls(requested_at=stop.requested_at, by=stop.by, reason=stop.reason, deadline=stop.deadline)
 
 
+class PauseView(BaseModel):
+    """A pause: asked for, and since `paused_at` so. `resume_by` has asked for its end."""
+
+    mode: PauseMode
+    by: str
+    requested_at: datetime
+    paused_at: datetime | None
+    resume_by: str | None
+
+    @classmethod
+    def of(cls, pause: Pause | None) -> Self | None:
+        """From the record."""
+        return None if pause is None else cls(**{name: getattr(pause, name) for name in cls.model_fields})
+
+
 class ProgressView(BaseModel):
     """What the program says of its progress."""
 
@@ -45,10 +61,28 @@ class ProgressView(BaseModel):
     at: datetime
 
 
+class BatchPlace(BaseModel):
+    """Its place among those that it was submitted with."""
+
+    id: UUID
+    index: int
+    size: int
+    key: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> Self | None:
+        """From the record."""
+        if record.batch_id is None or record.batch_index is None or record.batch_size is None:
+            return None
+        return cls(id=record.batch_id, index=record.batch_index, size=record.batch_size, key=record.batch_key)
+
+
 class Lineage(BaseModel):
-    """Where it comes from."""
+    """Where it comes from. Of one that was deleted since, nothing is left to name."""
 
     resumed_from: UUID | None
+    rerun_of: UUID | None
+    batch: BatchPlace | None
 
 
 class LogSummary(BaseModel):
@@ -66,6 +100,34 @@ class OutputsSummary(BaseModel):
     files: int
     bytes: int
     partial: bool
+    expired_at: datetime | None = Field(description="When they were removed")
+
+
+class CheckpointSummary(BaseModel):
+    """The checkpoint that its last attempt left, of which another execution may start."""
+
+    files: int
+    bytes: int
+    expired_at: datetime | None = Field(description="When it was removed")
+
+
+class Expiry(BaseModel):
+    """When something of it is removed; null is never. Not before, and soon after; a log by the end of that week."""
+
+    record: datetime | None
+    log: date | None
+    outputs: datetime | None
+    checkpoint: datetime | None
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """From the record."""
+        return cls(
+            record=record.record_expires_at,
+            log=record.log_expires,
+            outputs=record.outputs_expire_at,
+            checkpoint=record.checkpoint_expires_at,
+        )
 
 
 class Links(BaseModel):
@@ -76,14 +138,20 @@ class Links(BaseModel):
     attempts: str
     logs: str
     outputs: str
+    usage: str
     tail: str
     cancel: str
+    pause: str
+    resume: str
+    rerun: str
+    reruns: str = Field(description="What was run again from it")
 
     @classmethod
     def of(cls, execution: UUID) -> Self:
         """All links of one execution."""
         own = f"/v1/executions/{execution}"
-        return cls(self=own, **{name: f"{own}/{name}" for name in cls.model_fields if name != "self"})
+        below = {name: f"{own}/{name}" for name in cls.model_fields}
+        return cls(**below | {"self": own, "reruns": f"/v1/executions?rerun_of={execution}&archived=any"})
 
 
 class Execution(BaseModel):
@@ -107,16 +175,28 @@ class Execution(BaseModel):
     inputs: dict[str, Any]
     pool: str
     priority: int
+    lane: Lane
     status: Status
     phase: str | None
     waiting_on: WaitingOn | None = Field(
-        description="What a queued execution waits for: its time (`not_before`), a worker that serves its `pool`, a "
-        "limit of the pool (`quota`), or its turn (`slot`)"
+        description="What a queued execution waits for: its release (`hold`), others of its batch (`needs`), its time "
+        "(`not_before`), a worker that serves its `pool`, a limit (`quota`), or its turn (`slot`)"
     )
+    queue_position: int | None = Field(
+        description="How many would be started before it, and itself, if all slots became free now; up to 10,000. Told "
+        "of a single record, null in lists, and while it is held or waits for its time"
+    )
+    expected_seconds: float | None = Field(
+        description="How long it will run: the median of its owner's last 20 that succeeded, of the same image and "
+        "name, or without a name of the same command. Told of a single record that has not ended, null in lists, and "
+        "when there are fewer than 3"
+    )
+    expected_seconds_p90: float | None = Field(description="Of the same: nine of ten were done by then")
     cause: Cause | None = Field(description="Why it ended")
     message: str | None
     hint: str | None = Field(description="What to do about the cause")
     stop: StopView | None
+    pause: PauseView | None
     attempt: int
     max_attempts: int
     retry_on: tuple[RetryReason, ...]
@@ -125,7 +205,8 @@ class Execution(BaseModel):
     not_before: datetime | None = Field(description="A queued execution is not started before")
     progress: ProgressView | None
     warnings: list[Any] = Field(
-        description="Of the program, as text; of ours, as `{code, message}`: `secret_not_masked`"
+        description="Of the program, as text; of ours, as `{code, message}`: `secret_not_masked`, "
+        "`checkpoint_missed`, `freeze_failed`"
     )
     result: Any
     exit_code: int | None
@@ -142,10 +223,16 @@ class Execution(BaseModel):
     lineage: Lineage
     log: LogSummary
     outputs: OutputsSummary
+    checkpoint: CheckpointSummary
+    archived_at: datetime | None = Field(description="It is not listed unless asked for, and does not expire")
+    delete_requested_at: datetime | None = Field(description="It is deleted as soon as it has ended")
+    delete_requested_by: str | None
+    expires_at: datetime | None = Field(description="When all of it is removed; null: never")
+    retention: Expiry
     links: Links
 
     @classmethod
-    def of(cls, record: Record) -> Self:
+    def of(cls, record: Record, outlook: Outlook = UNKNOWN) -> Self:
         """From the record. Both were validated on their way in."""
         left_queue = record.started_at or record.finished_at
         # One that was queued anew has been started before.
@@ -154,15 +241,17 @@ class Execution(BaseModel):
             **{name: getattr(record, name) for name in _SAME_IN_RECORD},
             **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
             **{name: getattr(record.retries, name) for name in Retries.model_fields},
+            **asdict(outlook),
             env=sorted(record.spec.env),
             secrets=sorted(record.spec.secrets),
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
             stop=StopView.of(record.stop),
+            pause=PauseView.of(record.pause),
             progress=_progress_of(record),
             queue_seconds=_seconds(queued, left_queue),
             run_seconds=_seconds(record.started_at, record.finished_at),
-            lineage=Lineage(resumed_from=record.resumed_from),
+            lineage=Lineage(resumed_from=record.resumed_from, rerun_of=record.rerun_of, batch=BatchPlace.of(record)),
             log=LogSummary(
                 lines=record.log_lines,
                 bytes=record.log_bytes,
@@ -170,14 +259,24 @@ class Execution(BaseModel):
                 complete=record.log_complete,
             ),
             outputs=OutputsSummary(
-                files=record.outputs_files, bytes=record.outputs_bytes, partial=record.outputs_partial
+                files=record.outputs_files,
+                bytes=record.outputs_bytes,
+                partial=record.outputs_partial,
+                expired_at=record.outputs_expired_at,
             ),
+            checkpoint=CheckpointSummary(
+                files=record.checkpoint_files,
+                bytes=record.checkpoint_bytes,
+                expired_at=record.checkpoint_expired_at,
+            ),
+            expires_at=record.record_expires_at,
+            retention=Expiry.of(record),
             links=Links.of(record.id),
         )
 
 
 _SAME_IN_RECORD = tuple(
-    name for name in Execution.model_fields if name in Record.__slots__ and name not in {"message", "stop"}
+    name for name in Execution.model_fields if name in Record.__slots__ and name not in {"message", "stop", "pause"}
 )
 
 
@@ -192,7 +291,7 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 
 class ExecutionList(BaseModel):
-    """One page, newest first. `next` is the cursor of the next page, null on the last one."""
+    """One page. `next` is the cursor of the next page, null on the last one."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.EXECUTION_LIST]})
 
@@ -200,12 +299,9 @@ class ExecutionList(BaseModel):
     next: str | None
 
     @classmethod
-    def of(cls, records: list[Record], *, more: bool) -> Self:
+    def of(cls, records: list[Record], *, next_: str | None) -> Self:
         """From the records of a page."""
-        return cls(
-            items=[Execution.of(record) for record in records],
-            next=encode_cursor(records[-1].id) if more else None,
-        )
+        return cls(items=[Execution.of(record) for record in records], next=next_)
 
 
 class Rehearsal(BaseModel):
@@ -218,7 +314,7 @@ class Rehearsal(BaseModel):
 
 
 class EventView(BaseModel):
-    """One move of the status."""
+    """What happened to it: a change of the status, or what left that as it is; `message` then says what was done."""
 
     number: int
     from_: Status | None = Field(serialization_alias="from")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,30 +14,35 @@ from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
+from app.auth.tokens import Scope
+from app.batches.pacing import SYSTEM
 from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
+from app.errors import FieldError, InvalidRequest, Unavailable
 from app.events.protocol import BELL
 from app.executions import accepting, listing, repository
 from app.executions.attempts import AttemptRecord, list_attempts
-from app.executions.model import Event, Limits, Retries, Spec
+from app.executions.caps import within_caps
+from app.executions.filters import Filter
+from app.executions.finding import get_record
+from app.executions.intents import NO_PAUSE
+from app.executions.listing import Place, Sort
+from app.executions.model import Event, Lane, Limits, Retries, Spec
+from app.executions.operations import Operation, is_due
+from app.executions.outlook import UNKNOWN, Outlook, foresee
 from app.executions.record import Record
-from app.executions.states import ACTIVE, TERMINAL, Cause, Status, StopReason
+from app.executions.states import ACTIVE, Cause, PauseMode, Status, StopReason
 from app.executions.tables import Execution
 from app.idempotency.model import HEADER, Once
 from app.idempotency.repository import Original, find_original
-from app.listener import Missed, Subscription
-from app.logs.protocol import Kind, status_message, unpack_message
+from app.logs.protocol import status_message
 from app.pools.model import DEFAULT_POOL
 from app.pools.repository import list_names
+from app.quotas import admission
 from app.secrets.model import warnings_of
-from app.secrets.vault import Vault
 
-# While hints arrive, looking now and then covers those that Redis lost; without hints, looking is all there is.
-POLL_SECONDS = 2.0
-POLL_SECONDS_UNHINTED = 0.5
 # One finds a known key, two follow a race; more only if keys are forgotten in between.
 LOOKS_FOR_A_KEY = 3
 # So many pools are listed for whoever names one that is none.
@@ -56,7 +61,11 @@ class Draft:
     labels: Mapping[str, str]
     pool: str = DEFAULT_POOL
     priority: int = 0
+    lane: Lane = Lane.NORMAL
+    hold: bool = False
+    not_before: datetime | None = None
     resume_from: UUID | None = None
+    rerun_of: UUID | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
@@ -80,19 +89,27 @@ class Cancellation:
 
 async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once | None = None) -> Submitted:
     """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
-    async with transaction(process.database) as connection, _known_pool(connection):
-        if once is None:
-            submitted = Submitted(await _add(connection, caller, draft, process.vault))
-        else:
-            submitted = await _add_once(connection, caller, draft, process.vault, once)
+    async with transaction(process.database) as connection:
+        submitted = await accept(connection, process, caller, draft, once=once)
     crash_here(CrashPoint.ACCEPTED)
     return submitted
 
 
 async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
     """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
-    async with process.database.connect() as connection, _known_pool(connection):  # never committed
-        return await _add(connection, caller, draft, process.vault)
+    async with process.database.connect() as connection:  # never committed
+        return (await accept(connection, process, caller, draft)).record
+
+
+async def accept(
+    connection: Connection, process: Process, caller: Caller, draft: Draft, *, once: Once | None = None
+) -> Submitted:
+    """`submit` within the caller's transaction. Raises `InvalidRequest`, `NotAllowed` and `QuotaExceeded`."""
+    await admission.wait_for_turn(connection, caller, process.settings)
+    async with _known_pool(connection):
+        if once is None:
+            return Submitted(await _add(connection, caller, draft, process))
+        return await _add_once(connection, caller, draft, process, once)
 
 
 def check_key(process: Process, draft: Draft) -> None:
@@ -121,19 +138,25 @@ async def _known_pool(connection: Connection) -> AsyncIterator[None]:
         ) from unknown
 
 
-async def _add(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> Record:
-    return await accepting.add(connection, await _resolve(connection, caller, draft, vault))
+async def _add(connection: Connection, caller: Caller, draft: Draft, process: Process) -> Record:
+    return await accepting.add(connection, await _resolve(connection, caller, draft, process))
 
 
-async def _add_once(connection: Connection, caller: Caller, draft: Draft, vault: Vault, once: Once) -> Submitted:
+async def _add_once(connection: Connection, caller: Caller, draft: Draft, process: Process, once: Once) -> Submitted:
     """The new execution of this key, or the original one, whatever would be refused by now."""
     for _ in range(LOOKS_FOR_A_KEY):
-        if original := await find_original(connection, caller.owner, once.key):
-            return Submitted(_same(original, once), replayed=True)
-        if record := await accepting.add_once(connection, await _resolve(connection, caller, draft, vault), once):
+        if submitted := await find_submitted(connection, caller, once):
+            return submitted
+        if record := await accepting.add_once(connection, await _resolve(connection, caller, draft, process), once):
             return Submitted(record)
         # Somebody was faster, and has committed: the next look finds it, unless it is forgotten at this moment.
     raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
+
+
+async def find_submitted(connection: Connection, caller: Caller, once: Once) -> Submitted | None:
+    """What was accepted with this key before, if anything. Raises `InvalidRequest` if another body asked for it."""
+    original = await find_original(connection, caller.owner, once.key)
+    return Submitted(_same(original, once), replayed=True) if original else None
 
 
 def _same(original: Original, once: Once) -> Record:
@@ -145,10 +168,22 @@ def _same(original: Original, once: Once) -> Record:
     return original.record
 
 
-async def _resolve(connection: Connection, caller: Caller, draft: Draft, vault: Vault) -> accepting.NewExecution:
+async def _resolve(connection: Connection, caller: Caller, draft: Draft, process: Process) -> accepting.NewExecution:
     """What the draft becomes. Raises `InvalidRequest`."""
+    referred_to = {each for each in (draft.resume_from, draft.rerun_of) if each is not None}
+    if referred_to:
+        await repository.keep(connection, referred_to)
     if draft.resume_from is not None:
-        await _check_resumable(connection, caller, draft.resume_from)
+        await check_resumable(connection, caller, draft.resume_from)
+    new = prepare(caller, draft, process)
+    await admission.check_room(connection, caller, process.settings)
+    return new
+
+
+def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExecution:
+    """The same, as far as nothing has to be looked up for it. Raises `InvalidRequest` and `NotAllowed`."""
+    if draft.lane is Lane.HIGH:
+        caller.require(Scope.ADMIN, to="use `lane: high`")
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,
@@ -159,22 +194,35 @@ async def _resolve(connection: Connection, caller: Caller, draft: Draft, vault: 
         labels=draft.labels,
         pool=draft.pool,
         priority=draft.priority,
+        lane=draft.lane,
+        hold=draft.hold,
+        not_before=draft.not_before,
         spec=draft.spec,
-        limits=draft.limits,
+        limits=within_caps(draft.limits, process.settings),
         retries=draft.retries,
         resumed_from=draft.resume_from,
+        rerun_of=draft.rerun_of,
         warnings=warnings_of(secrets.items()),
-        sealed={name: vault.seal(value, execution=new, name=name) for name, value in secrets.items()},
+        sealed={name: process.vault.seal(value, execution=new, name=name) for name, value in secrets.items()},
     )
 
 
-async def _check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:
+async def check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:
+    """Whether another one may start from its checkpoint. Raises `InvalidRequest` if not."""
     record = await repository.find(connection, execution, owner=caller.sees)
     if record is None:
         raise _not_resumable("not_found", "is not an execution that you can see", "List yours: GET /v1/executions.")
     if not record.is_terminal:
         raise _not_resumable(
             "still_active", f"is still {record.status}", "Cancel it or wait until it has ended, then submit again."
+        )
+    if record.delete_requested_at is not None:
+        raise _not_resumable("being_deleted", "is about to be deleted", "Submit without `resume_from` to start afresh.")
+    if record.checkpoint_expired_at is not None:
+        raise _not_resumable(
+            "checkpoint_expired",
+            f"had a checkpoint, which expired at {record.checkpoint_expired_at:%Y-%m-%d %H:%M} UTC",
+            "Submit without `resume_from` to start afresh.",
         )
     if not any(attempt.checkpoint_files for attempt in await list_attempts(connection, execution)):
         raise _not_resumable(
@@ -191,127 +239,98 @@ def _not_resumable(code: str, message: str, hint: str) -> InvalidRequest:
 async def get(process: Process, caller: Caller, execution: UUID) -> Record:
     """The record. Raises `NotFound`, also for somebody else's."""
     async with reading(process.database) as connection:
-        return await _get(connection, execution, caller.sees)
+        return await get_record(connection, execution, caller.sees)
 
 
-async def _get(connection: Connection, execution: UUID, owner: str | None = None, *, lock: bool = False) -> Record:
-    record = await repository.find(connection, execution, owner=owner, lock=lock)
-    if record is None:
-        raise NotFound(f"There is no execution {execution}.")
-    return record
+async def look_ahead(process: Process, record: Record) -> Outlook:
+    """What can be said of it beyond the record."""
+    if record.is_terminal:
+        return UNKNOWN
+    async with reading(process.database) as connection:
+        return await foresee(connection, record)
 
 
 async def get_page(
     process: Process,
     caller: Caller,
+    wanted: Filter,
     *,
     limit: int,
-    before: UUID | None,
-    statuses: Collection[Status],
-    labels: Mapping[str, str],
+    sort: Sort,
+    after: Place | None,
 ) -> tuple[list[Record], bool]:
-    """One page, newest first, and whether there are more."""
+    """One page, and whether there are more. Raises `InvalidRequest` for filters that only an admin may use."""
+    visible = wanted.within(caller.sees)
     async with reading(process.database) as connection:
-        records = await listing.list_page(
-            connection, limit=limit + 1, before=before, owner=caller.sees, statuses=statuses, labels=labels
-        )
+        records = await listing.list_page(connection, visible, limit=limit + 1, sort=sort, after=after)
     return records[:limit], len(records) > limit
 
 
 async def get_events(process: Process, caller: Caller, execution: UUID) -> list[Event]:
     """Its history. Raises `NotFound`."""
     async with reading(process.database) as connection:
-        await _get(connection, execution, caller.sees)
+        await get_record(connection, execution, caller.sees)
         return await repository.list_events(connection, execution)
 
 
 async def get_attempts(process: Process, caller: Caller, execution: UUID) -> list[AttemptRecord]:
     """Its attempts. Raises `NotFound`."""
     async with reading(process.database) as connection:
-        await _get(connection, execution, caller.sees)
+        await get_record(connection, execution, caller.sees)
         return await list_attempts(connection, execution)
 
 
-async def wait_for_end(
-    process: Process, caller: Caller, execution: UUID, *, within: float, is_over: Callable[[], Awaitable[bool]]
-) -> Record:
-    """The record once it is terminal, the time is over, or nobody wants it any more. Raises `NotFound`.
-
-    No database connection is held between two looks.
-    """
-    record = await get(process, caller, execution)
-    if record.is_terminal or not within:
-        return record
-    clock = asyncio.get_running_loop().time
-    until = clock() + within
-    async with process.listener.subscribe(process.channels.execution(execution)) as messages:
-        while True:
-            record = await get(process, caller, execution)
-            left = until - clock()
-            if record.is_terminal or left <= 0 or await is_over():
-                return record
-            poll = POLL_SECONDS if process.listener.connected else POLL_SECONDS_UNHINTED
-            await _next_look(messages, within=min(left, poll))
-
-
-async def _next_look(messages: Subscription, *, within: float) -> None:
-    """Return when the status may have changed. Lines of the log come by here too, many a second: not for those."""
-    clock = asyncio.get_running_loop().time
-    until = clock() + within
-    while (left := until - clock()) > 0:
-        try:
-            message = await messages.get(left)
-        except Missed:
-            return
-        if message is None or unpack_message(message).kind is Kind.STATUS:
-            return
-
-
-async def cancel(process: Process, caller: Caller, execution: UUID, *, force: bool) -> Cancellation:
-    """Ask it to stop: at once while queued, else by the ladder of its worker.
+async def cancel(
+    process: Process, caller: Caller, execution: UUID, *, force: bool, why: str | None = None
+) -> Cancellation:
+    """Ask it to stop: at once while queued, else by the ladder of its worker. `why` is a sentence for its message.
 
     Repeating changes nothing, but `force` brings SIGKILL forward. Raises `NotFound`, and `Conflict` when it has ended
     otherwise.
     """
     async with transaction(process.database) as connection:
         # The lock makes the status we look at the one we move from.
-        record = await _get(connection, execution, caller.sees, lock=True)
-        event, changed = None, True
-        if record.status in TERMINAL:
-            _check_was_canceled(record)
-            changed = False
-        elif record.status is Status.QUEUED:
-            event = await _cancel_queued(connection, caller, record)
-        elif record.status is Status.STOPPING:
-            changed = await _repeat(connection, record, force=force)
-        else:
-            event = await _begin_stop(connection, caller, record, force=force)
-        after = await _get(connection, execution)
+        record = await get_record(connection, execution, caller.sees, lock=True)
+        return await cancel_locked(connection, caller, record, force=force, why=why)
+
+
+async def cancel_locked(
+    connection: Connection, caller: Caller, record: Record, *, force: bool, why: str | None = None
+) -> Cancellation:
+    """`cancel` for whoever holds the row's lock. Raises `Conflict`."""
+    event, changed = None, True
+    operation = Operation.FORCE_CANCEL if force else Operation.CANCEL
+    if not is_due(operation, record.status, record.pause_mode):
+        changed = False
+    elif record.status is Status.QUEUED:
+        event = await _cancel_at_once(connection, caller, record, "before it was started", why)
+    elif record.status is Status.PAUSED and record.pause_mode is PauseMode.CHECKPOINT:
+        event = await _cancel_at_once(connection, caller, record, "while it was paused", why)
+    elif record.status is Status.STOPPING:
+        event = await _repeat(connection, caller, record, force=force)
+        changed = event is not None
+    else:
+        event = await _begin_stop(connection, caller, record, force=force, why=why)
+    after = await get_record(connection, record.id)
     return Cancellation(after, accepted=record.status in ACTIVE, changed=changed, event=event)
 
 
-def _check_was_canceled(record: Record) -> None:
-    if record.status is not Status.CANCELED:
-        raise Conflict(
-            f"It has ended already: its status is {record.status}.", hint="What has ended cannot be canceled."
-        )
-
-
-async def _cancel_queued(connection: Connection, caller: Caller, record: Record) -> Event:
+async def _cancel_at_once(connection: Connection, caller: Caller, record: Record, when: str, why: str | None) -> Event:
+    """Nobody holds it."""
     return await repository.move(
         connection,
         record.id,
         Status.CANCELED,
         actor=caller.owner,
-        only_from={Status.QUEUED},
-        cause=Cause.CANCELED_BY_USER,
-        message=f"Canceled by {caller.owner} before it was started",
-        # Nothing ran since it was queued, so nothing more can be logged.
-        changes={"log_complete": func.coalesce(Execution.log_complete, True)},
+        only_from={record.status},
+        cause=Cause.CANCELED_BY_SYSTEM if caller.owner == SYSTEM else Cause.CANCELED_BY_USER,
+        message=f"Canceled by {caller.owner} {when}" + (f". {why}" if why else ""),
+        # Nothing ran since it was queued or paused, so nothing more can be logged.
+        changes={"log_complete": func.coalesce(Execution.log_complete, True), **NO_PAUSE},
     )
 
 
-async def _begin_stop(connection: Connection, caller: Caller, record: Record, *, force: bool) -> Event:
+async def _begin_stop(connection: Connection, caller: Caller, record: Record, *, force: bool, why: str | None) -> Event:
     changes: dict[str, Any] = {
         "stop_reason": StopReason.CANCEL,
         "stop_by": caller.owner,
@@ -319,22 +338,34 @@ async def _begin_stop(connection: Connection, caller: Caller, record: Record, *,
         "stop_deadline": repository.seconds_from_now(0 if force else record.limits.grace),
         "stop_force": force,
         "stop_final": True,
+        "stop_why": why,
         "control_version": Execution.control_version + 1,
+        # A cancellation takes the place of a request to pause.
+        **NO_PAUSE,
     }
     return await repository.move(
-        connection, record.id, Status.STOPPING, actor=caller.owner, only_from={record.status}, changes=changes
+        connection,
+        record.id,
+        Status.STOPPING,
+        actor=caller.owner,
+        only_from={record.status},
+        message=why,
+        changes=changes,
     )
 
 
-async def _repeat(connection: Connection, record: Record, *, force: bool) -> bool:
-    """A repeated request, or one that comes after a timeout: the first reason stays. Whether it changed anything."""
+async def _repeat(connection: Connection, caller: Caller, record: Record, *, force: bool) -> Event | None:
+    """A repeated request, or one that comes after a timeout: the first reason stays. None if it changed nothing."""
     if record.stop is None or (record.stop.final and record.stop.force >= force):
-        return False
+        return None
     if not record.stop.final:
         await repository.make_stop_final(connection, record.id)
     if force and not record.stop.force:
         await repository.force_stop(connection, record.id)
-    return True
+        message = f"{caller.owner} asked to kill it at once."
+    else:
+        message = f"{caller.owner} asked for a stop as well: no attempt follows."
+    return await repository.note(connection, record.id, actor=caller.owner, message=message)
 
 
 async def tell(process: Process, outcome: Cancellation) -> None:

@@ -61,6 +61,20 @@ class StopReason(StrEnum):
     PAUSE = "pause"
 
 
+class StopClock(StrEnum):
+    """Which clock ran out, where a timeout is the reason: the limit of this name."""
+
+    TIMEOUT = "timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+
+
+class PauseMode(StrEnum):
+    """How an execution is paused: its container is frozen and keeps its slot, or saved its checkpoint and is gone."""
+
+    FREEZE = "freeze"
+    CHECKPOINT = "checkpoint"
+
+
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELED, Status.CRASHED})
 ACTIVE = frozenset(Status) - TERMINAL
 

@@ -6,18 +6,47 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.orm import Base, Now, one_of
-from app.executions.states import STATUS_OF, TERMINAL, Cause, Status, StopReason, causes_of
+from app.executions.model import Lane
+from app.executions.states import STATUS_OF, TERMINAL, Cause, PauseMode, Status, StopClock, StopReason, causes_of
 
 # Where an execution stands among those of its owner that are queued: a minute of waiting counts as much as a point of
 # priority, so that this order does not change with time, and waiting begins when it may start. In UTC, since an index
 # takes nothing that depends on a session's time zone.
 TURN = "(timezone('UTC'::text, GREATEST(queued_at, not_before)) - priority::double precision * '00:01:00'::interval)"
+# What is queued and may be claimed, but for its time: all that the index of the queue has. The columns are gates that
+# close it to everybody: it is held, it is one too many of its batch, or others have to end first.
+READY = "status = 'queued' AND NOT hold AND NOT gated AND needs_left = 0"
+# What is queued but kept out by a gate. No index has both: a claim could take that one, and read past all of this.
+CLOSED = "status = 'queued' AND (hold OR gated OR needs_left > 0)"
+# What is of the same kind takes about as long: the same image under the same name, or without one the same command. And
+# what of the past is looked at for that.
+KIND = "md5(((spec ->> 'image'::text) || '|'::text) || COALESCE(name, spec ->> 'command'::text, ''::text))"
+PAST_RUNS = "status = 'succeeded' AND resumed_from IS NULL"
+# When one that waits has waited for its `queue_timeout`, in UTC; only for those that have one.
+EXPIRY = (
+    "(timezone('UTC'::text, GREATEST(queued_at, not_before))"
+    " + ((limits ->> 'queue_timeout'::text)::integer)::double precision * '00:00:01'::interval)"
+)
+EXPIRES = f"{READY} AND (limits ->> 'queue_timeout'::text) IS NOT NULL"
 HELD = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
+# What takes a slot, and counts for the limits of a pool: what is paused by its checkpoint has no worker.
+TAKES_A_SLOT = "status IN ('preparing', 'running', 'paused', 'stopping') AND worker_id IS NOT NULL"
+# From when on the days count for which something of an execution is kept, and of what that is looked for.
+KEPT_SINCE = "COALESCE(restored_at, finished_at)"
+MAY_EXPIRE = "finished_at IS NOT NULL AND archived_at IS NULL"
+OUTPUTS_MAY_EXPIRE = f"{MAY_EXPIRE} AND outputs_files > 0 AND outputs_expired_at IS NULL"
+CHECKPOINT_MAY_EXPIRE = f"{MAY_EXPIRE} AND checkpoint_files > 0 AND checkpoint_expired_at IS NULL"
+# What the list has unless it is asked for the archive, and the orders of it. What these indexes are partial by changes
+# at most once at an end, so that the other moves of an execution do not write to them.
+LISTED = "archived_at IS NULL"
+ENDED = "finished_at IS NOT NULL AND archived_at IS NULL"
+RAN = f"started_at IS NOT NULL AND {ENDED}"
+RAN_FOR = "(finished_at - started_at)"
 _CAUSE_FITS = " OR ".join(f"(status = '{end}' AND {one_of('cause', causes_of(end))})" for end in sorted(TERMINAL))
 
 
@@ -49,9 +78,19 @@ class Execution(Base):
     limits: Mapped[dict[str, Any]]
     retries: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    lane: Mapped[str] = mapped_column(server_default=text("'normal'"))
+    hold: Mapped[bool] = mapped_column(server_default=text("false"))
+    gated: Mapped[bool] = mapped_column(server_default=text("false"))
+    needs_left: Mapped[int] = mapped_column(server_default=text("0"))
     image_id: Mapped[str | None]
     image_digest: Mapped[str | None]
     resumed_from: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    rerun_of: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    # With its type, since the other table may not be known yet when that is needed.
+    batch_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("batches.id"))
+    batch_index: Mapped[int | None]
+    batch_size: Mapped[int | None]
+    batch_key: Mapped[str | None]
 
     status: Mapped[str]
     phase: Mapped[str | None]
@@ -71,6 +110,17 @@ class Execution(Base):
     stop_deadline: Mapped[datetime | None]
     stop_force: Mapped[bool] = mapped_column(server_default=text("false"))
     stop_final: Mapped[bool] = mapped_column(server_default=text("false"))
+    stop_clock: Mapped[str | None]
+    stop_why: Mapped[str | None]
+
+    pause_mode: Mapped[str | None]
+    pause_by: Mapped[str | None]
+    pause_requested_at: Mapped[datetime | None]
+    pause_deadline: Mapped[datetime | None]
+    resume_by: Mapped[str | None]
+    paused_at: Mapped[datetime | None]
+    # Of the attempts and stretches that pauses have joined, before the one that runs now; seconds.
+    ran_seconds: Mapped[float] = mapped_column(server_default=text("0"))
 
     announced: Mapped[bool] = mapped_column(server_default=text("false"))
     progress_percent: Mapped[int | None] = mapped_column(SmallInteger)
@@ -83,6 +133,10 @@ class Execution(Base):
     outputs_files: Mapped[int] = mapped_column(server_default=text("0"))
     outputs_bytes: Mapped[int] = mapped_column(server_default=text("0"))
     outputs_partial: Mapped[bool] = mapped_column(server_default=text("false"))
+    outputs_expired_at: Mapped[datetime | None]
+    checkpoint_files: Mapped[int] = mapped_column(server_default=text("0"))
+    checkpoint_bytes: Mapped[int] = mapped_column(server_default=text("0"))
+    checkpoint_expired_at: Mapped[datetime | None]
 
     deadline: Mapped[datetime | None]
     created_at: Mapped[Now]
@@ -91,6 +145,10 @@ class Execution(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     updated_at: Mapped[Now]
+    archived_at: Mapped[datetime | None]
+    restored_at: Mapped[datetime | None]
+    delete_requested_at: Mapped[datetime | None]
+    delete_requested_by: Mapped[str | None]
 
     __table_args__ = (
         CheckConstraint(one_of("status", Status), name="status"),
@@ -106,21 +164,80 @@ class Execution(Base):
             " AND (stop_reason IS NULL) = (stop_deadline IS NULL)",
             name="stop_whole",
         ),
+        CheckConstraint(f"stop_clock IS NULL OR {one_of('stop_clock', StopClock)}", name="stop_clock"),
+        CheckConstraint(f"pause_mode IS NULL OR {one_of('pause_mode', PauseMode)}", name="pause_mode"),
+        CheckConstraint(
+            "(pause_mode IS NULL) = (pause_by IS NULL) AND (pause_mode IS NULL) = (pause_requested_at IS NULL)",
+            name="pause_whole",
+        ),
+        CheckConstraint("pause_deadline IS NULL OR pause_mode = 'checkpoint'", name="pause_deadline"),
+        CheckConstraint(
+            "status <> 'paused' OR (paused_at IS NOT NULL AND pause_mode IS NOT NULL AND deadline IS NULL"
+            " AND (pause_mode = 'freeze') = (worker_id IS NOT NULL))",
+            name="paused_in_a_mode",
+        ),
         CheckConstraint("progress_percent BETWEEN 0 AND 100", name="progress_percent"),
         CheckConstraint("priority BETWEEN -100 AND 100", name="priority"),
-        Index("ix_executions_queue", "pool", "owner", text(TURN), "id", postgresql_where=text("status = 'queued'")),
-        Index("ix_executions_held", "pool", "owner", postgresql_where=text(one_of("status", HELD))),
+        CheckConstraint(one_of("lane", Lane), name="lane"),
+        CheckConstraint("needs_left >= 0", name="needs_left"),
+        CheckConstraint(
+            "(batch_id IS NULL) = (batch_index IS NULL) AND (batch_id IS NULL) = (batch_size IS NULL)",
+            name="batch_whole",
+        ),
+        Index("ix_executions_queue", "pool", "lane", "owner", text(TURN), "id", postgresql_where=text(READY)),
+        Index("ix_executions_expiry", text(EXPIRY), postgresql_where=text(EXPIRES)),
+        Index("ix_executions_kind", "owner", text(KIND), "finished_at", postgresql_where=text(PAST_RUNS)),
+        Index("ix_executions_closed", "pool", postgresql_where=text(CLOSED)),
+        Index("ix_executions_held", "pool", "owner", postgresql_where=text(TAKES_A_SLOT)),
         Index(
             "ix_executions_active",
             "worker_id",
             "control_version",
             postgresql_where=text("status IN ('preparing', 'running', 'paused', 'stopping')"),
         ),
-        Index("ix_executions_owner", "owner", "id"),
-        Index("ix_executions_status", "status", "id"),
-        Index("ix_executions_labels", "labels", postgresql_using="gin"),
+        Index("ix_executions_listed", "id", postgresql_where=text(LISTED)),
+        Index("ix_executions_owner", "owner", "id", postgresql_where=text(LISTED)),
+        Index("ix_executions_status", "status", "id", postgresql_where=text(LISTED)),
+        Index("ix_executions_owner_status", "owner", "status", "id", postgresql_where=text(LISTED)),
+        Index("ix_executions_pool", "pool", "id", postgresql_where=text(LISTED)),
+        Index("ix_executions_archived", "id", postgresql_where=text("archived_at IS NOT NULL")),
+        Index("ix_executions_owner_archived", "owner", "id", postgresql_where=text("archived_at IS NOT NULL")),
+        Index("ix_executions_cause", "cause", "id", postgresql_where=text("cause <> 'ok'")),
+        Index("ix_executions_warned", "id", postgresql_where=text("warnings <> '[]'")),
+        Index("ix_executions_finished", "finished_at", "id", postgresql_where=text(ENDED)),
+        Index("ix_executions_owner_finished", "owner", "finished_at", "id", postgresql_where=text(ENDED)),
+        Index("ix_executions_ran_for", text(RAN_FOR), "id", postgresql_where=text(RAN)),
+        Index("ix_executions_owner_ran_for", "owner", text(RAN_FOR), "id", postgresql_where=text(RAN)),
+        Index("ix_executions_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("ix_executions_of_batch", "batch_id", "status", "gated", postgresql_where=text("batch_id IS NOT NULL")),
+        Index("ix_executions_gated", "batch_id", "batch_index", postgresql_where=text("status = 'queued' AND gated")),
         Index("ix_executions_resumed_from", "resumed_from", postgresql_where=text("resumed_from IS NOT NULL")),
+        Index("ix_executions_rerun_of", "rerun_of", postgresql_where=text("rerun_of IS NOT NULL")),
+        CheckConstraint("archived_at IS NULL OR finished_at IS NOT NULL", name="archived_has_ended"),
+        CheckConstraint("(delete_requested_at IS NULL) = (delete_requested_by IS NULL)", name="delete_whole"),
+        Index(
+            "ix_executions_to_delete",
+            "delete_requested_at",
+            postgresql_where=text("delete_requested_at IS NOT NULL"),
+        ),
+        Index("ix_executions_record_kept", "status", text(KEPT_SINCE), postgresql_where=text(MAY_EXPIRE)),
+        Index("ix_executions_outputs_kept", text(KEPT_SINCE), postgresql_where=text(OUTPUTS_MAY_EXPIRE)),
+        Index("ix_executions_checkpoint_kept", text(KEPT_SINCE), postgresql_where=text(CHECKPOINT_MAY_EXPIRE)),
     )
+
+
+class ExecutionWords(Base):
+    """What an execution is found by: the words of its name, note and labels; each label as `=key=value`; its image as
+    `@image`. Triggers on `executions` write and delete it, so that it is not written again at every move; a foreign key
+    would look for the execution that a submission has just written.
+    """
+
+    __tablename__ = "execution_words"
+
+    execution_id: Mapped[UUID] = mapped_column(primary_key=True)
+    words: Mapped[str] = mapped_column(TSVECTOR)
+
+    __table_args__ = (Index("ix_execution_words_words", "words", postgresql_using="gin"),)
 
 
 class Attempt(Base):
@@ -140,6 +257,8 @@ class Attempt(Base):
     started_at: Mapped[datetime | None]
     events_offset: Mapped[int] = mapped_column(server_default=text("0"))
     events_lines: Mapped[int] = mapped_column(server_default=text("0"))
+    pause_written_at: Mapped[datetime | None]
+    thawed_at: Mapped[datetime | None]
     stop_written_at: Mapped[datetime | None]
     signaled_at: Mapped[datetime | None]
     killed_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ import math
 import re
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -41,6 +42,7 @@ ARGUMENT_BYTES = 128 * 1024 - 1
 ENV_BYTES = 128 * 1024
 INPUTS_BYTES = 256 * 1024
 RESERVED_ENV = "TAILRACE_"
+STARTS_WITHIN = timedelta(days=366)
 
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -50,6 +52,7 @@ _DIGEST = r"[a-zA-Z][a-zA-Z0-9]*(?:[-_+.][a-zA-Z][a-zA-Z0-9]*)*:[0-9a-fA-F]{32,}
 _IMAGE = re.compile(rf"(?:{_DOMAIN}/)?{_NAME_PART}(?:/{_NAME_PART})*(?::{_TAG})?(?:@{_DIGEST})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _USER = re.compile(r"[^\s:]+(?::[^\s:]+)?")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _SIGNALS = frozenset(signal.Signals.__members__)
 
@@ -180,6 +183,20 @@ def _signal(value: str) -> str:
     return value
 
 
+def _start_time(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise _rule("not_a_time", "must be a time with its zone, such as `2026-01-15T10:00:00Z`")
+    try:
+        at = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _rule("not_a_time", "must be a time that there is, such as `2026-01-15T10:00:00Z`") from None
+    if at > datetime.now(UTC) + STARTS_WITHIN:
+        raise _rule("too_late", "must be at most a year ahead")
+    return at
+
+
 def _retry_reason(value: object) -> Cause | int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255:
         return value
@@ -207,6 +224,7 @@ Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]
 User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
 StopSignal = Annotated[str, AfterValidator(_signal)]
+StartTime = Annotated[datetime, BeforeValidator(_start_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 RetryReason = Annotated[
     Cause | int,
     BeforeValidator(_retry_reason),

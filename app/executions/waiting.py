@@ -7,10 +7,11 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, literal, or_, select, text
 from sqlalchemy.orm import aliased
 
-from app.db.orm import clock, one_of
+from app.db.orm import clock
 from app.executions.states import Status
-from app.executions.tables import HELD, Execution
+from app.executions.tables import TAKES_A_SLOT, Execution
 from app.pools.tables import Pool
+from app.quotas.tables import Quota
 from app.workers.model import Wanted
 from app.workers.repository import is_present
 from app.workers.tables import Worker
@@ -19,6 +20,8 @@ from app.workers.tables import Worker
 class WaitingOn(StrEnum):
     """The first of these that holds."""
 
+    HOLD = "hold"
+    NEEDS = "needs"
     NOT_BEFORE = "not_before"
     POOL = "pool"
     QUOTA = "quota"
@@ -31,22 +34,30 @@ def waiting_on(execution: FromClause) -> ColumnElement[str | None]:
     served = exists().where(Worker.pool == columns.pool, Worker.wanted == Wanted.WORK, is_present())
     return case(
         (columns.status != Status.QUEUED, None),
+        (columns.hold, literal(WaitingOn.HOLD)),
+        (columns.needs_left > 0, literal(WaitingOn.NEEDS)),
         (columns.not_before > clock(), literal(WaitingOn.NOT_BEFORE)),
         (~served.correlate(execution), literal(WaitingOn.POOL)),
+        (columns.gated, literal(WaitingOn.QUOTA)),
         (_is_at_a_limit(execution), literal(WaitingOn.QUOTA)),
         else_=literal(WaitingOn.SLOT),
     ).label("waiting_on")
 
 
 def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
-    """Whether the pool runs as many as it may, of all owners or of this one. Without limits nothing is counted."""
+    """Whether as many run as may, in the pool, of this owner in the pool, or of this owner. Without limits nothing is
+    counted.
+    """
     other = aliased(Execution, name="other")
     # Written out, so that the partial index on what is held fits.
-    in_pool = select(func.count()).where(other.pool == Pool.name, text(one_of("other.status", HELD)))
+    in_pool = select(func.count()).where(other.pool == Pool.name, text(TAKES_A_SLOT))
     of_owner = in_pool.where(other.owner == execution.c.owner)
     total, own = in_pool.correlate(Pool).scalar_subquery(), of_owner.correlate(Pool, execution).scalar_subquery()
     at_a_limit = or_(
         and_(Pool.max_running.is_not(None), Pool.max_running <= total),
         and_(Pool.max_running_per_owner.is_not(None), Pool.max_running_per_owner <= own),
     )
-    return exists().where(Pool.name == execution.c.pool, at_a_limit).correlate(execution)
+    at_limit_of_pool = exists().where(Pool.name == execution.c.pool, at_a_limit).correlate(execution)
+    everywhere = select(func.count()).where(other.owner == Quota.owner, text(TAKES_A_SLOT)).correlate(Quota)
+    has_own, at_own = Quota.max_running.is_not(None), Quota.max_running <= everywhere.scalar_subquery()
+    return or_(at_limit_of_pool, exists().where(Quota.owner == execution.c.owner, has_own, at_own).correlate(execution))

@@ -1,4 +1,4 @@
-"""SQL of idempotency keys. A new one is written by `app.executions.repository.add_once`, with its execution."""
+"""SQL of idempotency keys. A new one is written by `app.executions.accepting.add_once`, with its execution."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from app.logs.segments import Chunk
 
 # Beyond this an unfinished line is judged, and passed on, in parts.
 JOIN_BYTES = 2**20
-# A line joins records at most so far apart, and a level reaches no further: so what is held, and what has to be read
-# again to go on anywhere, are bounded.
+# A line is cut at multiples of this, the first time when it is as long; and a level reaches no further. So what is held
+# is bounded, and so is what has to be read again to go on anywhere: what is two cuts back, and what that depends on.
 SPAN = 512
-CONTEXT = 3 * SPAN
+CONTEXT = 5 * SPAN
 ALL_LETTERS = frozenset(stream.letter for stream in LogStream)
 # What says nothing of its level.
 ORDINARY = Level.INFO
@@ -55,6 +55,13 @@ class Selection:
         return self == Selection(letters=self.letters, after=self.after)
 
     @property
+    def is_of_place(self) -> bool:
+        """Whether every record is wanted of those between two places."""
+        return self == Selection(
+            after=self.after, before=self.before, since=self.since, strip=self.strip, limit=self.limit
+        )
+
+    @property
     def judges(self) -> bool:
         """Whether it depends on what a line says."""
         return self.grep is not None or self.level is not None
@@ -76,11 +83,11 @@ class Selection:
 
 @dataclass(slots=True, eq=False)
 class _Whole:
-    """A line, or a part of an overlong one. `kept` is None until it is judged."""
+    """A line, or a part of an overlong one, which ends before seq `end`. `kept` is None until it is judged."""
 
     first: int
     letter: str
-    part_of: _Whole | None = None
+    end: int
     texts: list[str] = field(default_factory=list)
     size: int = 0
     kept: bool | None = None
@@ -93,7 +100,15 @@ class _Whole:
             self.kept = None
 
     def takes(self, seq: int) -> bool:
-        return seq - self.first < SPAN and self.size <= JOIN_BYTES
+        return seq < self.end and self.size <= JOIN_BYTES
+
+    def next(self, seq: int) -> _Whole:
+        """The part behind it. Where parts end does not depend on where the line began to be read."""
+        return _Whole(seq, self.letter, self.end if seq < self.end else _cut_after(seq))
+
+
+def _cut_after(seq: int) -> int:
+    return (seq // SPAN + 1) * SPAN
 
 
 class Sieve:
@@ -161,7 +176,7 @@ class Sieve:
             found = self._found([rows[index][2] for index in wanted])
             kept = [index for place, index in enumerate(wanted) if (place in found) is not selection.invert]
         else:
-            wholes = [_Whole(chunk.first + index, rows[index][1], texts=[rows[index][2]]) for index in wanted]
+            wholes = [_Whole(chunk.first + index, rows[index][1], 0, texts=[rows[index][2]]) for index in wanted]
             self._judge(wholes)
             kept = [index for index, whole in zip(wanted, wholes, strict=True) if whole.kept]
         return lines_of_rows(chunk.first, rows, chunk.raw, only=kept)
@@ -175,10 +190,10 @@ class Sieve:
                 continue
             whole = self._open.get(line.letter)
             if whole is None:
-                whole = _Whole(line.seq, line.letter)
+                whole = _Whole(line.seq, line.letter, _cut_after(line.seq + SPAN - 1))
             elif not whole.takes(line.seq):
                 ended.append(whole)
-                whole = _Whole(line.seq, line.letter, part_of=whole)
+                whole = whole.next(line.seq)
             whole.add(line.text)
             self._held.append((line, whole))
             if line.continues:
@@ -199,9 +214,7 @@ class Sieve:
             kept = selection.grep is None or (place in found) is not selection.invert
             if selection.level is not None:
                 kept = self._level(whole, strip_escapes(text)) >= selection.level and kept
-            # What was begun is gone on with.
-            whole.kept = kept or (whole.part_of is not None and whole.part_of.kept is True)
-            whole.part_of = None
+            whole.kept = kept
 
     def _found(self, texts: Sequence[str]) -> Container[int]:
         """The places of those that match, as they show: without escape sequences and carriage returns at their end."""

@@ -16,16 +16,12 @@ from app.logs.protocol import Line, holds_only
 from app.logs.searching import Allowance, Searches
 from app.logs.segments import Chunk
 from app.logs.store import Missing
-from app.logs.tail import CaughtUp, Ended, Item, Notice
+from app.logs.tail import LATE_SECONDS, CaughtUp, Ended, Item, Notice
 
 # A live reader waits so long for the rest of a line, of which the records behind it wait too.
 HOLD_SECONDS = 2.0
 # So often a reader learns how far their search has come, if it finds nothing.
 CURSOR_EVERY = 5.0
-# Lines arrive a little later than they were written, and two hosts' clocks differ.
-LATE_SECONDS = 2.0
-# To be without anything for so long is to have everything, for a live reader: they may be behind otherwise.
-QUIET_SECONDS = 1.0
 
 
 class MoreReason(StrEnum):
@@ -61,13 +57,13 @@ Chosen = Item | Picked | More
 
 
 async def narrow(
-    items: AsyncIterator[Item], selection: Selection, searches: Searches, *, follow: bool, allowed: float
+    items: AsyncIterator[Item], selection: Selection, searches: Searches, *, follow: bool, allowance: Allowance
 ) -> AsyncIterator[Chosen]:
     """The records of the selection.
 
-    A search gets `allowed` seconds of computing, and ends with `More` when they are over.
+    A search ends with `More` when its allowance is used up.
     """
-    narrowing = _Narrowing(selection, searches, follow=follow, allowed=allowed)
+    narrowing = _Narrowing(selection, searches, follow=follow, allowance=allowance)
     async with aclosing(_with_pauses(items, narrowing.patience)) as coming:
         async for item, idle in coming:
             for chosen in await narrowing.take(item, idle):
@@ -77,17 +73,17 @@ async def narrow(
 
 
 class _Narrowing:
-    def __init__(self, selection: Selection, searches: Searches, *, follow: bool, allowed: float) -> None:
+    def __init__(self, selection: Selection, searches: Searches, *, follow: bool, allowance: Allowance) -> None:
         self._selection = selection
         self._by_stream = selection.is_of_streams
         self._searches = searches
         self._follow = follow
         self._sieve = Sieve(selection)
-        self._allowance = Allowance(allowed)
+        self._allowance = allowance
         self._left = selection.limit
         self._live = False
         self._waited = 0.0
-        self._quiet_for = 0.0
+        self._has_all_before = 0.0
         self._told = selection.after
         self._told_at = time.monotonic()
 
@@ -100,9 +96,6 @@ class _Narrowing:
             dues.append(HOLD_SECONDS - self._waited)
         if self._sieve.decided > self._told:
             dues.append(self._told_at + CURSOR_EVERY - time.monotonic())
-        if self._selection.until is not None:
-            late = self._selection.until / 1000 + LATE_SECONDS - time.time()
-            dues.append(max(late, QUIET_SECONDS - self._quiet_for))
         return max(0.0, min(dues)) if dues else None
 
     async def take(self, item: Item | None, idle: float) -> list[Chosen]:
@@ -112,13 +105,13 @@ class _Narrowing:
             self._sieve.pass_by(item.last)
             return [self._told_of(item.last, item)]
         before = self._sieve.decided
-        self._quiet_for = self._quiet_for + idle if item is None else 0.0
         if self._sieve.holds:
             self._waited += idle
         lines = await self._sift(item)
         if not self._sieve.holds or self._sieve.decided > before:
             self._waited = 0.0
-        self._live = self._live or isinstance(item, CaughtUp)
+        if isinstance(item, CaughtUp):
+            self._live, self._has_all_before = True, item.has_all_before
         if self._is_late() and self._sieve.holds:
             lines += await self._search(self._sieve.release)
         return list(self._choose(item, lines))
@@ -200,10 +193,10 @@ class _Narrowing:
     def _is_late(self) -> bool:
         """Whether everything from before `until` has been seen."""
         # Times do not always grow with seqs: in a log of the past, nothing ends it before the log does.
-        if self._selection.until is None or not self._live:
+        until = self._selection.until
+        if until is None or not self._live:
             return False
-        late = self._selection.until / 1000 + LATE_SECONDS
-        return self._sieve.newest >= late * 1000 or (self._quiet_for >= QUIET_SECONDS and time.time() >= late)
+        return self._has_all_before * 1000 >= until or self._sieve.newest >= until + LATE_SECONDS * 1000
 
 
 async def _with_pauses(

@@ -19,6 +19,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from starlette.datastructures import QueryParams
 from typing_extensions import override
 
 from app.logs.filters import Selection
@@ -77,13 +78,18 @@ def _within(seconds: float, *, ago: bool) -> Moment:
 
 
 def _streams_of(value: object) -> object:
-    names = ",".join(value) if isinstance(value, list) else value
+    names = ",".join(filter(None, value)) if isinstance(value, list) else value
     if not isinstance(names, str):
         return value
     try:
         return frozenset(LogStream(name.strip()) for name in names.split(","))
     except ValueError:
         raise ValueError("must be any of stdout, stderr and system, separated by commas") from None
+
+
+def is_left_out(value: object) -> bool:
+    """Whether a parameter has no value, however often it is given."""
+    return value == "" or (isinstance(value, list) and not any(value))
 
 
 def _level_of(value: object) -> object:
@@ -138,7 +144,7 @@ class TailQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     after: Seq = Field(default=0, description="Only records with a seq above this")
-    tail: Seq | None = Field(default=None, description="Only the last so many records, counted before any filter")
+    tail: Seq | None = Field(default=None, description="Only the last so many records of those that are wanted")
     since: Time | None = Field(
         default=None, description="Not older than this: RFC 3339, unix seconds, or a duration back from now"
     )
@@ -154,14 +160,15 @@ class TailQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _left_out(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        known = cls.model_fields.keys() - {"streams"}
-        return {name: value for name, value in values.items() if value != "" or name not in known}
+        known = cls.model_fields.keys()
+        return {name: value for name, value in values.items() if name not in known or not is_left_out(value)}
 
     @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> TailQuery:
+    def of(cls, parameters: QueryParams) -> TailQuery:
         """From a URL. Raises `InvalidRequest`, which names every field that is wrong."""
+        streams = {"streams": parameters.getlist("streams")} if "streams" in parameters else {}
         try:
-            return cls.model_validate(dict(parameters))
+            return cls.model_validate({**parameters, **streams})
         except ValidationError as error:
             raise explain([{**item, "loc": ("query", *item["loc"])} for item in error.errors()]) from None
 

@@ -16,10 +16,12 @@ from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
 from app.errors import FieldError, InvalidRequest, NotAcceptable, NotFound
 from app.executions.record import Record
 from app.logs.download import file_name, gzip, takes_gzip
+from app.logs.narrowing import Chosen, More
 from app.logs.protocol import hello_frame
 from app.logs.query import Ansi, LogQuery, ReaderHeaders, TailQuery
 from app.logs.reading import Start, begin, read
-from app.logs.socket import Session, admit
+from app.logs.socket import Session, admit, refuse
+from app.logs.tail import Ended, Notice
 from app.logs.view import MEDIA_TYPES, Format, View, frames
 from app.observability.metrics import ApiMetrics
 
@@ -58,10 +60,12 @@ async def read_logs(
     if asked.last_event_id is not None:
         query = query.resumed(asked.last_event_id)
     _check(query, format_)
-    start = await begin(process, execution, caller.sees, query)
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
     follow = query.follow and format_ is not Format.RAW
+    start = await begin(process, execution, caller.sees, query, follow=follow)
     items = read(process, start, follow=follow)
+    if format_ is Format.SSE:
+        items = _greeted(start, items)
     body = View(format_, timestamps=query.timestamps).encode(metrics.tailed(items) if follow else items)
     headers = HEADERS | _disposition(query, start.record, format_)
     if query.compress:
@@ -81,7 +85,10 @@ async def tail_socket(socket: WebSocket) -> None:
         return
     metrics: ApiMetrics = socket.app.state.metrics
     with metrics.tailing():
-        await Session(socket).run(_frames(process, start))
+        try:
+            await Session(socket).run(_frames(process, start))
+        except NotFound as gone:
+            await refuse(socket, gone)
 
 
 async def _begin(process: Process, execution: UUID, owner: str | None, params: QueryParams) -> Start:
@@ -98,11 +105,25 @@ def _execution_of(socket: WebSocket) -> UUID:
         raise NotFound("There is no such execution.") from None
 
 
+def _hello(start: Start) -> bytes:
+    return hello_frame(start.record.id, start.record.status, start.selection.after)
+
+
+async def _greeted(start: Start, items: AsyncIterator[Chosen]) -> AsyncIterator[Chosen]:
+    # It has no id: until something follows, who comes back asks the same again.
+    yield Notice(_hello(start))
+    async for item in items:
+        yield item
+
+
 async def _frames(process: Process, start: Start) -> AsyncIterator[bytes]:
-    yield hello_frame(start.record.id, start.record.status, start.selection.after)
+    yield _hello(start)
+    item: Chosen | None = None
     async for item in read(process, start):
         for frame in frames(item):
             yield frame
+    if not isinstance(item, Ended | More):
+        raise NotFound("It was deleted meanwhile.")
 
 
 def _check(query: LogQuery, format_: Format) -> None:

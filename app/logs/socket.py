@@ -15,6 +15,7 @@ from app.bootstrap import Process
 from app.db.engine import is_outage
 from app.errors import NotAllowed, NotAuthenticated, NotFound, ServiceError
 from app.logs.protocol import CloseCode
+from app.wire import sender
 
 T = TypeVar("T")
 
@@ -35,7 +36,14 @@ async def close(socket: WebSocket, code: CloseCode, reason: str = "") -> None:
 
 async def refuse(socket: WebSocket, error: ServiceError) -> None:
     """Close it before the first frame, with the code of what is wrong."""
-    await close(socket, _REFUSALS.get(type(error), CloseCode.BAD_REQUEST), error.detail)
+    await close(socket, _REFUSALS.get(type(error), CloseCode.BAD_REQUEST), _reason(error))
+
+
+def _reason(error: ServiceError) -> str:
+    """The sentence; or only what is wrong, if it is too much for that."""
+    if len(error.fields) < 2 or len(error.detail.encode()) <= REASON_BYTES:
+        return error.detail
+    return f"Wrong: {', '.join(item.field for item in error.fields)}."
 
 
 async def admit(socket: WebSocket, begin: Callable[[Caller], Awaitable[T]]) -> T | None:
@@ -64,9 +72,8 @@ class Session:
     """
 
     def __init__(self, socket: WebSocket) -> None:
-        process: Process = socket.app.state.process
         self._socket = socket
-        self._texts = process.texts
+        self._send_frame = sender(socket)
 
     async def run(self, frames: AsyncIterator[bytes]) -> None:
         """Until the frames end or the client leaves."""
@@ -87,7 +94,7 @@ class Session:
 
     async def _send(self, frames: AsyncIterator[bytes]) -> None:
         async for frame in frames:
-            await self._socket.send_text(self._texts.of(frame))
+            await self._send_frame(frame)
 
     async def _drain(self) -> None:
         # Without a pending receive the server sees no pongs and cuts a healthy client.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, LargeBinary, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.orm import Base
@@ -18,8 +18,9 @@ class LogHead(Base):
 
     `out_bytes` and `err_bytes` count the container's raw bytes of the current attempt: where an adopter goes on
     reading the engine's log. `charged` is what counts against `limits.log_bytes`. From the day after `expires` on
-    there may be nothing left of the log. `told_event` is the last event that its system lines have told, `told_steps`
-    are those of the current attempt (`worker/story.py`).
+    there may be nothing left of the log; while `moving`, since it was archived or restored, its segments are not yet
+    where they belong. `told_event` is the last event that its system lines have told, `told_steps` are those of the
+    current attempt (`worker/story.py`).
     """
 
     __tablename__ = "log_heads"
@@ -33,8 +34,11 @@ class LogHead(Base):
     charged: Mapped[int] = mapped_column(server_default=text("0"))
     truncated: Mapped[bool] = mapped_column(server_default=text("false"))
     expires: Mapped[date | None] = mapped_column(Date)
+    moving: Mapped[bool] = mapped_column(server_default=text("false"))
     told_event: Mapped[int] = mapped_column(server_default=text("0"))
     told_steps: Mapped[int] = mapped_column(server_default=text("0"))
+
+    __table_args__ = (Index("ix_log_heads_moving", "execution_id", postgresql_where=text("moving")),)
 
 
 class LogChunk(Base):

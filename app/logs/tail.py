@@ -7,6 +7,7 @@ Subscribe first, read the store second; of what then arrives live accept only th
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -29,6 +30,11 @@ log = structlog.get_logger(__name__)
 LOOK_ANYWAY_EVERY = 15.0
 LOOK_WITHOUT_HINTS_EVERY = 0.5
 RETRY_AFTER_OUTAGE = 1.0
+# Lines arrive a little later than they were written, and two hosts' clocks differ.
+LATE_SECONDS = 2.0
+# After an outage workers have to write what they could not.
+SETTLED_AFTER_OUTAGE = 5.0
+NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """All that was stored has been read; what follows is live. `record` is how the execution stands."""
+    """All that was stored has been read; what follows is live. `record` is how the execution stands.
+
+    What was written before the unix time `has_all_before` has been read.
+    """
 
     record: Record
+    has_all_before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +74,43 @@ class _Snapshot:
 
 
 class _Cursor:
-    def __init__(self, after: int, event: int) -> None:
+    def __init__(self, after: int, event: int, until: float) -> None:
         self.seq = after
         self.event = event
         self.progress: bytes | None = None
+        self.has_all_before = 0.0
+        self._until = until
+        self._looked_at = self._failed_at = 0.0
+
+    def looked(self, at: float) -> None:
+        """The store was read as it stood at this time, or a little later."""
+        self._looked_at = at
+        if at >= self._failed_at + SETTLED_AFTER_OUTAGE:
+            self.has_all_before = at - LATE_SECONDS
+
+    def failed(self, at: float) -> None:
+        """The store could not be read."""
+        self._failed_at = at
+
+    @property
+    def looks_at(self) -> float:
+        """When the store is to be asked, whatever arrives, so that who waits for a time learns that it is over."""
+        if self.has_all_before >= self._until:
+            return NEVER
+        if self._looked_at < self._until:
+            return self._until
+        return max(self._until + LATE_SECONDS, self._failed_at + SETTLED_AFTER_OUTAGE)
 
 
 async def tail(
-    process: Process, execution: UUID, *, after: int, event: int, follow: bool = True
+    process: Process, execution: UUID, *, after: int, event: int, follow: bool = True, until: float = NEVER
 ) -> AsyncIterator[Item]:
     """Everything after line `after` and event number `event`, in order; with `follow`, until the execution ends.
 
-    Ends silently when the execution is deleted meanwhile. Survives outages of Postgres and Redis.
+    Soon after the unix time `until` a `CaughtUp` says that there is no more from before. Ends silently when the
+    execution is deleted meanwhile. Survives outages of Postgres and Redis.
     """
-    cursor = _Cursor(after, event)
+    cursor = _Cursor(after, event, until)
     async with process.listener.subscribe(process.channels.execution(execution)) as feed:
         while True:
             last: Item | None = None
@@ -112,7 +145,7 @@ async def _catch_up(process: Process, execution: UUID, cursor: _Cursor) -> Async
     if snapshot.record.is_terminal:
         yield Ended(snapshot.record, cursor.seq)
     else:
-        yield CaughtUp(snapshot.record)
+        yield CaughtUp(snapshot.record, cursor.has_all_before)
 
 
 async def _look(process: Process, execution: UUID, cursor: _Cursor) -> _Snapshot | None:
@@ -124,14 +157,17 @@ async def _look(process: Process, execution: UUID, cursor: _Cursor) -> _Snapshot
     if held is not None:
         return held
     while True:
+        began = time.time()
         try:
             seen = await process.sharing.ask(question, lambda: _see(process, execution, seq, event))
             if seen is not None and seen.page.more:
                 process.pages[question] = seen
+            cursor.looked(began)
             return seen
         except Exception as error:
             if not is_outage(error):
                 raise
+            cursor.failed(time.time())
             log.warning("tail.database_away", execution_id=str(execution), error=repr(error))
             await asyncio.sleep(RETRY_AFTER_OUTAGE)
 
@@ -151,6 +187,8 @@ async def _live(process: Process, feed: Subscription, cursor: _Cursor) -> AsyncI
     """What arrives in order; returns when the store must be asked, which has all that had arrived by then."""
     while True:
         within = LOOK_ANYWAY_EVERY if process.listener.connected else LOOK_WITHOUT_HINTS_EVERY
+        if cursor.looks_at < NEVER and (within := min(within, cursor.looks_at - time.time())) <= 0:
+            return
         try:
             heard = await feed.take(within, most=JOIN_BYTES)
         except Missed:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import Connection, reading
 from app.executions.states import Status
+from app.executions.tables import CLOSED, READY
 from app.workers.model import LOST_AFTER
 
 # Of a pool's queue, no more than this is counted: a scrape stays cheap however long it is.
@@ -24,17 +25,23 @@ COUNT_AT_MOST = 10_000
 KEEP_FOR = 3.0
 
 # The order is that of the index of the queue; without one, a limit makes a scan of the whole table look cheap.
-_QUEUES = text("""
-    SELECT pools.name AS pool, queue.length, queue.oldest
+_QUEUES = text(f"""
+    SELECT pools.name AS pool, queue.length + closed.length AS length, queue.oldest
     FROM pools CROSS JOIN LATERAL (
         SELECT count(*) AS length, extract(epoch FROM clock_timestamp() - min(since))::float AS oldest
         FROM (
             SELECT greatest(queued_at, not_before) AS since FROM executions
-            WHERE status = 'queued' AND pool = pools.name ORDER BY owner LIMIT :most
+            WHERE {READY} AND pool = pools.name ORDER BY lane, owner LIMIT :most
         ) AS waiting
-    ) AS queue
+    ) AS queue CROSS JOIN LATERAL (
+        SELECT count(*) AS length FROM (
+            SELECT FROM executions WHERE {CLOSED} AND pool = pools.name LIMIT :most
+        ) AS waiting
+    ) AS closed
     WHERE pools.deleted_at IS NULL
-""").bindparams(most=COUNT_AT_MOST)
+""").bindparams(  # noqa: S608 - of constants
+    most=COUNT_AT_MOST
+)
 _HELD = text("""
     SELECT pool, status, count(*) AS number FROM executions
     WHERE status IN ('preparing', 'running', 'paused', 'stopping') GROUP BY pool, status

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.bootstrap import SCHEMA_CONFIG, Process
 from app.db.engine import reading
 from app.deps import ProcessDep
+from app.errors import Unavailable
 from app.hints import AWAY
-from app.problems import RETRY_AFTER
 
 CHECK_SECONDS = 1.0
 
@@ -63,7 +63,7 @@ async def get_readiness(process: ProcessDep, response: Response) -> Readiness:
     readiness = _judge(schema, redis_is_there=redis)
     if readiness.status == "unavailable":
         response.status_code = 503
-        response.headers["Retry-After"] = RETRY_AFTER
+        response.headers["Retry-After"] = str(Unavailable.retry_after)
     return readiness
 
 

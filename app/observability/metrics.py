@@ -66,13 +66,13 @@ class ApiMetrics:
         """Somebody follows all executions for as long as the block lasts."""
         return self._feeds.track_inprogress()
 
-    def submitted(self, pool: str, *, replayed: bool) -> None:
-        """An execution was accepted; or, `replayed`, the same one again."""
-        self._submissions.labels(pool, "yes" if replayed else "no").inc()
+    def submitted(self, pool: str, *, replayed: bool, number: int = 1) -> None:
+        """An execution, or so many at once, was accepted; or, `replayed`, the same one again."""
+        self._submissions.labels(pool, "yes" if replayed else "no").inc(number)
 
     def moved(self, event: Event | None) -> None:
         """A status was changed here, if it was: perhaps to the end, without a worker."""
-        if event is not None and event.cause is not None:
+        if event is not None and event.moves and event.cause is not None:
             self._ended.labels(event.cause.value).inc()
 
     async def expose(self, database: AsyncEngine) -> bytes:

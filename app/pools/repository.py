@@ -11,20 +11,21 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.executions.states import ACTIVE
-from app.executions.tables import Execution
+from app.executions.tables import CLOSED, READY, Execution
 from app.pools.model import PoolRecord
 from app.pools.tables import Pool
 from app.workers.model import LOST_AFTER
 from app.workers.repository import is_present
 from app.workers.tables import Worker
 
-_POOLS = text("""
+_POOLS = text(f"""
     SELECT pools.*, there.workers, there.slots,
-        (SELECT count(*) FROM executions WHERE pool = pools.name AND status = 'queued') AS queued,
+        (SELECT count(*) FROM executions WHERE pool = pools.name AND {READY})
+            + (SELECT count(*) FROM executions WHERE pool = pools.name AND {CLOSED}) AS queued,
         (
             SELECT count(*) FROM executions
-            WHERE pool = pools.name AND status IN ('preparing', 'running', 'stopping')
+            WHERE pool = pools.name AND status IN ('preparing', 'running', 'paused', 'stopping')
+                AND worker_id IS NOT NULL
         ) AS running
     FROM pools CROSS JOIN LATERAL (
         SELECT count(*) AS workers, coalesce(sum(slots) FILTER (WHERE wanted = 'work'), 0)::bigint AS slots
@@ -34,7 +35,8 @@ _POOLS = text("""
     ) AS there
     WHERE deleted_at IS NULL AND (CAST(:name AS text) IS NULL OR name = :name)
     ORDER BY name
-""")
+""")  # noqa: S608 - of constants
+_ON_ITS_WAY = "status IN ('preparing', 'running', 'paused', 'stopping')"
 _FIELDS = tuple(field.name for field in fields(PoolRecord))
 
 
@@ -84,7 +86,8 @@ async def lock_pool(connection: Connection, name: str) -> bool:
 
 async def is_in_use(connection: Connection, name: str) -> bool:
     """Whether anything in it has not ended, or a worker that is present serves it."""
-    active = [exists().where(Execution.pool == name, Execution.status == status) for status in sorted(ACTIVE)]
+    # In the words of the partial indexes, which between them have all that is active.
+    active = [exists().where(Execution.pool == name, text(some)) for some in (READY, CLOSED, _ON_ITS_WAY)]
     served = exists().where(Worker.pool == name, is_present())
     return bool((await connection.execute(select(or_(*active, served)))).scalar_one())
 

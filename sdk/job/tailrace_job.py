@@ -177,6 +177,20 @@ def deadline() -> float | None:
     return None
 
 
+def seconds_left() -> float | None:
+    """Return the seconds until the present deadline, 0 when it has passed, or None when there is none."""
+    until = deadline()
+    return None if until is None else max(0.0, until - time.time())
+
+
+def warned() -> bool:
+    """Say whether the deadline is near: Tailrace warns ``limits.warn_before`` seconds ahead, if that was asked for.
+
+    A good moment to save and to begin nothing long. It is taken back when the deadline moves away.
+    """
+    return not _local and (_mount / "warning").exists()
+
+
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """End the program quietly when `TerminationRequested` reaches the end of the block; also a decorator.

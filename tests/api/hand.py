@@ -16,7 +16,7 @@ from app.bootstrap import Process
 from app.db.engine import transaction
 from app.executions import repository
 from app.executions.model import Event
-from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from app.executions.states import STATUS_OF, Cause, PauseMode, Status, StopReason
 from app.executions.tables import Attempt, Execution
 from app.logs.protocol import status_message
 from app.workers.tables import Worker
@@ -55,6 +55,11 @@ class Hand:
         await self.claim(execution)
         await self.move(execution, Status.RUNNING, changes={"started_at": func.now()})
 
+    async def run(self, execution: str) -> None:
+        """preparing → running, of a program that saves checkpoints."""
+        changes = {"started_at": func.now(), "deadline": repository.seconds_from_now(3600), "announced": True}
+        await self.move(execution, Status.RUNNING, changes=changes)
+
     async def time_out(self, execution: str) -> None:
         """running → stopping, because its time is over."""
         stop = {
@@ -64,6 +69,17 @@ class Hand:
             "stop_deadline": repository.seconds_from_now(10),
         }
         await self.move(execution, Status.STOPPING, changes=stop)
+
+    async def freeze(self, execution: str) -> None:
+        """running → paused, its container frozen."""
+        pause = {"pause_mode": PauseMode.FREEZE, "pause_by": "ann", "pause_requested_at": func.now(), "deadline": None}
+        await self.move(execution, Status.PAUSED, changes=pause)
+
+    async def save(self, execution: str) -> None:
+        """running → paused, by its checkpoint."""
+        pause = {"pause_mode": PauseMode.CHECKPOINT, "pause_by": "ann", "pause_requested_at": func.now()}
+        left = {"worker_id": None, "deadline": None, "epoch": Execution.epoch + 1}
+        await self.move(execution, Status.PAUSED, changes={**pause, **left})
 
     async def end(self, execution: str, cause: Cause = Cause.OK, *, exit_code: int | None = 0) -> None:
         """Any → terminal."""

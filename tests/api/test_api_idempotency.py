@@ -27,7 +27,6 @@ from app.executions.tables import Execution
 from app.idempotency.model import Once
 from app.idempotency.repository import KEPT_FOR, forget_old
 from app.idempotency.tables import IdempotencyKey
-from app.secrets.vault import Vault
 from app.settings import Settings
 from support.racing import Act, overtaken
 
@@ -174,15 +173,15 @@ async def test_of_different_bodies_that_race_one_is_accepted_and_the_others_refu
     assert await listed(client) == [execution]
 
 
-def submitting(owner: str, **fields: Any) -> Act[service.Submitted]:
+def submitting(process: Process, owner: str, **fields: Any) -> Act[service.Submitted]:
     """A submission of this owner with one and the same key, to race with."""
     submission = Submission.model_validate(ASKED | fields)
-    caller, once = Caller(owner, frozenset(USER_SCOPES)), Once.of("raced", submission, {}, Vault([]))
-    return lambda connection: service._add_once(connection, caller, submission.draft(), Vault([]), once)
+    caller, once = Caller(owner, frozenset(USER_SCOPES)), Once.of("raced", submission, {}, process.vault)
+    return lambda connection: service._add_once(connection, caller, submission.draft(), process, once)
 
 
 async def test_who_waits_for_one_that_commits_gets_its_execution(process: Process) -> None:
-    submit = submitting(new_key())
+    submit = submitting(process, new_key())
     first, second = await overtaken(process, submit, submit)
     assert isinstance(first, service.Submitted)
     assert not first.replayed
@@ -190,7 +189,7 @@ async def test_who_waits_for_one_that_commits_gets_its_execution(process: Proces
 
 
 async def test_who_waits_for_one_that_rolls_back_is_accepted(process: Process) -> None:
-    submit = submitting(new_key())
+    submit = submitting(process, new_key())
     first, second = await overtaken(process, submit, submit, undo=True)
     assert isinstance(first, service.Submitted)
     assert isinstance(second, service.Submitted)
@@ -202,7 +201,7 @@ async def test_who_waits_for_one_that_rolls_back_is_accepted(process: Process) -
 
 async def test_who_waits_with_another_body_is_refused(process: Process) -> None:
     owner = new_key()
-    first, second = await overtaken(process, submitting(owner), submitting(owner, name="other"))
+    first, second = await overtaken(process, submitting(process, owner), submitting(process, owner, name="other"))
     assert isinstance(first, service.Submitted)
     assert isinstance(second, InvalidRequest)
     assert str(first.record.id) in second.detail

@@ -95,6 +95,15 @@ PARTS: list[tuple[dict[str, Any], list[int]]] = [
     ({"tail": 0}, []),
     ({"limit": 2, "after": 3}, [4, 5]),
     ({"streams": "stdout"}, [2, 6, 8, 9, 10]),
+    ({"streams": "stdout", "tail": 2}, [9, 10]),
+    ({"streams": "stderr", "tail": 2}, [5, 7]),
+    ({"grep": "o", "tail": 2}, [6, 7]),
+    ({"grep": "o", "tail": 2, "before": 7}, [4, 6]),
+    ({"grep": "o", "tail": 3, "limit": 1}, [4]),
+    ({"grep": "o", "tail": 9}, [2, 3, 4, 6, 7]),
+    ({"grep": "o", "tail": 0}, []),
+    ({"level": "error", "tail": 2}, [4, 5]),
+    ({"until": "0s", "since": "1h", "tail": 1}, [10]),
     ({"grep": "o"}, [2, 3, 4, 6, 7]),
     ({"grep": "T", "ignore_case": True}, [1, 3, 4, 6, 9, 10]),
     ({"grep": "e", "invert": True, "streams": "stdout"}, [6, 8]),
@@ -175,6 +184,31 @@ async def test_pages_can_be_turned_in_both_directions(logbook: Logbook, ann: htt
     assert back == list(range(1, 1_001))
 
 
+async def test_the_last_ones_are_the_last_that_match_however_far_back(
+    logbook: Logbook, ann: httpx.AsyncClient, api: Api
+) -> None:
+    said = b"".join(b"needle\n" if number % 3_000 == 8 else b"straw\n" for number in range(1, 10_001))
+    execution = await whole(logbook, [(Stream.STDOUT, said), (Stream.STDERR, b"straw\n" * 3_000)])
+    found = {"grep": "needle", "streams": "stdout,stderr,system"}
+    assert await seqs(ann, execution, **found, tail=2) == [6_008, 9_008]
+    assert await seqs(ann, execution, **found, tail=1, before=9_008) == [6_008]
+    assert await seqs(ann, execution, **found, tail=50) == [8, 3_008, 6_008, 9_008]
+    assert await seqs(ann, execution, **found, tail=2, after=6_008) == [9_008]
+    assert await text(ann, execution, **found, tail=3) == "needle\n" * 3
+    assert await text(ann, execution, **found, tail=3, format="raw") == "needle\n" * 3
+    assert (await text(ann, execution, **found, tail=3, format="sse")).count("needle") == 3
+    assert await seqs(ann, execution, streams="stdout", tail=2) == [9_999, 10_000]
+    # To find fewer than there are would be a wrong answer.
+    hurried = api.process.settings.model_copy(update={"search_seconds": 1e-9})
+    patient, api.app.state.process = api.process, replace(api.process, settings=hurried)
+    try:
+        refused = await get(ann, execution, **found, tail=2)
+        assert refused.status_code == 422
+        assert [(error["field"], error["code"]) for error in refused.json()["errors"]] == [("tail", "search_time")]
+    finally:
+        api.app.state.process = patient
+
+
 async def test_times_choose_lines_exactly(logbook: Logbook, ann: httpx.AsyncClient) -> None:
     log = await logbook.begin()
     for number in range(5):
@@ -220,7 +254,9 @@ async def test_server_sent_events_resume_with_a_filter(logbook: Logbook, ann: ht
     all_ = [event for event in (await ann.get(path)).text.split("\n\n") if '"type":"lines"' in event]
     assert "id: 5\n" in all_[-1]
     rest = (await ann.get(path, headers={"Last-Event-ID": "4"})).text
-    frame = orjson.loads(rest.split("data: ")[1].split("\n")[0])
+    hello, frame = (orjson.loads(part.split("\n")[0]) for part in rest.split("data: ")[1:3])
+    assert (hello["type"], hello["status"], hello["after"]) == ("hello", "succeeded", 4)
+    assert "id:" not in rest.split("\n\n")[0], "who comes back would have missed what came before"
     assert (frame["first"], len(frame["lines"])) == (5, 1)
     assert '"after":10' in rest.split("event: end\n")[1]
 
@@ -251,7 +287,7 @@ async def test_a_search_that_takes_too_long_says_how_far_it_came(
         ({"after": -1}, {"after"}),
         ({"after": 2**70, "tail": "x", "before": 0, "limit": 0}, {"after", "tail", "before", "limit"}),
         ({"streams": "stdout,none"}, {"streams"}),
-        ({"streams": ""}, {"streams"}),
+        ({"streams": "", "nonsense": ""}, {"nonsense"}),
         ({"since": "yesterday", "until": "10 m"}, {"since", "until"}),
         ({"since": "99999999999999h"}, {"since"}),
         ({"since": "-5m"}, {"since"}),

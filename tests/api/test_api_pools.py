@@ -173,7 +173,7 @@ async def test_a_pool_in_which_something_has_not_ended_cannot_be_deleted(
     assert (await admin.delete(f"{POOLS}/{pool}")).status_code == 409
     await hand.start(execution)
     assert (await admin.delete(f"{POOLS}/{pool}")).status_code == 409
-    await hand.move(execution, Status.PAUSED, changes={})
+    await hand.freeze(execution)
     assert (await admin.delete(f"{POOLS}/{pool}")).status_code == 409
     await hand.move(execution, Status.RUNNING, changes={})
     await hand.end(execution)

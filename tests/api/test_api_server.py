@@ -13,12 +13,14 @@ from uuid import UUID
 import httpx
 import orjson
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.__main__ import open_listener
 from app.auth.tokens import new_token
 from app.bootstrap import Process
 from app.db.engine import open_engine, transaction
+from app.hints import Channels
 from app.settings import Settings
 from support import long_line
 from support.eventually import eventually
@@ -207,3 +209,33 @@ def test_of_what_cannot_be_sent_yet_the_kernel_takes_little(host: str) -> None:
         listener.listen()
         with socket.create_connection((host, listener.getsockname()[1])), listener.accept()[0] as accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 65_536
+
+
+async def test_five_hundred_wait_over_ten_database_connections(settings: Settings, new_database: NewDatabase) -> None:
+    """Each for an execution of its own; others are served meanwhile, and all hear of its end."""
+    own = settings.model_copy(update={"database_url": await new_database()})
+    server = await start(own, TAILRACE_DATABASE_POOL="10")
+    limits = httpx.Limits(max_connections=None)
+    try:
+        event = await server.event("api.bound")
+        base = f"http://127.0.0.1:{event['port']}"
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(base_url=base, headers=headers, limits=limits, timeout=90) as client:
+            await eventually(lambda: _answers(client))
+            ids = [(await client.post("/v1/executions", json={"image": "i"})).json()["id"] for _ in range(500)]
+            waiters = [asyncio.create_task(client.get(f"/v1/executions/{each}?wait=60")) for each in ids]
+            await eventually(lambda: _are_watched(own, ids), within=60)
+            assert (await client.get("/v1/executions", timeout=5)).status_code == 200
+            for each in ids:
+                assert (await client.post(f"/v1/executions/{each}/cancel", timeout=10)).status_code == 202
+            answers = [await waiter for waiter in waiters]
+            assert {answer.json()["status"] for answer in answers} == {"canceled"}
+    finally:
+        await server.end()
+
+
+async def _are_watched(settings: Settings, executions: list[str]) -> bool:
+    channels = Channels(settings.redis_prefix)
+    async with Redis.from_url(settings.redis_url) as redis:
+        watchers = await redis.pubsub_numsub(*[channels.execution(UUID(each)) for each in executions])
+    return all(count for _, count in watchers)

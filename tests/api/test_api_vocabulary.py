@@ -1,5 +1,6 @@
 """Whatever JSON comes in, it is refused by name or fit for Postgres; nothing in between."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.errors import InvalidRequest
-from app.executions.requests import ListQuery, Submission, encode_cursor
+from app.executions.listing import Place, Sort
+from app.executions.query import ListQuery
+from app.executions.requests import Submission
 from app.problems import explain, problem_response
 
 TEXT = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8) | st.sampled_from(
@@ -20,6 +23,7 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
 VALUE = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
 )
+ZERO, DAY = timedelta(0), timedelta(days=1)
 FIELD = st.sampled_from([*Submission.model_fields, "unknown"])
 
 
@@ -39,14 +43,30 @@ def test_a_submission_is_refused_by_name_or_storable(body: dict[str, Any], image
         assert b"\\u0000" not in orjson.dumps(stored)
 
 
-@given(identifier=st.uuids())
-def test_a_cursor_comes_back_as_the_id_it_was_made_of(identifier: UUID) -> None:
-    cursor = encode_cursor(identifier)
-    assert ListQuery.model_validate({"cursor": cursor}).cursor == identifier
-    assert cursor.isalnum() or {"-", "_"} & set(cursor)
+@given(
+    identifier=st.uuids(),
+    sort=st.sampled_from(Sort),
+    key=st.datetimes(timezones=st.just(UTC)) | st.timedeltas(ZERO, 365 * DAY),
+)
+def test_a_cursor_comes_back_as_the_place_it_was_made_of(
+    identifier: UUID, sort: Sort, key: datetime | timedelta
+) -> None:
+    place = Place(None if "created" in sort else key, identifier)
+    cursor = ListQuery(sort=sort).cursor_at(place)
+    assert ListQuery.model_validate({"sort": sort, "cursor": cursor}).after == place
 
 
 @given(cursor=TEXT)
 def test_anything_else_is_no_cursor(cursor: str) -> None:
     with pytest.raises(ValidationError):
         ListQuery.model_validate({"cursor": cursor})
+
+
+@pytest.mark.parametrize(
+    "other", [{"sort": "created"}, {"status": ["failed"]}, {"archived": "any"}, {"label": ["a"]}, {"q": "a"}]
+)
+def test_a_cursor_belongs_to_its_filters_and_sort(other: dict[str, Any]) -> None:
+    cursor = ListQuery().cursor_at(Place(None, UUID(int=1)))
+    assert ListQuery.model_validate({"cursor": cursor, "limit": 7}).after == Place(None, UUID(int=1))
+    with pytest.raises(ValidationError, match="other filters or another sort"):
+        ListQuery.model_validate({"cursor": cursor, **other})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.events import feed
 from app.events.protocol import FRAMES
-from app.events.router import PARAMETERS
+from app.events.query import EventsQuery
 from app.events.store import KEPT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
@@ -26,7 +26,7 @@ def test_every_frame_is_described_with_its_fields() -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    assert {name.strip("`") for name, _ in rows("parameter", "meaning")} == PARAMETERS
+    assert {name.strip("`") for name, _ in rows("parameter", "meaning")} == EventsQuery.model_fields.keys()
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

@@ -11,8 +11,9 @@ import pytest
 from app.errors import ServiceError
 from app.executions.causes import EXPLANATIONS
 from app.executions.model import Limits, Stop
+from app.executions.operations import ANSWERS, Answer, Operation, Standing
 from app.executions.requests import Submission
-from app.executions.states import ACTIVE, NEXT, STATUS_OF, TERMINAL, Cause, Status, StopReason
+from app.executions.states import ACTIVE, NEXT, STATUS_OF, TERMINAL, Cause, Status, StopClock, StopReason
 from app.logs.protocol import FRAMES, CloseCode, GapReason
 from app.problems import MethodNotAllowed
 from worker.outcome import Exit, read_exit
@@ -23,7 +24,12 @@ API = ROOT / "docs" / "api.md"
 LOGS = ROOT / "docs" / "logs.md"
 CODE = re.compile(r"`([a-z_]+)`")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WHO = {"nobody": None, "a cancellation": StopReason.CANCEL, "a timeout": StopReason.TIMEOUT}
+WHO = {
+    "nobody": None,
+    "a cancellation": (StopReason.CANCEL, None),
+    "a timeout": (StopReason.TIMEOUT, StopClock.TIMEOUT),
+    "silence": (StopReason.TIMEOUT, StopClock.IDLE_TIMEOUT),
+}
 ALSO = {
     "": {},
     "it announced itself": {"announced": True},
@@ -87,7 +93,7 @@ def test_every_exit_is_read_as_the_table_says(who: str) -> None:
     rows = table(STATES, "asked to stop by", "signal", "exit code", "also", "cause")
     for code, signaled, facts in product(CODES, (False, True), FACTS):
         ended = Exit(code=code, signaled=signaled, **facts)
-        outcome = read_exit(ended, stop(WHO[who]), timeout=60)
+        outcome = read_exit(ended, stop(WHO[who]), Limits(timeout=60, idle_timeout=30))
         expected = next(row[4].strip("`") for row in rows if row[0] == who and fits(row, ended))
         assert outcome.cause == expected, (who, ended)
 
@@ -105,11 +111,20 @@ def codes_of(cell: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def stop(reason: StopReason | None) -> Stop | None:
-    if reason is None:
+def test_what_can_be_asked_in_which_status_is_in_the_table() -> None:
+    words = {Answer.DONE: "done", Answer.SAME: "same", Answer.REFUSED: "409"}
+    rows = table(STATES, "operation", *(f"`{standing}`" for standing in Standing))
+    assert rows == [
+        [operation, *(words[ANSWERS[operation][standing]] for standing in Standing)] for operation in Operation
+    ]
+
+
+def stop(who: tuple[StopReason, StopClock | None] | None) -> Stop | None:
+    if who is None:
         return None
+    reason, clock = who
     by = "ada" if reason is StopReason.CANCEL else "system"
-    return Stop(reason=reason, by=by, requested_at=NOW, deadline=NOW, force=False, final=False)
+    return Stop(reason=reason, by=by, requested_at=NOW, deadline=NOW, force=False, final=False, clock=clock)
 
 
 def test_the_api_page_explains_every_cause_in_the_words_of_the_record() -> None:

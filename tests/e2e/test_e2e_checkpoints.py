@@ -106,7 +106,7 @@ async def test_outputs_are_collected_on(way: str, tailrace: Running) -> None:
         await stop_after(tailrace, execution, "ready")
     record = await check_history(tailrace, execution)
     assert record["status"] == status
-    assert record["outputs"] == {"files": 1, "bytes": 4, "partial": partial}
+    assert record["outputs"] == {"files": 1, "bytes": 4, "partial": partial, "expired_at": None}
     (file,) = (await tailrace.get(f"/v1/executions/{execution}/outputs"))["items"]
     assert (file["path"], file["bytes"]) == ("d/file", 4)
     assert await tailrace.output(execution, "d/file") == b"yes\n"
@@ -144,7 +144,7 @@ async def test_outputs_over_the_limit_of_bytes_are_left_out_and_the_record_says_
     execution = await tailrace.submit("sh", "-c", program, limits={"output_bytes": 1000})
     record = await check_history(tailrace, execution)
     assert record["status"] == "succeeded"
-    assert record["outputs"] == {"files": 2, "bytes": 4, "partial": True}
+    assert record["outputs"] == {"files": 2, "bytes": 4, "partial": True, "expired_at": None}
     assert any("limit on bytes" in warning for warning in record["warnings"])
 
 

@@ -47,6 +47,7 @@ async def test_server_sent_events_follow_to_the_end(tailrace: Running) -> None:
     events = await events_of(tailrace, execution, follow=True, streams="stdout,stderr,system")
     assert (events[-1]["event"], events[-1]["frame"]["status"]) == ("end", "succeeded")
     frames = [event["frame"] for event in events]
+    assert frames[0] == {**frames[0], "type": "hello", "protocol": 1, "execution": execution, "after": 0}
     assert lines_of(frames) == lines_of(await tailrace.frames(execution))
     with_lines = [event for event in events if event["frame"]["type"] == "lines"]
     for event in with_lines:
@@ -104,7 +105,7 @@ async def test_a_part_of_it(tailrace: Running, finished: str) -> None:
     for after in (0, 2, 5, 1000):
         expected = [text for seq, letter, text in whole if seq > after and letter == "o"]
         assert (await tailrace.log_text(finished, streams="stdout", after=after)).splitlines() == expected
-    last = [text for _, letter, text in whole[-3:] if letter in "oe"]
+    last = [text for _, letter, text in whole if letter in "oe"][-3:]
     assert (await tailrace.log_text(finished, tail=3)).splitlines() == last
 
 

@@ -290,4 +290,4 @@ async def test_while_its_outputs_are_collected_a_stop_changes_nothing(tailrace: 
     assert (await tailrace.cancel(execution)).status_code == 202
     record = await check_history(tailrace, execution)
     assert (record["status"], record["cause"], record["exit_code"]) == ("succeeded", "ok", 0)
-    assert record["outputs"] == {"files": 1, "bytes": 300_000_000, "partial": False}
+    assert record["outputs"] == {"files": 1, "bytes": 300_000_000, "partial": False, "expired_at": None}

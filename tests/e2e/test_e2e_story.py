@@ -56,6 +56,19 @@ async def test_who_queued_it_is_told_and_where(tailrace: Running) -> None:
     assert (await story(ada, execution))[0] == "Queued by ada in pool default."
 
 
+async def test_what_was_held_and_released_is_told(tailrace: Running) -> None:
+    ada = await another_user(tailrace, "ada")
+    execution = await ada.submit("true", hold=True)
+    # Had it been claimed, it would be over when this one is.
+    await check_history(ada, await ada.submit("true"))
+    assert (await ada.execution(execution))["waiting_on"] == "hold"
+    assert (await ada.request("POST", f"/v1/executions/{execution}/release")).status_code == 200
+    await check_history(ada, execution)
+    queued, released, prepared, *_ = await story(ada, execution)
+    assert (queued, released) == ("Queued by ada in pool default.", "Released by ada.")
+    assert re.fullmatch(PREPARED, prepared)
+
+
 async def test_a_cancellation_is_told_rung_by_rung(tailrace: Running) -> None:
     execution = await tailrace.submit("sh", "-c", "trap '' TERM; echo ready; sleep 600", limits={"grace": 2})
     await until_it_says(tailrace, execution, "ready")

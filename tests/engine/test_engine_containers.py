@@ -53,9 +53,31 @@ async def test_a_running_container_has_no_exit_code_yet(harbour: Harbour) -> Non
 
 async def test_a_frozen_container_is_paused(harbour: Harbour) -> None:
     container = await harbour.start("sleep", "60")
-    await harbour.engine._http.call("POST", f"/containers/{container}/pause")
-    seen = await harbour.engine.inspect(container)
-    assert (seen.state, seen.exit_code) == (ContainerState.PAUSED, None)
+    for _ in range(2):
+        assert await harbour.engine.pause(container)
+        seen = await harbour.engine.inspect(container)
+        assert (seen.state, seen.exit_code) == (ContainerState.PAUSED, None)
+    for _ in range(2):
+        await harbour.engine.unpause(container)
+        assert (await harbour.engine.inspect(container)).state is ContainerState.RUNNING
+
+
+async def test_what_has_exited_or_is_gone_cannot_be_frozen(harbour: Harbour) -> None:
+    container = await harbour.start("sleep", "60")
+    assert await harbour.engine.pause(container)
+    assert await harbour.engine.signal(container, "SIGKILL")
+    await eventually(lambda: has_exited(harbour, container))
+    assert not await harbour.engine.pause(container)
+    await harbour.engine.unpause(container)
+    await harbour.engine.remove(container)
+    with pytest.raises(NoSuchContainer):
+        await harbour.engine.pause(container)
+    with pytest.raises(NoSuchContainer):
+        await harbour.engine.unpause(container)
+
+
+async def has_exited(harbour: Harbour, container: str) -> bool:
+    return (await harbour.engine.inspect(container)).state is ContainerState.EXITED
 
 
 @pytest.mark.parametrize(

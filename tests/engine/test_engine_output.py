@@ -29,6 +29,22 @@ async def attached_and_logged(harbour: Harbour, script: str) -> tuple[tuple[byte
     return both(attached), logged
 
 
+async def test_the_engine_knows_when_the_newest_line_came(harbour: Harbour) -> None:
+    container = await harbour.engine.create(harbour.spec("sh", "-c", "echo out; sleep 1; echo err >&2; sleep 1"))
+    async with harbour.engine.wait(container) as watch:
+        await harbour.engine.start(container)
+        await watch.exited()
+    async with harbour.engine.read_log(container, follow=False) as log:
+        times = [piece.at_ms for piece in await read(log)]
+    assert len(times) == 2
+    assert await harbour.engine.last_line_at(container) == times[-1] > times[0]
+
+
+async def test_of_one_that_wrote_nothing_the_engine_knows_no_line(harbour: Harbour) -> None:
+    container = await harbour.engine.create(harbour.spec("true"))
+    assert await harbour.engine.last_line_at(container) is None
+
+
 async def test_attach_and_the_engine_s_log_agree_on_every_byte(harbour: Harbour) -> None:
     attached, logged = await attached_and_logged(harbour, MIXED)
     assert logged == attached

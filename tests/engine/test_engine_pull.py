@@ -13,6 +13,22 @@ HEX = "0123456789abcdef" * 4
 DIGEST = f"sha256:{HEX}"
 
 
+def test_a_pull_makes_a_step_whenever_something_new_is_heard_of_a_layer() -> None:
+    progress, steps = PullProgress(), []
+    for status, current in (
+        ("Waiting", None),
+        ("Waiting", None),
+        ("Downloading", 10),
+        ("Downloading", 20),
+        ("Downloading", 20),
+        ("Extracting", 20),
+        ("Retrying in 5 seconds", None),
+    ):
+        progress.hear({"id": "x", "status": status, "progressDetail": {"current": current} if current else {}})
+        steps.append(progress.steps)
+    assert steps == [1, 1, 2, 3, 3, 4, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "name", "tag", "digest"),
     [

@@ -65,6 +65,7 @@ class Follower:
     cursor: int | None = None
     seen: list[Json] = field(default_factory=list)
     progress: list[Json] = field(default_factory=list)
+    deleted: list[Json] = field(default_factory=list)
     resyncs: int = 0
     connected: int = 0
     greeting: int = 0
@@ -95,6 +96,11 @@ class Follower:
                 assert frame["cursor"] > self.cursor
                 self.cursor = frame["cursor"]
                 self.seen.append(frame)
+            case "deleted":
+                assert self.cursor is not None
+                assert frame["cursor"] > self.cursor
+                self.cursor = frame["cursor"]
+                self.deleted.append(frame)
             case "progress":
                 self.progress.append(frame)
             case "resync":

@@ -17,11 +17,12 @@ from sqlalchemy import delete, event, text
 from app.db.engine import transaction
 from app.events import feed as feeding
 from app.events import store
-from app.events.protocol import Subject, pack_progress, progress_frame
+from app.events.protocol import BELL, Subject, pack_progress, progress_frame
 from app.events.wanted import Wanted
 from app.executions import accepting
 from app.executions.states import Cause, Status
 from app.executions.tables import Execution
+from app.listener import Heard, Subscription
 from stack.redis import EmbeddedRedis
 from support.eventually import eventually
 from support.records import Records
@@ -250,6 +251,27 @@ async def test_progress_is_told_to_those_who_want_what_runs(replicas: list[Repli
         for percent in (10, 20)
     ]
     assert queued.progress == []
+
+
+async def test_however_much_is_said_of_progress_it_looks_in_time(replicas: list[Replica], records: Records) -> None:
+    hints = Subscription()
+    execution = await records.submit()
+    said = Heard(pack_progress(Subject("ann", records.worker.pool, {}), progress_frame(execution, 1, None, NOON)))
+
+    async def flood() -> None:
+        while True:
+            hints.put(said)
+            await asyncio.sleep(0)
+
+    flooding = asyncio.create_task(flood())
+    try:
+        async with asyncio.timeout(60):
+            await replicas[0].feed._until_next_look(hints)
+            hints.put(Heard(BELL))
+            await replicas[0].feed._until_next_look(hints)
+    finally:
+        flooding.cancel()
+        hints.close()
 
 
 async def test_a_socket_that_takes_nothing_for_a_while_gets_all_of_it_later(

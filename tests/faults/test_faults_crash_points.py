@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from support.crashes import PROGRAM, TIDY, WITHIN, all_merged, crashing_worker, 
 from support.eventually import eventually
 from support.history import check_history
 from support.migrations import NewDatabase
-from support.programs import until_it_says
+from support.programs import ANNOUNCE, UNTIL_STOP, until_it_says
 from support.running import Running, running
 from support.starts import Starts
 from support.witness import Witness, instance_of
@@ -172,6 +173,38 @@ async def accepting(stage: Stage, point: CrashPoint) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+SAVING = f"{ANNOUNCE} echo ready; {UNTIL_STOP} echo 1 > /tailrace/checkpoint/n; exit 85"
+WAITING = f"{ANNOUNCE} echo ready; {UNTIL_STOP} exit 3"
+
+
+async def pausing(stage: Stage, point: CrashPoint) -> None:
+    """A worker that dies over a pause, or over its end: the next one makes container and record agree."""
+    installation = stage.installation
+    saves = point is P.PAUSE_COMMITTED
+    await crashing_worker(installation, point)
+    execution = await installation.submit("sh", "-c", SAVING if saves else WAITING, limits={"grace": 300})
+    await until_it_says(installation, execution, "ready")
+    ask = partial(installation.request, "POST")
+    mode = "checkpoint" if saves else "freeze"
+
+    async def accepted() -> bool:
+        # Of what it said to us before the line the record may not know yet.
+        answer = await ask(f"/v1/executions/{execution}/pause", json={"mode": mode})
+        return answer.status_code == 202
+
+    await eventually(accepted, within=60)
+    if point is P.THAWED:
+        await installation.reaches(execution, "paused")
+        assert (await ask(f"/v1/executions/{execution}/resume")).status_code == 202
+    await dies(installation, "worker")
+    await stage.recover()
+    await installation.reaches(execution, "running" if point is P.THAWED else "paused", within=2 * WITHIN)
+    assert (await installation.cancel(execution)).status_code == 202
+    record = await installation.ended(execution)
+    assert (record["status"], record["exit_code"]) == ("canceled", None if saves else 3)
+    assert await stage.starts.once_each(execution) == ["1"]
+
+
 BEFORE_THE_START = {P.CLAIMED, P.WORKSPACE_MADE, P.CREATE_INTENDED, P.CREATED, P.START_INTENDED}
 SCENARIOS: dict[CrashPoint, Callable[[Stage, CrashPoint], Awaitable[None]]] = {
     **dict.fromkeys(BEFORE_THE_START, a_program),
@@ -179,6 +212,7 @@ SCENARIOS: dict[CrashPoint, Callable[[Stage, CrashPoint], Awaitable[None]]] = {
     **dict.fromkeys((P.FINISHED, P.CONTAINER_REMOVED), a_program),
     **dict.fromkeys((P.NOTICE_COMMITTED, P.SIGNAL_COMMITTED, P.KILL_COMMITTED), stopping),
     **dict.fromkeys((P.GIVING_BACK, P.GIVEN_BACK), giving_back),
+    **dict.fromkeys((P.FROZEN, P.THAWED, P.PAUSE_COMMITTED), pausing),
     P.LOG_COMMITTED: in_the_middle,
     P.PACKED: merging,
     P.TIMED_OUT: timing_out,

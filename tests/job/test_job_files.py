@@ -106,6 +106,26 @@ async def test_the_deadline_is_read_each_time(mount: Mount) -> None:
     assert (await mount.run_python("print(tailrace_job.deadline())")).out == "None\n"
 
 
+async def test_what_is_left_until_the_deadline_is_never_negative(mount: Mount) -> None:
+    mount.put("deadline", "1700000000.000\n")
+    assert (await mount.run_python("print(tailrace_job.seconds_left())")).out == "0.0\n"
+    mount.put("deadline", "99999999999.0\n")
+    assert float((await mount.run_python("print(tailrace_job.seconds_left())")).out) > 10**9
+    (mount.path / "deadline").unlink()
+    assert (await mount.run_python("print(tailrace_job.seconds_left())")).out == "None\n"
+
+
+async def test_a_warning_is_seen_while_it_stands(mount: Mount) -> None:
+    asking = "print(tailrace_job.warned())"
+    assert (await mount.run_python(asking)).out == "False\n"
+    mount.put("warning", '{"deadline": 1700000000.5, "seconds": 30}')
+    assert (await mount.run_python(asking)).out == "True\n"
+    (mount.path / "warning").unlink()
+    assert (await mount.run_python(asking)).out == "False\n"
+    # To ask shows nothing of whether the program would stop.
+    assert mount.events() == []
+
+
 async def test_progress_is_throttled_and_the_last_value_is_kept(mount: Mount) -> None:
     finished = await mount.run_python("""
         import time
@@ -233,10 +253,11 @@ async def test_on_a_laptop_everything_works_in_the_current_directory(mount: Moun
             tailrace_job.save("state", "1")
             (tailrace_job.outputs / "out.txt").write_text("out")
             print(tailrace_job.load("state"), tailrace_job.deadline(), tailrace_job.should_stop())
+            print(tailrace_job.seconds_left(), tailrace_job.warned())
         """,
         mounted=False,
     )
-    assert finished.out == "['inputs.json']\nb'1' None False\n", finished.err
+    assert finished.out == "['inputs.json']\nb'1' None False\nNone False\n", finished.err
     found = sorted(str(p.relative_to(mount.home)) for p in mount.home.rglob("*") if p.is_file())
     assert found == ["checkpoint/state", "inputs.json", "outputs/out.txt"]
 

@@ -85,6 +85,8 @@ async def test_a_request_can_be_withdrawn(mount: Mount) -> None:
     assert await read_line(program) == "True"
     (mount.path / "stop").unlink()
     assert await read_line(program) == "False"
+    mount.stop(reason="cancel")
+    assert await read_line(program) == "True"
 
 
 async def test_a_request_comes_again_for_as_long_as_it_stands(mount: Mount) -> None:

@@ -13,6 +13,7 @@ from app.cancellation import heeding_cancellation
 from app.hints import SEND_TIMEOUT, decode_job, encode_job
 from app.listener import Missed, Subscription
 from stack.redis import EmbeddedRedis
+from support.eventually import eventually
 from support.records import opened
 
 
@@ -51,6 +52,23 @@ async def test_a_block_that_swallows_a_cancellation_ends_with_it() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_much_is_sent_to_nobody_but_those_who_listen(
+    server: EmbeddedRedis, database_url: str, tmp_path: Path
+) -> None:
+    watched, unwatched = uuid4(), uuid4()
+    async with opened(database_url, server.url, tmp_path) as process:
+        await eventually(lambda: process.listener.connected)
+
+        async def sent() -> int:
+            return int((await process.redis.info("commandstats")).get("cmdstat_publish", {"calls": 0})["calls"])
+
+        async with process.listener.subscribe(process.channels.execution(watched)) as messages:
+            before = await sent()
+            await process.hints.publish([(unwatched, b"x" * 2**17), (watched, b"y" * 2**17), (unwatched, b"x")])
+            assert await messages.get(5.0) == b"y" * 2**17
+            assert await sent() == before + 1
 
 
 async def test_hints_are_lost_and_never_fail_while_redis_is_away(

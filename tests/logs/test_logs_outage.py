@@ -1,13 +1,18 @@
 """The database goes and comes while logs are written and read."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from app.executions.states import Status
+from app.logs.filters import Selection
+from app.logs.narrowing import Chosen, More, MoreReason, Picked
 from app.logs.protocol import status_message
+from app.logs.reading import Start, read
+from app.logs.tail import LATE_SECONDS
 from stack.postgres import EmbeddedPostgres
 from support.eventually import eventually
 from support.faults import breakable_postgres
@@ -81,6 +86,33 @@ async def test_what_is_written_while_the_database_is_away_is_caught_up_and_nothi
         assert reader.text == wrote
         assert reader.end is not None
         assert reader.end.record.status is Status.SUCCEEDED
+
+
+async def test_who_reads_up_to_a_time_gets_what_an_outage_has_delayed(
+    server: EmbeddedPostgres, logbook: Logbook
+) -> None:
+    log = await logbook.begin()
+    until = time.time() + 5
+    record = await logbook.records.record(log.execution)
+    start = Start(record, 0, Selection(until=round(until * 1000)))
+
+    async def read_on() -> list[Chosen]:
+        return [chosen async for chosen in read(logbook.process, start) if isinstance(chosen, Picked | More)]
+
+    reading_on = asyncio.create_task(read_on())
+    await log.write(b"before\n")
+    await log.sink.drain()
+    await server.stop()
+    await log.write(b"while it is away\n")
+    await eventually(lambda: time.time() > until + LATE_SECONDS + 1)
+    assert not reading_on.done()
+    await server.start()
+    async with asyncio.timeout(60):
+        *picked, more = await reading_on
+    assert [line.text for each in picked if isinstance(each, Picked) for line in each.lines] == [
+        *("before", "while it is away")
+    ]
+    assert more == More(2, MoreReason.UNTIL)
 
 
 async def test_a_flood_while_the_database_is_away_waits_at_the_door_and_is_whole_afterwards(

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, text, update
 
+from app.auth.service import Caller
+from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, snapshot, transaction
+from app.executions import archiving
 from app.executions.tables import Execution
 from app.logs.store import Missing
 from app.logs.tables import LogChunk, LogSegment
@@ -19,7 +22,7 @@ from support.logbook import Log, Logbook, read_parts, writing
 from support.migrations import NewDatabase
 from support.records import Records, opened
 from worker.log_keeping import LogKeeper
-from worker.log_merge import SEGMENT_BYTES
+from worker.log_merge import SEGMENT_BYTES, merge, merge_ended
 from worker.log_sink import CHUNK_BYTES
 from worker.log_weeks import WEEK, list_weeks, read_today, week_of
 
@@ -100,6 +103,26 @@ async def test_a_log_expires_all_at_once_and_says_so(logbook: Logbook, keeper: L
     assert (record.log_lines, record.log_truncated) == (lines, False)
 
 
+async def test_what_a_worker_merges_late_expires_with_the_rest(logbook: Logbook, keeper: LogKeeper) -> None:
+    await keeper.sweep()
+    async with reading(logbook.process.database) as connection:
+        today = await read_today(connection)
+    log = await logbook.begin()
+    for _ in range(3):
+        await log.write(b"line\n")
+        await log.sink.drain()
+    await logbook.finish(log)
+    # The worker that wrote it had read its chunks before the end, and gets to it only now.
+    oldest = select(LogChunk.__table__).where(LogChunk.execution_id == log.execution).order_by(LogChunk.last_seq)
+    async with reading(logbook.process.database) as connection:
+        chunks = (await connection.execute(oldest.limit(2))).all()
+    await merge(logbook.process.database, chunks)
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    await merge_ended(logbook.process.database, {log.execution: today + timedelta(days=DAYS)})
+    assert await partitions(logbook, log) == {f"log_segments_{week_of(today + timedelta(days=DAYS)):%Y_%m_%d}"}
+    assert await logbook.written(log.execution) == b"line\n" * 3
+
+
 async def test_weeks_are_made_before_they_are_needed(process: Process, keeper: LogKeeper) -> None:
     for _ in range(2):
         await keeper.sweep()
@@ -173,3 +196,43 @@ async def test_a_reader_in_the_middle_of_a_log_reads_it_to_its_end_or_is_told(
     assert await logbook.parts(log.execution, after=before[2].last) == [
         Missing(before[3].first, before[-1].last, "expired")
     ]
+
+
+async def put_aside(logbook: Logbook, log: Log, *, restore: bool = False) -> None:
+    """As the API does when it is asked to archive or restore it."""
+    caller = Caller("ann", frozenset({Scope.CANCEL}))
+    act = archiving.restore if restore else archiving.archive
+    await act(logbook.process, caller, log.execution)
+
+
+async def test_what_is_archived_in_time_is_kept_for_ever(logbook: Logbook, keeper: LogKeeper) -> None:
+    log = await an_ended(logbook, days_ago=DAYS + 8, size=SEGMENT_BYTES * 3)
+    other = await an_ended(logbook, days_ago=DAYS + 8)
+    lines = len(await logbook.lines(log.execution))
+    # Merged to where it expires, and its week is over: the next sweep would drop it.
+    await keeper.sweep()
+    assert "log_segments_kept" not in await partitions(logbook, log)
+    await put_aside(logbook, log)
+    for _ in range(2):
+        await keeper.sweep()
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    assert len(await logbook.lines(log.execution)) == lines
+    head = await logbook.head(log.execution)
+    assert (head.expires, head.moving) == (None, False)
+    # The week waited for it, and went then.
+    await keeper.sweep()
+    assert (await logbook.parts(other.execution))[0].reason == "expired"
+
+
+async def test_what_is_restored_expires_as_if_it_ended_now(logbook: Logbook, keeper: LogKeeper) -> None:
+    log = await an_ended(logbook, days_ago=DAYS + 8)
+    await put_aside(logbook, log)
+    await keeper.sweep()
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    await put_aside(logbook, log, restore=True)
+    await keeper.sweep()
+    async with reading(logbook.process.database) as connection:
+        day = await read_today(connection) + timedelta(days=DAYS)
+    assert (await logbook.head(log.execution)).expires == day
+    assert await partitions(logbook, log) == {f"log_segments_{week_of(day):%Y_%m_%d}"}
+    assert len(await logbook.lines(log.execution)) == 1

@@ -240,6 +240,9 @@ async def test_a_log_that_cannot_be_merged_does_not_hold_up_the_others(logbook: 
     for log in logs:
         await log.write(b"line\n")
         await logbook.finish(log)
+    (chunk,) = await logbook.parts(logs[1].execution)
+    assert isinstance(chunk, Chunk)
+    frame = chunk.frame
     spoilt = update(LogChunk).where(LogChunk.execution_id == logs[1].execution).values(frame=b"no zstd at all")
     async with transaction(logbook.process.database) as connection:
         await connection.execute(spoilt)
@@ -247,8 +250,19 @@ async def test_a_log_that_cannot_be_merged_does_not_hold_up_the_others(logbook: 
     for _ in range(2):
         await keeper.sweep()
         assert [await logbook.count(LogChunk, log.execution) for log in logs] == [0, 1, 0]
+    # In a while it is tried again.
+    keeper = LogKeeper(logbook.process.database, retention_days=0, again_after=0.05)
+    await keeper.sweep()
+    mended = update(LogChunk).where(LogChunk.execution_id == logs[1].execution).values(frame=compress(frame))
     async with transaction(logbook.process.database) as connection:
-        await connection.execute(delete(Execution).where(Execution.id == logs[1].execution))
+        await connection.execute(mended)
+
+    async def is_merged() -> bool:
+        await keeper.sweep()
+        return await logbook.count(LogChunk, logs[1].execution) == 0
+
+    await eventually(is_merged)
+    assert await logbook.written(logs[1].execution) == b"line\n"
 
 
 async def several(logbook: Logbook, count: int) -> list[Log]:

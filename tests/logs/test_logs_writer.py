@@ -8,7 +8,8 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import reading, transaction
-from app.executions.model import Lease
+from app.executions.model import Lease, Retries
+from app.executions.states import Cause
 from app.executions.tables import Execution
 from app.logs.protocol import Kind, unpack_message
 from app.logs.tables import LogChunk, LogHead
@@ -179,6 +180,53 @@ async def test_the_log_of_an_execution_that_was_deleted_is_refused(logbook: Logb
         await log.sink.drain()
 
 
+async def test_whoever_deletes_an_execution_and_its_log_writer_never_wait_for_each_other(logbook: Logbook) -> None:
+    log, other = await logbook.begin(), await logbook.begin()
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(select(Execution.id).where(Execution.id == log.execution).with_for_update())
+        await log.write(b"late\n")
+        for number in range(3):
+            await other.write(b"%d\n" % number)
+            await other.sink.drain()
+        await connection.execute(delete(Execution).where(Execution.id == log.execution))
+    with pytest.raises(Fenced):
+        await log.sink.drain()
+    assert await logbook.written(other.execution) == b"0\n1\n2\n"
+
+
+@repeated
+async def test_an_execution_can_be_deleted_while_its_log_is_written(logbook: Logbook, repetitions: int) -> None:
+    for _ in range(repetitions):
+        logs = [await logbook.begin() for _ in range(3)]
+        floods = [asyncio.create_task(feed(log, noise(1, 60))) for log in logs]
+        async with transaction(logbook.process.database) as connection:
+            for log in logs:
+                await connection.execute(delete(Execution).where(Execution.id == log.execution))
+        for log, outcome in zip(logs, await asyncio.gather(*floods, return_exceptions=True), strict=True):
+            assert outcome is None or isinstance(outcome, Fenced)
+            assert await logbook.count(LogChunk, log.execution) == 0
+            logbook.writer.close(log.sink)
+
+
+async def test_a_few_lines_do_not_wait_for_the_commit_of_a_flood(logbook: Logbook) -> None:
+    flood, quiet = await logbook.begin(), await logbook.begin()
+    # Wherever its chunks end: to store one waits for whoever has put something there and may still take it back.
+    rows = [
+        {"execution_id": flood.execution, "first_seq": seq, "last_seq": seq, "charge": 1, "gap": "log_limit"}
+        for seq in range(1, 1001)
+    ]
+    async with logbook.process.database.connect() as connection:
+        await connection.execute(insert(LogChunk), rows)
+        await flood.write((b"x" * 1000 + b"\n") * 1000)
+        for number in range(3):
+            await quiet.write(b"%d\n" % number)
+            await quiet.sink.drain()
+        assert await logbook.written(flood.execution) == b""
+        await connection.rollback()
+    await flood.sink.drain()
+    assert len(await logbook.lines(flood.execution)) == 1000
+
+
 async def test_a_log_that_cannot_be_written_does_not_hold_up_the_others(logbook: Logbook) -> None:
     """Somebody has put a chunk where the next one belongs: a mistake, not an outage."""
     logs = [await logbook.begin() for _ in range(5)]
@@ -325,6 +373,34 @@ async def test_a_quiet_prompt_appears_as_a_line_that_goes_on(logbook: Logbook) -
     await log.write(b"ann\n")
     await log.sink.drain()
     assert await logbook.written(log.execution) == b"name? ann\n"
+
+
+async def test_a_line_that_an_attempt_leaves_without_its_end_ends_where_the_next_begins(
+    records: Records, logbook: Logbook
+) -> None:
+    twice = Retries(max_attempts=3, retry_on=(Cause.EXIT_NONZERO,))
+    claim = await records.run(retries=twice)
+    shown = []
+    for out, err in [(b"ok\n{}", b"whole\n"), (b"begins", b"no end"), (b"last", b"\n")]:
+        log = await logbook.resume(claim)
+        # Whoever takes the attempt over at once finds the same, and ends it once.
+        logbook.writer.close(log.sink)
+        log = await logbook.resume(claim)
+        await log.write(out)
+        await log.write(err, Stream.STDERR)
+        await log.sink.drain()
+        head = await logbook.head(log.execution)
+        assert (head.out_bytes, head.err_bytes) == (len(out), len(err))
+        logbook.writer.close(log.sink)
+        shown.append(await logbook.written(log.execution))
+        if len(shown) < 3:
+            await records.end(claim.lease, Cause.EXIT_NONZERO)
+            await records.change(log.execution, not_before=None)
+            (claim,) = await records.take()
+            await records.start(claim.lease)
+    assert shown == [b"ok\n{}", b"ok\n{}\nbegins", b"ok\n{}\nbegins\nlast"]
+    assert await logbook.written(log.execution, Stream.STDERR) == b"whole\nno end\n\n"
+    assert head.total_bytes == len(b"ok\n{}beginslastwhole\nno end\n")
 
 
 async def test_a_log_beyond_its_cap_keeps_head_and_tail_and_says_so(logbook: Logbook) -> None:

@@ -9,16 +9,20 @@ from sqlalchemy import ColumnElement, Table, delete, func, insert, select, text,
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.artifacts.tables import Artifact
+from app.batches.tables import Batch
 from app.db.engine import Connection, transaction
 from app.executions.tables import Attempt, Execution, Instance
 from app.logs.tables import LogChunk, LogSegment
 from app.pools.tables import Pool
+from app.quotas.tables import Quota
+from app.retention.tables import Retention
 from app.workers.tables import Worker
 from support.moves import CAUSES, MOVES, STATUSES, TERMINAL
 from support.records import Records
 from support.values import NOON, an_id
 
 STOP = {"stop_reason": "cancel", "stop_by": "ann", "stop_requested_at": NOON, "stop_deadline": NOON}
+PAUSE = {"pause_mode": "freeze", "pause_by": "ann", "pause_requested_at": NOON, "paused_at": NOON}
 Columns = dict[str, Any]
 
 
@@ -30,10 +34,11 @@ def an_execution(status: str, records: Records) -> Columns:
 
 def what_goes_with(status: str, records: Records) -> Columns:
     """All columns that a CHECK binds to the status."""
-    held = {"worker_id": records.worker.id if status in {"preparing", "running", "stopping"} else None}
+    held = {"worker_id": records.worker.id if status in {"preparing", "running", "paused", "stopping"} else None}
     end = {"cause": min(CAUSES[status]), "finished_at": NOON} if status in TERMINAL else {}
     stop = STOP if status == "stopping" else dict.fromkeys(STOP)
-    return {"cause": None, "finished_at": None, **held, **end, **stop}
+    pause = PAUSE if status == "paused" else dict.fromkeys(PAUSE)
+    return {"cause": None, "finished_at": None, **held, **end, **stop, **pause}
 
 
 def violated(error: DBAPIError) -> str:
@@ -98,10 +103,32 @@ BAD_EXECUTIONS: list[tuple[str, str, Columns]] = [
     ("ck_executions_stopping_has_reason", "stopping", dict.fromkeys(STOP)),
     *(("ck_executions_stop_whole", "running", STOP | {name: None}) for name in STOP if name != "stop_reason"),
     ("ck_executions_stop_whole", "running", STOP | {"stop_reason": None}),
+    ("ck_executions_pause_mode", "running", PAUSE | {"pause_mode": "nap"}),
+    ("ck_executions_pause_whole", "running", {"pause_mode": "freeze"}),
+    ("ck_executions_pause_whole", "running", {"pause_by": "ann", "pause_requested_at": NOON}),
+    ("ck_executions_pause_deadline", "running", PAUSE | {"pause_deadline": NOON}),
+    *(
+        ("ck_executions_paused_in_a_mode", "paused", changes)
+        for changes in (
+            {"paused_at": None},
+            dict.fromkeys(PAUSE) | {"paused_at": NOON},
+            {"deadline": NOON},
+            {"worker_id": None},
+            {"pause_mode": "checkpoint"},
+        )
+    ),
     ("ck_executions_progress_percent", "running", {"progress_percent": -1}),
     ("ck_executions_progress_percent", "running", {"progress_percent": 101}),
     ("ck_executions_priority", "queued", {"priority": -101}),
     ("ck_executions_priority", "queued", {"priority": 101}),
+    ("ck_executions_lane", "queued", {"lane": "fast"}),
+    ("ck_executions_needs_left", "queued", {"needs_left": -1}),
+    ("ck_executions_batch_whole", "queued", {"batch_index": 0}),
+    ("ck_executions_batch_whole", "queued", {"batch_size": 1}),
+    ("ck_executions_stop_clock", "stopping", {"stop_clock": "sundial"}),
+    ("ck_executions_archived_has_ended", "running", {"archived_at": NOON}),
+    ("ck_executions_delete_whole", "running", {"delete_requested_at": NOON}),
+    ("ck_executions_delete_whole", "running", {"delete_requested_by": "ann"}),
     *(
         ("ck_executions_cause_fits_status", status, {"cause": cause})
         for status in TERMINAL
@@ -154,6 +181,18 @@ BAD_POOLS: list[tuple[str, Columns]] = [
     ("ck_pools_max_running", {"max_running": -1}),
     ("ck_pools_max_running_per_owner", {"max_running_per_owner": -1}),
 ]
+BAD_QUOTAS: list[tuple[str, Columns]] = [
+    ("ck_quotas_max_queued", {"max_queued": -1}),
+    ("ck_quotas_max_running", {"max_running": -1}),
+]
+BAD_BATCHES: list[tuple[str, Columns]] = [
+    ("ck_batches_size", {"size": 0}),
+    ("ck_batches_max_parallel", {"max_parallel": 0}),
+    ("ck_batches_finished_whole", {"finished_at": NOON}),
+    ("ck_batches_finished_whole", {"ended": {}}),
+    ("ck_batches_stop_reason", {"stop_reason": "boredom"}),
+    *(("ck_batches_stop_whole", {name: None}) for name in ("stop_by", "stop_message", "stop_requested_at")),
+]
 BAD_WORKERS: list[tuple[str, Columns]] = [("ck_workers_wanted", {"wanted": "rest"})]
 
 
@@ -194,6 +233,19 @@ async def test_a_bad_pool_is_refused(records: Records, constraint: str, changes:
     assert await is_refused(records, Pool.__table__, good, changes) == constraint
 
 
+@pytest.mark.parametrize(("constraint", "changes"), BAD_QUOTAS)
+async def test_a_bad_quota_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"owner": f"owner-{uuid4().hex}", "max_queued": 0, "max_running": 0}
+    assert await is_refused(records, Quota.__table__, good, changes) == constraint
+
+
+@pytest.mark.parametrize(("constraint", "changes"), BAD_BATCHES)
+async def test_a_bad_batch_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    good = {"id": uuid4(), "owner": "ann", "size": 1, "stop_reason": "cancel", "stop_by": "ann", "stop_message": "m"}
+    good |= {"stop_requested_at": NOON}
+    assert await is_refused(records, Batch.__table__, good, changes) == constraint
+
+
 @pytest.mark.parametrize(("constraint", "changes"), BAD_WORKERS)
 async def test_a_bad_worker_is_refused(records: Records, constraint: str, changes: Columns) -> None:
     good = {"id": uuid4(), "pool": records.worker.pool, "host": "here", "pid": 1, "version": "0", "slots": 4}
@@ -209,9 +261,17 @@ async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> N
         assert await refused(connection, second.values(one=False)) == "ck_instance_one"
 
 
+async def test_there_is_one_policy_of_retention(records: Records) -> None:
+    async with transaction(records.process.database) as connection:
+        second = insert(Retention)
+        assert await refused(connection, second.values(one=True)) == "pk_retention"
+        assert await refused(connection, second.values(one=False)) == "ck_retention_one"
+
+
 async def test_every_check_of_the_database_has_a_bad_row_here(records: Records) -> None:
-    others = [*BAD_ATTEMPTS, *BAD_CHUNKS, *BAD_SEGMENTS, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_WORKERS]
-    tested = {row[0] for row in [*BAD_EXECUTIONS, *others]} | {"ck_instance_one"}
+    logs = [*BAD_CHUNKS, *BAD_SEGMENTS]
+    others = [*BAD_ATTEMPTS, *logs, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_QUOTAS, *BAD_BATCHES, *BAD_WORKERS]
+    tested = {row[0] for row in [*BAD_EXECUTIONS, *others]} | {"ck_instance_one", "ck_retention_one"}
     checks = text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace")
     async with transaction(records.process.database) as connection:
         assert set((await connection.execute(checks)).scalars()) == tested

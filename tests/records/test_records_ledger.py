@@ -133,8 +133,8 @@ async def test_a_claim_that_was_rolled_back_never_was(records: Records) -> None:
 
 
 async def test_a_start_is_intended_and_then_noted(records: Records) -> None:
-    claim = await records.claim()
-    event = await records.start(claim.lease, run_for=100)
+    claim = await records.claim(timeout=100)
+    event = await records.start(claim.lease)
     assert event is not None
     record = await records.record(claim.lease.execution)
     (attempt,) = await records.attempts(claim.lease.execution)
@@ -179,7 +179,7 @@ async def test_a_stop_between_the_intent_and_the_start_leaves_it_stopping_but_st
     claim = await records.claim()
     await records.commit(lambda connection: ledger.intend_start(connection, claim.lease, container_id="c"))
     await records.stop(claim.lease.execution)
-    event = await records.commit(lambda connection: ledger.note_started(connection, claim.lease, run_for=60, actor="w"))
+    event = await records.commit(lambda connection: ledger.note_started(connection, claim.lease, actor="w"))
     record = await records.record(claim.lease.execution)
     (attempt,) = await records.attempts(claim.lease.execution)
     assert event is None
@@ -192,7 +192,7 @@ async def test_noting_a_start_twice_changes_nothing(records: Records) -> None:
     """The answer to a COMMIT may be lost, and then it is repeated."""
     claim = await records.run()
     before = await records.record(claim.lease.execution)
-    again = await records.commit(lambda connection: ledger.note_started(connection, claim.lease, run_for=60, actor="w"))
+    again = await records.commit(lambda connection: ledger.note_started(connection, claim.lease, actor="w"))
     after = await records.record(claim.lease.execution)
     assert again is None
     assert (after.status, after.started_at) == (before.status, before.started_at)

@@ -35,7 +35,7 @@ from app.db.engine import reading, snapshot, transaction
 from app.db.orm import clock
 from app.executions import accepting
 from app.executions.model import RETRIABLE, Lease, Limits, Retries, Spec, Then
-from app.executions.states import Cause
+from app.executions.states import Cause, PauseMode
 from app.executions.tables import Attempt, Execution, ExecutionEvent
 from app.logs.protocol import Line
 from support import acts
@@ -96,21 +96,26 @@ CAUSES = [
 ]
 CODES = [1, 137]
 STEPS = [acts.SetPhase, acts.IntendCreate, acts.IntendStart, acts.NoteStarted, acts.TimeOut, acts.Requeue]
+PAUSES = [acts.Announce, acts.NoteFrozen, acts.NoteThawed, acts.MissCheckpoint, acts.Save]
 
 aims = st.builds(
     Aim, st.integers(0, 2), st.sampled_from([0, 0, 0, 1, 2]), st.sampled_from(["", "held", "started", "started"])
 )
 workers = st.sampled_from(WORKERS)
 steps = st.sampled_from([*STEPS, acts.TakeAgain]).map(by_holder)
+of_pauses = st.sampled_from(PAUSES).map(by_holder)
 of_holders = st.one_of(
     steps,
     steps,
+    of_pauses,
     st.builds(partial(by_holder, acts.Climb), st.sampled_from(list(RUNGS.values()))),
     st.builds(partial(by_holder, acts.Say), st.sampled_from(["one", "two"])),
     st.builds(concluding, st.sampled_from(CAUSES), st.sampled_from([None, 0, *CODES])),
 )
 of_others = st.one_of(
     st.builds(lambda force: lambda held, _: acts.Cancel(held.lease.execution, force), st.booleans()),
+    st.builds(lambda mode: lambda held, _: acts.AskPause(held.lease.execution, mode), st.sampled_from(PauseMode)),
+    st.just(lambda held, _: acts.AskResume(held.lease.execution)),
     st.builds(lambda worker: lambda held, _: acts.Adopt(worker, held.lease), workers),
     st.builds(lambda worker, most: lambda *_: acts.Claim(worker, most), workers, st.integers(1, 2)),
 )
@@ -205,6 +210,16 @@ class Machine(RuleBasedStateMachine):
         for held in self.meant(aim):
             rival = self.leases[held.lease.execution][-1]
             self.do_together(act(held, self.stories), other(rival, self.stories))
+
+    @rule(aim=aims, mode=st.sampled_from(PauseMode), done=st.booleans(), then=st.one_of(of_holders, of_others))
+    def pause(self, aim: Aim, mode: PauseMode, done: bool, then: Maker) -> None:  # noqa: FBT001 - drawn
+        """The way to a pause, which is long; and whatever comes then."""
+        for held in self.meant(aim._replace(ready="started")):
+            self.do(acts.Announce(*held))
+            self.do(acts.AskPause(held.lease.execution, mode))
+            if done:
+                self.do((acts.NoteFrozen if mode is PauseMode.FREEZE else acts.Save)(*held))
+            self.do(then(held, self.stories))
 
     @rule(times=st.integers(2, 4))
     def fail_in_vain(self, times: int) -> None:
@@ -344,9 +359,12 @@ class Machine(RuleBasedStateMachine):
             status=execution.status,
             epoch=execution.epoch,
             holder=self.names.get(execution.worker_id),
-            stop=execution.stop_reason,
+            stop=execution.stop_reason or ("pause" if execution.pause_deadline else None),
             forced=execution.stop_force,
             final=execution.stop_final,
+            announced=execution.announced,
+            pause=execution.pause_mode,
+            resuming=execution.resume_by is not None,
             waits=execution.status == "queued" and self.is_late(execution.not_before),
             cause=execution.cause,
             tries=[
@@ -386,6 +404,11 @@ def differing(foreseen: Stories, found: Stories) -> list[tuple[Story, Story]]:
     return [(foreseen[execution], story) for execution, story in found.items() if story != foreseen[execution]]
 
 
+def saved(attempt: Any) -> bool:
+    """Whether it ended for a pause."""
+    return attempt.cause is None and attempt.exit_code == 85
+
+
 def check(facts: Facts) -> None:
     """What holds of every record at any time, whatever the model says."""
     execution, attempts, events = facts
@@ -393,20 +416,23 @@ def check(facts: Facts) -> None:
     assert (events[0].from_status, events[0].to_status) == (None, "queued")
     for before, after in pairwise(events):
         assert after.from_status == before.to_status
-        assert (after.from_status, after.to_status) in MOVES
+        assert (after.from_status, after.to_status) in MOVES or after.from_status == after.to_status
         assert before.at <= after.at
     assert (events[-1].to_status, events[-1].cause) == (execution.status, execution.cause)
-    assert (execution.status in HELD) <= (execution.worker_id is not None)
-    assert (execution.status == "queued") <= (execution.worker_id is None)
+    held = execution.status in HELD or (execution.status == "paused" and execution.pause_mode == "freeze")
+    assert held <= (execution.worker_id is not None)
+    assert (execution.status in {"queued", "paused"} and not held) <= (execution.worker_id is None)
     assert [attempt.number for attempt in attempts] == list(range(1, execution.attempt + 1))
     is_open = [attempt.finished_at is None for attempt in attempts]
-    assert is_open == [False] * (len(attempts) - 1) + [execution.status in HELD] * bool(attempts)
+    assert is_open == [False] * (len(attempts) - 1) + [held] * bool(attempts)
     policy = Retries.read(execution.retries)
     for attempt in attempts[:-1]:
         assert attempt.message, "another attempt without a reason"
+        if saved(attempt):
+            continue
         asked_for = attempt.cause is not None and policy.allows(Cause(attempt.cause), attempt.exit_code)
         assert asked_for or not attempt.may_have_run, "it may have run, and nobody asked for another attempt"
-    may_have_run = sum(attempt.may_have_run is not False for attempt in attempts)
+    may_have_run = sum(attempt.may_have_run is not False and not saved(attempt) for attempt in attempts)
     assert may_have_run <= policy.max_attempts
     if execution.status in TERMINAL and events[-1].from_status in HELD:
         assert (execution.cause, execution.exit_code) == (attempts[-1].cause, attempts[-1].exit_code)

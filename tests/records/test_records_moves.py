@@ -18,13 +18,15 @@ from worker.ladder import Rung
 
 CALLER = Caller("ann", frozenset())
 STOP = {"stop_reason": "cancel", "stop_by": "ann", "stop_requested_at": NOON, "stop_deadline": NOON}
+PAUSE = {"pause_mode": "freeze", "pause_by": "ann", "pause_requested_at": NOON, "deadline": None}
 
 
 def what_goes_with(target: Status) -> dict[str, Any]:
     """The arguments without which a move to this status makes no sense."""
     if target in TERMINAL:
         return {"cause": a_cause(target), "message": "Because."}
-    return {"changes": STOP} if target is Status.STOPPING else {}
+    changes = {Status.STOPPING: STOP, Status.PAUSED: PAUSE}.get(target)
+    return {"changes": changes} if changes else {}
 
 
 @pytest.mark.parametrize(("source", "target"), [(source, target) for source in STATUSES for target in STATUSES])
@@ -298,7 +300,7 @@ async def test_the_epoch_before_is_stale_for_everything_the_holder_writes(record
         lambda connection: ledger.time_out(connection, old, grace=1),
         lambda connection: ledger.read_order(connection, old),
         lambda connection: ledger.intend_start(connection, old, container_id="c"),
-        lambda connection: ledger.note_started(connection, old, run_for=1, actor="w"),
+        lambda connection: ledger.note_started(connection, old, actor="w"),
         lambda connection: ledger.climb(connection, old, Rung.KILL),
     ]
     before = await records.record(claim.lease.execution)

@@ -80,6 +80,16 @@ async def test_a_server_that_is_gone_is_not_reachable(server: EmbeddedPostgres, 
     assert await is_reachable(engine)
 
 
+async def test_connections_that_broke_while_nobody_used_them_are_not_given_out(
+    server: EmbeddedPostgres, engine: AsyncEngine
+) -> None:
+    for end in (server.stop, server.kill):
+        await asyncio.gather(*(run(engine, "SELECT pg_sleep(0.2)") for _ in range(4)))
+        await end()
+        await server.start()
+        await asyncio.gather(*(run(engine, "SELECT pg_sleep(0.2)") for _ in range(4)))
+
+
 async def test_a_server_without_a_free_connection_is_an_outage(server: EmbeddedPostgres) -> None:
     engine = open_engine(server.url(), pool_size=60, application="tailrace-test")
 

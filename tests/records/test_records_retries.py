@@ -139,7 +139,7 @@ async def test_whoever_had_it_before_writes_nothing_once_it_is_queued_anew(recor
     assert await log_epoch(records, lease.execution) == lease.epoch + 1
     acts: list[Any] = [
         lambda connection: ledger.set_phase(connection, lease, "late"),
-        lambda connection: ledger.note_started(connection, lease, run_for=1, actor="w"),
+        lambda connection: ledger.note_started(connection, lease, actor="w"),
         lambda connection: ending.requeue(connection, lease, actor="w", why="again"),
     ]
     for act in acts:

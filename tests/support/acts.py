@@ -12,20 +12,23 @@ from functools import partial
 from typing import ClassVar
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
 from app.auth.service import Caller
 from app.db.engine import Connection
 from app.errors import Conflict
-from app.executions import service
-from app.executions.model import Lease, Outcome
+from app.executions import pausing, service
+from app.executions.model import Lease, Outcome, Stop
 from app.executions.repository import IllegalMove, StaleLease
-from app.executions.states import Cause
+from app.executions.states import Cause, PauseMode, StopReason
+from app.executions.tables import Execution
 from support import model
 from support.model import Refused, Story
 from support.records import NOTHING_KEPT, Records
-from worker import claims, ending, ledger
+from support.values import NOON
+from worker import claims, ending, ledger, pauses
 from worker.claims import Orphan
 from worker.ending import End
 from worker.ladder import Rung
@@ -91,6 +94,41 @@ class Cancel(Act):
     @override
     def _predict(self, stories: Stories, happened: object) -> object:
         return stories[self.execution].cancel(force=self.force)
+
+
+@dataclass(frozen=True)
+class AskPause(Act):
+    """A user asks for a pause."""
+
+    execution: UUID
+    mode: PauseMode
+
+    @override
+    async def _perform(self, crew: Crew) -> object:
+        process = next(iter(crew.workers.values())).process
+        asked = await pausing.pause(process, ANN, self.execution, self.mode)
+        return model.DONE if asked.changed else model.NOTHING
+
+    @override
+    def _predict(self, stories: Stories, happened: object) -> object:
+        return stories[self.execution].ask_pause(self.mode.value)
+
+
+@dataclass(frozen=True)
+class AskResume(Act):
+    """A user asks that it goes on."""
+
+    execution: UUID
+
+    @override
+    async def _perform(self, crew: Crew) -> object:
+        process = next(iter(crew.workers.values())).process
+        asked = await pausing.resume(process, ANN, self.execution)
+        return model.DONE if asked.changed else model.NOTHING
+
+    @override
+    def _predict(self, stories: Stories, happened: object) -> object:
+        return stories[self.execution].ask_resume()
 
 
 @dataclass(frozen=True)
@@ -206,7 +244,7 @@ class IntendStart(ByHolder):
 class NoteStarted(ByHolder):
     @override
     async def _write(self, connection: Connection, *, by: Records) -> object:
-        event = await ledger.note_started(connection, self.lease, run_for=3600, actor=by.worker.actor)
+        event = await ledger.note_started(connection, self.lease, actor=by.worker.actor)
         return model.DONE if event else model.NOTHING
 
     @override
@@ -222,6 +260,70 @@ class TimeOut(ByHolder):
     @override
     def _foresee(self, story: Story, epoch: int) -> object:
         return story.time_out(epoch)
+
+
+class Announce(ByHolder):
+    """Its program says that it saves checkpoints."""
+
+    @override
+    async def _write(self, connection: Connection, *, by: Records) -> object:
+        await ledger.update_execution(connection, self.lease, {"announced": True})
+        return model.DONE
+
+    @override
+    def _foresee(self, story: Story, epoch: int) -> object:
+        return story.announce(epoch)
+
+
+class NoteFrozen(ByHolder):
+    @override
+    async def _write(self, connection: Connection, *, by: Records) -> object:
+        event = await pauses.note_frozen(connection, self.lease, actor=by.worker.actor)
+        return model.DONE if event else model.NOTHING
+
+    @override
+    def _foresee(self, story: Story, epoch: int) -> object:
+        return story.note_frozen(epoch)
+
+
+class NoteThawed(ByHolder):
+    @override
+    async def _write(self, connection: Connection, *, by: Records) -> object:
+        event = await pauses.note_thawed(connection, self.lease, actor=by.worker.actor)
+        return model.DONE if event else model.NOTHING
+
+    @override
+    def _foresee(self, story: Story, epoch: int) -> object:
+        return story.note_thawed(epoch)
+
+
+class MissCheckpoint(ByHolder):
+    @override
+    async def _write(self, connection: Connection, *, by: Records) -> object:
+        pending = (Execution.id == self.lease.execution) & Execution.pause_deadline.is_not(None)
+        await connection.execute(update(Execution).where(pending).values(pause_deadline=Execution.pause_requested_at))
+        stop = Stop(StopReason.PAUSE, "ann", NOON, NOON, force=False, final=False)
+        missed = await pauses.miss_checkpoint(connection, self.lease, stop)
+        return model.DONE if missed else model.NOTHING
+
+    @override
+    def _foresee(self, story: Story, epoch: int) -> object:
+        return story.miss_checkpoint(epoch)
+
+
+class Save(ByHolder):
+    """The program saves a checkpoint and stops."""
+
+    @override
+    async def _write(self, connection: Connection, *, by: Records) -> object:
+        outcome = Outcome(Cause.EXIT_NONZERO, "It saved.", 85, saved=True)
+        end = End(outcome=outcome, ran=True, kept=NOTHING_KEPT)
+        event = await ending.conclude(connection, self.lease, end, actor=by.worker.actor)
+        return event.to_status.value
+
+    @override
+    def _foresee(self, story: Story, epoch: int) -> object:
+        return story.save(epoch)
 
 
 @dataclass(frozen=True)
@@ -284,7 +386,8 @@ class Say(ByHolder):
             sink = crew.sinks[self.lease]
             sink.system(self.line)
             try:
-                if (batch := sink.take(0.0)) is not None:
+                # Whose row somebody else has is passed over.
+                while (batch := sink.take(0.0)) is not None:
                     await writer._commit([(sink, batch)])
                 await sink.drain()
             except Fenced:

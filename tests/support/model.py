@@ -45,6 +45,9 @@ class Story:
     stop: str | None = None
     forced: bool = False
     final: bool = False
+    announced: bool = False
+    pause: str | None = None
+    resuming: bool = False
     waits: bool = False
     cause: str | None = None
     tries: list[Try] = field(default_factory=list)
@@ -53,7 +56,7 @@ class Story:
 
     @property
     def held(self) -> bool:
-        return self.status in HELD
+        return self.status in HELD or (self.status == "paused" and self.pause == "freeze")
 
     # What the API does.
 
@@ -66,13 +69,45 @@ class Story:
             if self.final and self.forced >= force:
                 return NOTHING
             self.final, self.forced = True, self.forced or force
-        elif self.status == "queued":
+            self._note()
+        elif not self.held:
             self._go("canceled")
             self.cause = "canceled_by_user"
             self.waits = False
+            self._unpause()
         else:
             self._go("stopping")
             self.stop, self.forced, self.final = "cancel", force, True
+            self._unpause()
+        return DONE
+
+    def ask_pause(self, mode: str) -> str:
+        if self.status not in {"running", "paused"} or self.pause not in {None, mode}:
+            raise Refused(ENDED)
+        if self.pause == mode and not self.resuming:
+            return NOTHING
+        if mode == "checkpoint" and not self.announced:
+            raise Refused(ENDED)
+        if self.pause is None and mode == "checkpoint":
+            self.stop = "pause"
+        self.pause, self.resuming = mode, False
+        self._note()
+        return DONE
+
+    def ask_resume(self) -> str:
+        if self.status in TERMINAL or self.status == "stopping":
+            raise Refused(ENDED)
+        if self.pause is None or self.resuming:
+            return NOTHING
+        if self.status == "running":
+            self._note()
+            self._unpause()
+        elif self.pause == "freeze":
+            self._note()
+            self.resuming = True
+        else:
+            self._go("queued")
+            self._unpause()
         return DONE
 
     # What takes the lease.
@@ -120,8 +155,52 @@ class Story:
         if self.status != "running":
             return NOTHING
         self._go("stopping")
+        self._unpause()
         self.stop = "timeout"
         return DONE
+
+    def announce(self, epoch: int) -> str:
+        self._hold(epoch)
+        self.announced = True
+        return DONE
+
+    def note_frozen(self, epoch: int) -> str:
+        self._hold(epoch)
+        if self.status != "running" or self.pause != "freeze":
+            return NOTHING
+        self._go("paused")
+        return DONE
+
+    def note_thawed(self, epoch: int) -> str:
+        self._hold(epoch)
+        if self.status != "paused" or not self.resuming:
+            return NOTHING
+        self._go("running")
+        self._unpause()
+        return DONE
+
+    def miss_checkpoint(self, epoch: int) -> str:
+        self._hold(epoch)
+        if self.status != "running" or self.pause != "checkpoint":
+            return NOTHING
+        self._note()
+        self._unpause()
+        return DONE
+
+    def save(self, epoch: int) -> str:
+        """It ends with 85, as it was asked to."""
+        self._check(epoch)
+        if not self.held:
+            raise Refused(ILLEGAL)
+        if self.stop == "cancel":
+            return self.conclude(epoch, "canceled_by_user", 85, ran=True)
+        waits = self.pause == "checkpoint"
+        self._go("paused" if waits else "queued")
+        self.tries[-1].open, self.tries[-1].ran = False, True
+        self._let_go()
+        if not waits:
+            self._unpause()
+        return self.status
 
     def climb(self, epoch: int, rung: Rung) -> str:
         self._hold(epoch)
@@ -147,7 +226,11 @@ class Story:
         if not self.held:
             raise Refused(ILLEGAL)
         again = self._again(cause, exit_code, ran=ran)
-        self._go("queued" if again else next(status for status in TERMINAL if cause in CAUSES[status]))
+        target = "queued" if again else next(status for status in TERMINAL if cause in CAUSES[status])
+        if self.status == "paused" and (self.status, target) not in MOVES:
+            self._go("running")
+        self._go(target)
+        self._unpause()
         last = self.tries[-1]
         last.open, last.ran, last.cause = False, ran, cause
         if again:
@@ -161,7 +244,7 @@ class Story:
         """Whether another attempt follows one that ended so."""
         if self.final:
             return False
-        started = ran + sum(each.ran is True for each in self.tries)
+        started = ran + sum(each.ran is True and each.cause is not None for each in self.tries)
         in_vain = (not ran) + sum(each.ran is False and each.cause is not None for each in self.tries)
         if not ran and cause in {"image_pull_failed", "engine_error", "host_lost"} and in_vain < 3:
             return True
@@ -176,7 +259,15 @@ class Story:
     def _let_go(self) -> None:
         self.epoch += 1
         self.holder = self.stop = None
-        self.forced = self.final = False
+        self.forced = self.final = self.announced = False
+
+    def _unpause(self) -> None:
+        if self.stop == "pause":
+            self.stop = None
+        self.pause, self.resuming = None, False
+
+    def _note(self) -> None:
+        self.moves.append((self.status, self.status))
 
     def _check(self, epoch: int) -> None:
         if epoch != self.epoch:

@@ -45,7 +45,7 @@ async def overtaken(process: Process, first: Act[T], second: Act[T], *, undo: bo
     async with process.database.connect() as connection:
         begun = await first(connection)
         waiting = asyncio.create_task(_within(process, second))
-        await eventually(lambda: _is_blocked_by(process, connection))
+        await eventually(lambda: is_blocked_by(process, connection))
         await (connection.rollback() if undo else connection.commit())
         return [begun, *await asyncio.gather(waiting, return_exceptions=True)]
 
@@ -55,7 +55,8 @@ async def _within(process: Process, act: Act[T]) -> T:
         return await act(connection)
 
 
-async def _is_blocked_by(process: Process, holder: Connection) -> bool:
+async def is_blocked_by(process: Process, holder: Connection) -> bool:
+    """Whether somebody waits for a lock of this connection."""
     pid = (await holder.execute(text("SELECT pg_backend_pid()"))).scalar_one()
     blocked = text("SELECT count(*) FROM pg_stat_activity WHERE :pid = ANY (pg_blocking_pids(pid))")
     async with transaction(process.database) as connection:

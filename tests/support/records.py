@@ -9,24 +9,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from uuid_utils.compat import uuid7
 
+from app.auth.service import Caller
 from app.bootstrap import Process, open_process
 from app.db.engine import Connection, reading, transaction
-from app.executions import accepting, repository
-from app.executions.model import NO_RETRIES, Event, Lease, Limits, Outcome, Retries, Spec
+from app.executions import accepting, pausing, repository
+from app.executions.model import NO_RETRIES, Event, Lane, Lease, Limits, Outcome, Retries, Spec
 from app.executions.record import Record
-from app.executions.states import Cause, Status, StopReason
+from app.executions.states import Cause, PauseMode, Status, StopReason
 from app.executions.tables import Attempt, Execution
+from app.pools.tables import Pool
 from app.settings import Settings
-from worker import claims, ending, ledger, queue
+from worker import claims, ending, ledger, pauses, queue
 from worker.claims import Claim, Identity
 from worker.ending import End, Kept
 from worker.engine.port import EngineInfo
 
 T = TypeVar("T")
 
+ANN = Caller("ann", frozenset())
 NOTHING_KEPT = Kept(outputs=[], outputs_partial=False, checkpoint=[], log_complete=True, warnings=[])
 
 
@@ -70,7 +73,13 @@ class Records:
             return await act(connection)
 
     def a_submission(
-        self, *command: str, retries: Retries = NO_RETRIES, owner: str = "ann", priority: int = 0, **limits: Any
+        self,
+        *command: str,
+        retries: Retries = NO_RETRIES,
+        owner: str = "ann",
+        priority: int = 0,
+        lane: Lane = Lane.NORMAL,
+        **limits: Any,
     ) -> accepting.NewExecution:
         return accepting.NewExecution(
             id=uuid7(),
@@ -84,6 +93,7 @@ class Records:
             limits=Limits(**limits),
             retries=retries,
             priority=priority,
+            lane=lane,
             resumed_from=None,
         )
 
@@ -95,6 +105,22 @@ class Records:
     async def take(self, *, most: int = 1) -> list[Claim]:
         return await self.commit(lambda connection: queue.claim(connection, self.worker, most=most))
 
+    def claiming(self, *, most: int) -> Callable[[Connection], Awaitable[list[Claim]]]:
+        """A claim, for a race."""
+        return lambda connection: queue.claim(connection, self.worker, most=most)
+
+    async def change(self, execution: UUID, **columns: Any) -> None:
+        """Make something of its record so, whoever would do that."""
+        await self.commit(
+            lambda connection: connection.execute(update(Execution).where(Execution.id == execution).values(**columns))
+        )
+
+    async def limit(self, **limits: int | None) -> None:
+        """Set limits of its pool."""
+        await self.commit(
+            lambda connection: connection.execute(update(Pool).where(Pool.name == self.worker.pool).values(**limits))
+        )
+
     async def claim(self, *command: str, **limits: Any) -> Claim:
         """Submit one and claim it; the queue of the pool has to be empty before."""
         execution = await self.submit(*command, **limits)
@@ -102,13 +128,11 @@ class Records:
         assert claim.lease.execution == execution
         return claim
 
-    async def start(self, lease: Lease, *, run_for: int = 3600) -> Event | None:
+    async def start(self, lease: Lease) -> Event | None:
         """As if its container had been created and started."""
         if not await self.commit(lambda connection: ledger.intend_start(connection, lease, container_id="c")):
             return None
-        return await self.commit(
-            lambda connection: ledger.note_started(connection, lease, run_for=run_for, actor=self.worker.actor)
-        )
+        return await self.commit(lambda connection: ledger.note_started(connection, lease, actor=self.worker.actor))
 
     async def run(self, *command: str, **limits: Any) -> Claim:
         """Submit, claim and start one."""
@@ -133,6 +157,28 @@ class Records:
         }
         return await self.move(execution, Status.STOPPING, actor="ann", changes=changes)
 
+    async def freeze(self, lease: Lease) -> Event | None:
+        """Asked for, and done."""
+        await pausing.pause(self.process, ANN, lease.execution, PauseMode.FREEZE)
+        return await self.commit(lambda connection: pauses.note_frozen(connection, lease, actor=self.worker.actor))
+
+    async def thaw(self, lease: Lease) -> Event | None:
+        """Asked for, and done."""
+        await pausing.resume(self.process, ANN, lease.execution)
+        return await self.commit(lambda connection: pauses.note_thawed(connection, lease, actor=self.worker.actor))
+
+    async def ask_to_save(self, lease: Lease) -> None:
+        """Of a program that said it can; and it is told."""
+        await self.commit(lambda connection: ledger.update_execution(connection, lease, {"announced": True}))
+        await pausing.pause(self.process, ANN, lease.execution, PauseMode.CHECKPOINT)
+        await self.commit(lambda connection: pauses.note_told(connection, lease))
+
+    async def save(self, lease: Lease, *, kept: Kept = NOTHING_KEPT) -> Event:
+        """Its program saved a checkpoint and stopped."""
+        outcome = Outcome(Cause.EXIT_NONZERO, "It saved.", 85, saved=True)
+        end = End(outcome=outcome, ran=True, kept=kept)
+        return await self.commit(lambda connection: ending.conclude(connection, lease, end, actor=self.worker.actor))
+
     async def end(
         self,
         lease: Lease,
@@ -145,6 +191,12 @@ class Records:
         outcome = Outcome(cause, "It ended.", 0 if cause is Cause.OK else code)
         end = End(outcome=outcome, ran=ran, kept=kept)
         return await self.commit(lambda connection: ending.conclude(connection, lease, end, actor=self.worker.actor))
+
+    async def finish(self, claim: Claim) -> None:
+        """Run it, as far as it has not begun, and end it well."""
+        if (await self.record(claim.lease.execution)).status is Status.PREPARING:
+            await self.start(claim.lease)
+        await self.end(claim.lease)
 
     async def record(self, execution: UUID) -> Record:
         async with reading(self.process.database) as connection:
@@ -177,7 +229,7 @@ class Records:
             case Status.STOPPING:
                 await self.stop(execution)
             case Status.PAUSED:
-                await self.move(execution, Status.PAUSED)
+                await self.freeze(claim.lease)
             case _:
                 await self.end(claim.lease, a_cause(status))
         return claim.lease

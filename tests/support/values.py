@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from app.executions.model import NO_RETRIES, Limits, Spec
+from app.executions.model import NO_RETRIES, Lane, Limits, Spec
 from app.executions.record import Record
 from app.executions.states import Cause, Status
 
@@ -16,7 +16,7 @@ def a_record(**changes: Any) -> Record:
     """A queued execution, but for what is changed."""
     by_type = {field.name: str(field.type) for field in fields(Record)}
     nothing = {name: None for name, kind in by_type.items() if "None" in kind or kind == "Any"}
-    counts = {name: 0 for name, kind in by_type.items() if kind == "int"}
+    counts = {name: 0 for name, kind in by_type.items() if kind in {"int", "float"}}
     flags = {name: False for name, kind in by_type.items() if kind == "bool"}
     return Record(
         **{
@@ -32,6 +32,7 @@ def a_record(**changes: Any) -> Record:
             "limits": Limits(),
             "retries": NO_RETRIES,
             "status": Status.QUEUED,
+            "lane": Lane.NORMAL,
             "warnings": [],
             "created_at": NOON,
             "queued_at": NOON,

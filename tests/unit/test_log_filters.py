@@ -1,5 +1,6 @@
 """Any log and any question, against what a few plain lines of Python find."""
 
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -17,7 +18,6 @@ from app.logs.levels import Level, level_of
 from app.logs.narrowing import (
     CURSOR_EVERY,
     HOLD_SECONDS,
-    QUIET_SECONDS,
     Chosen,
     More,
     MoreReason,
@@ -26,7 +26,7 @@ from app.logs.narrowing import (
     narrow,
 )
 from app.logs.protocol import Entry, Line, decode_lines, encode_lines
-from app.logs.searching import Searches
+from app.logs.searching import Allowance, Searches
 from app.logs.store import Chunk, Missing
 from app.logs.tail import CaughtUp, Ended, Item, Notice
 from support.values import DONE, RUNNING
@@ -136,7 +136,7 @@ async def answer(items: Iterable[Item], selection: Selection, *, allowed: float 
         for item in items:
             yield item
 
-    narrowed = narrow(tailed(), selection, Searches(), follow=False, allowed=allowed)
+    narrowed = narrow(tailed(), selection, Searches(), follow=False, allowance=Allowance(allowed))
     return [chosen async for chosen in narrowed]
 
 
@@ -235,7 +235,7 @@ async def test_a_line_in_many_records_is_found_by_what_stands_across_them() -> N
     assert seqs_of(await answer(items, Selection(grep=Grep("hello w")))) == list(range(1, len(spelled) + 2))
 
 
-async def test_an_overlong_line_is_kept_from_where_it_matches() -> None:
+async def test_of_an_overlong_line_the_parts_are_kept_that_match() -> None:
     piece = b"x" * 16_384
     count = 3 * JOIN_BYTES // len(piece)
     entries = [Entry(0, "o", piece, continues=True) for _ in range(count)]
@@ -244,19 +244,36 @@ async def test_an_overlong_line_is_kept_from_where_it_matches() -> None:
         [*entries, Entry(0, "o", b"the end", continues=False), Entry(0, "o", b"other", continues=False)], 8
     )
     seqs = seqs_of(await answer(items, Selection(grep=Grep("needle"))))
-    assert seqs == list(range(seqs[0], count + 2))
-    assert 1 < seqs[0] <= count // 2 + 1
+    assert seqs == list(range(seqs[0], seqs[-1] + 1))
+    assert 1 < seqs[0] <= count // 2 + 1 <= seqs[-1] < count
+
+
+async def test_the_parts_of_an_overlong_line_are_the_same_wherever_reading_begins() -> None:
+    rng = random.Random(6)  # noqa: S311 - no secret
+    pieces = [*([b"x"] * 20), *([b"ERROR: e"] * 9), b"INFO: i", b"y" * 12_000]
+    entries = [Entry(0, rng.choice("ooe"), rng.choice(pieces), rng.random() > 1 / 900) for _ in range(7_000)]
+    for at in rng.sample(range(len(entries)), 7):
+        entries[at] = Entry(0, "o", b"needle", continues=True)
+    items = in_chunks(entries, 100)
+    for selection in (Selection(grep=Grep("needle")), Selection(level=Level.ERROR)):
+        whole = seqs_of(await answer(items, selection))
+        assert 500 < len(whole) < 6_500
+        for after in rng.sample(range(len(entries)), 40):
+            resumed = replace(selection, after=after)
+            rest = [item for item in items if not isinstance(item, Chunk) or item.last > resumed.reads_after]
+            assert seqs_of(await answer(rest, resumed)) == [seq for seq in whole if seq > after]
 
 
 async def test_what_waits_for_the_rest_of_a_line_waits_for_so_many_records_at_most() -> None:
     sieve = Sieve(Selection(grep=Grep("found")))
     begun = [Entry(0, "o", b"begun", continues=True)]
-    others = [Entry(0, "e", b"found", continues=False)] * (SPAN + 10)
+    others = [Entry(0, "e", b"found", continues=False)] * (2 * SPAN + 9)
     chunks = [item for item in in_chunks([*begun, *others], 1) if isinstance(item, Chunk)]
     given_ = [sieve.take(chunk) for chunk in chunks]
-    assert [len(lines) for lines in given_[:SPAN]] == [0] * SPAN
-    assert len(given_[SPAN]) == SPAN
-    assert sieve.decided == SPAN + 11
+    cut = 2 * SPAN - 1
+    assert [len(lines) for lines in given_[:cut]] == [0] * cut
+    assert [line.seq for line in given_[cut]] == list(range(2, cut + 2))
+    assert sieve.decided == 2 * SPAN + 10
 
 
 async def test_the_frame_of_a_chunk_that_is_wanted_whole_stays_the_very_same() -> None:
@@ -311,22 +328,24 @@ async def test_an_answer_ends_where_it_was_asked_to() -> None:
 
 async def test_a_follower_is_let_go_when_the_time_has_come() -> None:
     now = round(time.time() * 1000)
-    narrowing = _Narrowing(Selection(until=now - 60_000), Searches(), follow=True, allowed=1e6)
+    narrowing = _Narrowing(Selection(until=now - 60_000), Searches(), follow=True, allowance=Allowance(1e6))
     (frame, raw), caught_up = encode_lines(1, [Entry(now - 70_000, "o", b"x", continues=True)]), CaughtUp(RUNNING)
     assert seqs_of(await narrowing.take(Chunk(1, 1, frame, raw), 0.0)) == [1]
     assert await narrowing.take(caught_up, 0.0) == [caught_up]
-    assert narrowing.patience() == QUIET_SECONDS
-    assert await narrowing.take(None, QUIET_SECONDS) == [More(1, MoreReason.UNTIL)]
-    waiting = _Narrowing(Selection(until=now + 60_000), Searches(), follow=True, allowed=1e6)
-    assert await waiting.take(caught_up, 0.0) == [caught_up]
-    assert 50 < (waiting.patience() or 0) < 70
+    # To hear nothing is not to have everything: whatever one would hear it from may be away.
+    assert await narrowing.take(None, 60.0) == []
+    has_all = CaughtUp(RUNNING, now / 1000)
+    assert await narrowing.take(has_all, 0.0) == [has_all, More(1, MoreReason.UNTIL)]
+    waiting = _Narrowing(Selection(until=now + 60_000), Searches(), follow=True, allowance=Allowance(1e6))
+    assert await waiting.take(has_all, 0.0) == [has_all]
+    assert waiting.patience() is None
 
 
 class Live:
     """A reader who has caught up. `idle` is how long they have waited for an item."""
 
     def __init__(self, selection: Selection) -> None:
-        self.narrowing = _Narrowing(selection, Searches(), follow=True, allowed=1e6)
+        self.narrowing = _Narrowing(selection, Searches(), follow=True, allowance=Allowance(1e6))
         self._seq = 0
 
     async def chosen(self, text: str, letter: str = "o", *, idle: float = 0.0, continues: bool = False) -> list[Chosen]:
@@ -374,7 +393,7 @@ async def test_a_reader_of_what_is_stored_waits_as_long_as_it_takes() -> None:
 
 
 async def test_notices_wait_for_nothing() -> None:
-    narrowing = _Narrowing(Selection(grep=Grep("x")), Searches(), follow=True, allowed=1e6)
+    narrowing = _Narrowing(Selection(grep=Grep("x")), Searches(), follow=True, allowance=Allowance(1e6))
     assert await narrowing.take(Notice(b"{}"), 0.0) == [Notice(b"{}")]
 
 

@@ -14,7 +14,6 @@ from app.logs.protocol import (
     join_frames,
     pack_message,
 )
-from app.logs.texts import FrameText, Texts
 
 entries = st.builds(
     Entry, st.integers(0, 2**45), st.sampled_from("oes"), st.text(max_size=30).map(str.encode), st.booleans()
@@ -60,21 +59,6 @@ def test_all_who_are_as_far_get_the_same_chunk_and_others_theirs() -> None:
     assert [line.seq for line in decode_lines(chunk.frame)] == [1, 2, 3]
     assert [line.seq for line in decode_lines(first.joined([second]).frame)] == [1, 2]
     assert second.joined([]).frame is second.frame
-
-
-def test_a_text_knows_its_bytes_and_is_made_once_for_all_who_send_it() -> None:
-    texts, frame, other = Texts(), "ä😀".encode(), b"other"
-    text = texts.of(frame)
-    assert text == "ä😀"
-    assert text.encode() is frame
-    assert text.encode("utf-16") == "ä😀".encode("utf-16")
-    assert isinstance(text, FrameText)
-    assert texts.of(frame) is text
-    assert texts.of(other) == "other"
-    assert texts.of(frame) is text, "somebody still waits to send it"
-    del text
-    assert texts.of(other) == "other"
-    assert len(texts._texts) == 1
 
 
 @given(st.lists(entries, min_size=1, max_size=5), st.sets(st.sampled_from("oes"), min_size=1))

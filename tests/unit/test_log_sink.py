@@ -19,6 +19,7 @@ from worker.log_sink import (
     LogSink,
     Stalled,
 )
+from worker.masking import Masks
 
 KIB = 1024
 # A piece of output is a unit and how often it comes; then the writer does nothing, commits, or its answer is lost.
@@ -242,6 +243,23 @@ async def test_the_same_batch_is_given_until_it_is_confirmed() -> None:
     second = sink.take(shelf.now)
     assert second is not None
     assert second.before == first.after
+
+
+@pytest.mark.parametrize("masks", [None, Masks([b"a secret"])], ids=["plain", "masked"])
+async def test_a_line_that_goes_on_and_on_is_shown_as_it_goes(masks: Masks | None) -> None:
+    shelf = Shelf()
+    sink = shelf.sink(masks=masks)
+    await sink.feed(out(b"ended\n."), patience=None)
+    begun_at = sink._intakes[Stream.STDOUT]._fed_at
+    # Whatever follows, and however soon.
+    await sink.feed(out(b".."), patience=None)
+    sink.flush_quiet(begun_at + QUIET_PARTIAL_AFTER)
+    assert shelf.commit(sink)
+    await sink.feed(out(b"."), patience=None)
+    sink.flush_quiet(sink._intakes[Stream.STDOUT]._fed_at + QUIET_PARTIAL_AFTER / 2)
+    assert not shelf.commit(sink)
+    await shelf.drain(sink)
+    assert [(line.text, line.continues) for line in shelf.lines()] == [("ended", False), ("...", True), (".", True)]
 
 
 async def test_a_quiet_partial_line_is_shown_as_one_that_goes_on() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.executions.model import Outcome, Stop
-from app.executions.states import STATUS_OF, Cause, Status, StopReason
+from app.executions.model import Limits, Outcome, Stop
+from app.executions.states import STATUS_OF, Cause, Status, StopClock, StopReason
 from support.values import NOON
 from worker.outcome import Exit, canceled_by, init_complaint, read_exit
 
@@ -22,14 +22,18 @@ def ended(
     )
 
 
-def asked(reason: StopReason, *, by: str = "ann") -> Stop:
+def asked(reason: StopReason, *, by: str = "ann", clock: StopClock | None = None) -> Stop:
     deadline = NOON + timedelta(seconds=10)
-    return Stop(reason=reason, by=by, requested_at=NOON, deadline=deadline, force=False, final=False)
+    return Stop(reason=reason, by=by, requested_at=NOON, deadline=deadline, force=False, final=False, clock=clock)
 
 
+LIMITS = Limits(timeout=60, idle_timeout=30)
 CANCEL = asked(StopReason.CANCEL)
 SYSTEM_CANCEL = asked(StopReason.CANCEL, by="system")
+# What an older version wrote names no clock.
 TIMEOUT = asked(StopReason.TIMEOUT, by="system")
+RAN_OUT = asked(StopReason.TIMEOUT, by="system", clock=StopClock.TIMEOUT)
+IDLE = asked(StopReason.TIMEOUT, by="system", clock=StopClock.IDLE_TIMEOUT)
 PAUSE = asked(StopReason.PAUSE)
 
 # The first reason that is pending wins; with none, the program's own exit.
@@ -66,6 +70,8 @@ TABLE = [
     ("cancel, and it saved and stopped", ended(85, announced=True), CANCEL, Cause.CANCELED_BY_USER),
     ("cancel, and it canceled itself", ended(86, announced=True), CANCEL, Cause.CANCELED_BY_USER),
     ("cancel by us", ended(143, signaled=True), SYSTEM_CANCEL, Cause.CANCELED_BY_SYSTEM),
+    ("silent for too long, and it was killed", ended(137, signaled=True), IDLE, Cause.IDLE_TIMEOUT),
+    ("silent for too long, and it had ended well before any signal", ended(0), IDLE, Cause.OK),
     ("timeout, and it had ended well before any signal", ended(0), TIMEOUT, Cause.OK),
     ("timeout, and it ended well after the signal", ended(0, signaled=True), TIMEOUT, Cause.RUN_TIMEOUT),
     ("timeout, and it failed", ended(3), TIMEOUT, Cause.RUN_TIMEOUT),
@@ -81,7 +87,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("end", "stop", "cause"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_an_exit_is_read_as_the_design_says(end: Exit, stop: Stop | None, cause: Cause) -> None:
-    outcome = read_exit(end, stop, timeout=60)
+    outcome = read_exit(end, stop, LIMITS)
     assert outcome.cause is cause
     assert outcome.exit_code == end.code
     assert outcome.oom_killed is end.oom_killed
@@ -93,9 +99,9 @@ exits = st.builds(
 )
 
 
-@given(exits, st.sampled_from([CANCEL, TIMEOUT]))
+@given(exits, st.sampled_from([CANCEL, TIMEOUT, IDLE]))
 def test_once_a_stop_was_asked_only_an_unforced_success_is_anything_else(end: Exit, stop: Stop) -> None:
-    outcome = read_exit(end, stop, timeout=60)
+    outcome = read_exit(end, stop, LIMITS)
     by_itself = end.code == 0 and not end.signaled
     wanted = {StopReason.CANCEL: Status.CANCELED, StopReason.TIMEOUT: Status.TIMED_OUT}[stop.reason]
     assert STATUS_OF[outcome.cause] is (Status.SUCCEEDED if by_itself else wanted)
@@ -103,24 +109,26 @@ def test_once_a_stop_was_asked_only_an_unforced_success_is_anything_else(end: Ex
 
 @given(exits)
 def test_nobody_asked_so_only_its_own_exit_counts(end: Exit) -> None:
-    status = STATUS_OF[read_exit(end, None, timeout=60).cause]
+    status = STATUS_OF[read_exit(end, None, LIMITS).cause]
     assert (status is Status.SUCCEEDED) is (end.code == 0)
     assert (status is Status.CANCELED) is (end.code == 86 and end.announced)
     assert status in {Status.SUCCEEDED, Status.CANCELED, Status.FAILED}
 
 
 def test_the_messages_say_what_happened() -> None:
-    assert read_exit(ended(134), None, timeout=60).message == "Ended by SIGABRT (exit code 134)."
-    assert "timeout of 60 s" in read_exit(ended(137, signaled=True), TIMEOUT, timeout=60).message
-    assert "Canceled by ann" in read_exit(ended(143, signaled=True), CANCEL, timeout=60).message
-    assert "nosuch" in read_exit(ended(127, complaint=NOT_FOUND), None, timeout=60).message
+    assert read_exit(ended(134), None, LIMITS).message == "Ended by SIGABRT (exit code 134)."
+    for clock in (TIMEOUT, RAN_OUT):
+        assert read_exit(ended(137), clock, LIMITS).message == "Ran longer than its timeout of 60 s."
+    assert read_exit(ended(137), IDLE, LIMITS).message == "Wrote nothing for its idle_timeout of 30 s."
+    assert "Canceled by ann" in read_exit(ended(143, signaled=True), CANCEL, LIMITS).message
+    assert "nosuch" in read_exit(ended(127, complaint=NOT_FOUND), None, LIMITS).message
 
 
-@pytest.mark.parametrize("stop", [CANCEL, TIMEOUT])
+@pytest.mark.parametrize("stop", [CANCEL, TIMEOUT, IDLE])
 def test_a_checkpoint_is_mentioned_only_if_the_program_said_that_it_saves_some(stop: Stop) -> None:
-    assert "saved a checkpoint" in read_exit(ended(85, announced=True), stop, timeout=60).message
-    assert "saved a checkpoint" not in read_exit(ended(85), stop, timeout=60).message
-    assert "saved a checkpoint" not in read_exit(ended(1, announced=True), stop, timeout=60).message
+    assert "saved a checkpoint" in read_exit(ended(85, announced=True), stop, LIMITS).message
+    assert "saved a checkpoint" not in read_exit(ended(85), stop, LIMITS).message
+    assert "saved a checkpoint" not in read_exit(ended(1, announced=True), stop, LIMITS).message
 
 
 @pytest.mark.parametrize(
@@ -145,4 +153,19 @@ def test_a_cancellation_is_the_users_unless_we_asked() -> None:
 
 
 def test_an_outcome_is_a_plain_value() -> None:
-    assert read_exit(ended(0), None, timeout=60) == Outcome(Cause.OK, "Finished with exit code 0.", 0)
+    assert read_exit(ended(0), None, LIMITS) == Outcome(Cause.OK, "Finished with exit code 0.", 0)
+
+
+@pytest.mark.parametrize("asked_to_save", [False, True])
+@pytest.mark.parametrize("announced", [False, True])
+@pytest.mark.parametrize("stop", [None, PAUSE, CANCEL, TIMEOUT])
+@pytest.mark.parametrize("code", [0, 1, 85, 86])
+def test_only_who_was_asked_to_save_has_saved(
+    code: int, stop: Stop | None, *, announced: bool, asked_to_save: bool
+) -> None:
+    """A little late is early enough; but a stop that is pending counts, and the request is not one."""
+    exit_ = Exit(code=code, oom_killed=False, signaled=False, announced=announced, asked_to_save=asked_to_save)
+    outcome = read_exit(exit_, stop, LIMITS)
+    assert outcome.saved is (code == 85 and announced and asked_to_save and stop in {None, PAUSE})
+    if stop is PAUSE and not outcome.saved:
+        assert outcome == read_exit(exit_, None, LIMITS)

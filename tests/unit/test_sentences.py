@@ -35,7 +35,15 @@ def moved(status: Status, *, before: Status | None = Status.RUNNING, actor: str 
         (moved(Status.QUEUED, before=None), None, "Queued by ann in pool gpu."),
         (moved(Status.PREPARING, actor="worker a/1"), None, "Attempt 1 is prepared by worker a/1."),
         (moved(Status.STOPPING), None, "Stop: ann asked for it."),
-        (moved(Status.STOPPING, actor="system"), None, "Stop: it has run for its timeout of 90 s."),
+        (moved(Status.STOPPING, actor="system", message="It ran."), None, "Stop: it ran."),
+        (moved(Status.STOPPING, actor="system"), None, "Stop: its time is over."),
+        (moved(Status.PAUSED, message="ann asked for it."), None, "Paused: ann asked for it."),
+        (
+            moved(Status.RUNNING, before=Status.PAUSED, message="ann asked for it."),
+            None,
+            "Resumed: ann asked for it.",
+        ),
+        (moved(Status.RUNNING, message="ann asked to pause (freeze)."), None, "ann asked to pause (freeze)."),
         (moved(Status.QUEUED, message="It went away."), None, "Queued again. It went away."),
         (moved(Status.QUEUED, message="It is lost."), Cause.HOST_LOST, "Queued again. It is lost."),
         (

@@ -113,6 +113,14 @@ def test_the_latest_progress_and_result_of_a_look_win(path: Path, events: Events
     assert (said.has_result, said.result) == (True, None)
 
 
+def test_several_looks_may_become_one(path: Path, events: EventsFile) -> None:
+    append(path, b'{"progress": 10, "phase": "a"}\n{"warning": "one"}\n')
+    said = events.read()
+    append(path, b'{"progress": 20}\n{"warning": "two"}\n{"checkpoints": true}\n')
+    together = events.read(said)
+    assert (together.percent, together.phase, together.warnings, together.announced) == (20, "a", ["one", "two"], True)
+
+
 def test_a_line_is_heard_when_it_is_whole(path: Path, events: EventsFile) -> None:
     append(path, b'{"progress"')
     assert not events.read()
@@ -136,6 +144,12 @@ def test_anything_in_the_file_is_survived_however_it_arrives(path: Path, content
         assert b"\\u0000" not in orjson.dumps([said.result, said.phase, said.warnings])
 
 
+def last_in(heard: list[Said], name: str) -> list[object]:
+    """What was said last of this, if anything; a result may be null."""
+    values = [getattr(said, name) for said in heard if said.has_result or name != "result"]
+    return [value for value in values if value is not None or name == "result"][-1:]
+
+
 @within_one_test
 @given(contents, cuts)
 def test_any_split_of_the_file_is_heard_as_the_same(path: Path, content: bytes, at: list[int]) -> None:
@@ -143,8 +157,7 @@ def test_any_split_of_the_file_is_heard_as_the_same(path: Path, content: bytes, 
     assert warnings_in(pieces) == warnings_in(whole)
     assert any(said.announced for said in pieces) == any(said.announced for said in whole)
     for name in ("percent", "phase", "result"):
-        values = [getattr(said, name) for said in pieces if getattr(said, name) is not None]
-        assert repr(values[-1:]) == repr([getattr(whole[0], name)] if getattr(whole[0], name) is not None else [])
+        assert repr(last_in(pieces, name)) == repr(last_in(whole, name))
 
 
 @within_one_test

@@ -194,7 +194,7 @@ async def test_whoever_takes_over_hears_nothing_twice(attend: Attend, context: W
         lambda connection: claims.read_attempt(connection, attended.claim.lease)
     )
     heir = Oversight(context, attended.claim.lease, record, attended.workspace, Story(context, record, attended.log))
-    heir.resume(attempt)
+    heir.resume(attempt, frozen=False)
     await heir.hear_out()
     heir.close()
     warnings = (await attended.records.record(attended.claim.lease.execution)).warnings
@@ -224,14 +224,14 @@ async def engine(records: Records, images: None, context: WorkerContext) -> Asyn
             await runtime.remove(container.id, force=True)
 
 
-async def start(attended: Attended, engine: DockerRuntime, *, run_for: int = 3600) -> str:
+async def start(attended: Attended, engine: DockerRuntime) -> str:
     """Its container, which is ready to be stopped."""
     image = await engine.find_image("busybox:local")
     assert image is not None
     instance = attended.records.process.instance
     spec = container_spec(attended.claim.record, image, attended.workspace, attended.claim.lease, instance)
     container = await engine.create(spec)
-    await attended.records.start(attended.claim.lease, run_for=run_for)
+    await attended.records.start(attended.claim.lease)
     await engine.start(container)
     await eventually((attended.workspace.outputs / "ready").exists)
     return container
@@ -299,7 +299,7 @@ async def test_a_forced_stop_kills_at_once(attend: Attend, engine: DockerRuntime
 
 async def test_its_time_being_over_begins_a_stop_by_us(attend: Attend, engine: DockerRuntime) -> None:
     attended = await attend(*STUBBORN, timeout=1, grace=1)
-    container = await start(attended, engine, run_for=1)
+    container = await start(attended, engine)
     await obey_until_exit(attended, engine, container)
     event = await stop_event(attended)
     record = await attended.records.record(attended.claim.lease.execution)
@@ -328,7 +328,7 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     )
     story = Story(context, record, attended.log)
     heir = Oversight(context, attended.claim.lease, record, attended.workspace, story)
-    heir.resume(attempt)
+    heir.resume(attempt, frozen=False)
     inherited = Attended(attended.records, attended.claim, heir, attended.workspace, attended.log)
     await obey_until_exit(inherited, engine, container)
     heir.close()

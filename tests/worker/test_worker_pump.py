@@ -14,7 +14,7 @@ from support.eventually import eventually
 from support.logbook import Log, Logbook, writing
 from support.records import Records, opened
 from worker.engine.docker import DockerRuntime
-from worker.engine.port import ContainerSpec, ContainerState
+from worker.engine.port import ContainerSpec, ContainerState, Piece, Stream
 from worker.exit_watch import ExitWatch
 from worker.log_writer import LogWriter
 from worker.pump import Pump
@@ -141,3 +141,24 @@ async def test_an_adopter_says_what_the_engine_has_thrown_away_meanwhile(
         numbers = [int(line.text) for line in lines[1:]]
         assert numbers == sorted(set(numbers))
         assert 1 < numbers[0] < 400_000
+
+
+async def test_an_adopter_who_finds_less_than_was_taken_says_so(
+    process: Process, runtime: DockerRuntime, make_container: MakeContainer
+) -> None:
+    """The engine's file began anew, and no time in it tells."""
+    async with writing(await Records.of(process)) as logbook:
+        log = await logbook.begin()
+        container = await make_container("seq", "1", "100", log_size=MIB)
+        await runtime.start(container)
+        await until_exited(runtime, container)
+        await log.sink.feed(Piece(Stream.STDOUT, b"line\n" * 1000, at_ms=2**45), patience=None)
+        await log.sink.drain()
+        logbook.writer.close(log.sink)
+        log = await logbook.resume(log.claim)
+        async with pumping(runtime, container, log, start=False) as (pump, carrying):
+            await carrying
+            assert not pump.complete
+        await log.sink.drain()
+        gaps = [part for part in await logbook.parts(log.execution) if isinstance(part, Missing)]
+        assert gaps == [Missing(1001, 1001, "engine_log_rotated")]

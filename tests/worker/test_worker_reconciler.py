@@ -13,11 +13,14 @@ from sqlalchemy import select, update
 from app.bootstrap import Process
 from app.db.engine import reading
 from app.db.orm import clock
+from app.executions import deleting
 from app.executions.model import Retries, Then
 from app.executions.repository import StaleLease, seconds_from_now
 from app.executions.states import Cause, Status
 from app.executions.tables import Attempt
+from app.secrets import repository as secrets
 from app.workers.tables import Leadership, Worker
+from support.batches import submit_batch
 from support.migrations import NewDatabase
 from support.records import Records, check_history, opened
 from worker import claims, estate, ledger
@@ -197,6 +200,18 @@ async def test_a_directory_that_no_record_knows_is_not_ours_to_remove(
     assert all(directory.exists() for directory in theirs)
 
 
+async def test_a_directory_of_what_was_deleted_goes(records: Records, reconciler: Reconciler) -> None:
+    lease = (await records.run()).lease
+    workspace = workspace_of(records, lease.execution)
+    workspace.create(inputs={})
+    await records.end(lease)
+    # Its worker died before it could clear up, and then somebody deleted it.
+    await records.commit(lambda connection: deleting.remove(connection, [lease.execution]))
+    for _ in range(3):
+        await reconciler.sweep()
+    assert not workspace.root.parent.exists()
+
+
 async def is_silent(records: Records, seconds: float) -> None:
     """As if nothing had been heard of this worker for so long."""
     await records.commit(
@@ -309,11 +324,15 @@ async def test_of_several_workers_one_leads_until_it_does_no_more(
     for _ in range(2):
         await reconciler.sweep()
         await other.sweep()
-        assert await leaders(records) == dict.fromkeys((engine, "records", "logs"), records.worker.id)
+        assert await leaders(records) == dict.fromkeys(
+            (engine, "records", "logs", "retention", "counts"), records.worker.id
+        )
     await records.commit(lambda connection: connection.execute(update(Leadership).values(until=clock())))
     await other.sweep()
     await reconciler.sweep()
-    assert await leaders(records) == dict.fromkeys((engine, "records", "logs"), colleague.worker.id)
+    assert await leaders(records) == dict.fromkeys(
+        (engine, "records", "logs", "retention", "counts"), colleague.worker.id
+    )
 
 
 async def test_whoever_could_not_renew_does_nothing(records: Records, runtime: DockerRuntime) -> None:
@@ -370,3 +389,32 @@ async def test_whoever_came_back_between_two_looks_is_not_given_up(far: Records,
     assert await give_up(found[running.lease]) is None
     assert (await status_of(far, running))[0] is Status.RUNNING
     await far.commit(lambda connection: ledger.set_phase(connection, running.lease, "still ours"))
+
+
+async def test_secrets_of_what_has_ended_go_whoever_wrote_the_end(records: Records, reconciler: Reconciler) -> None:
+    """A version that knows of no secrets has canceled it."""
+    ended, running = await records.run(), await records.run()
+    await records.end(ended.lease)
+    for claim in (ended, running):
+        execution = claim.lease.execution
+        await records.commit(lambda connection, to=execution: secrets.add(connection, to, {"NAME": b"sealed"}))
+    await reconciler.sweep()
+    left = [
+        await records.commit(lambda connection, of=claim.lease.execution: secrets.read(connection, of))
+        for claim in (ended, running)
+    ]
+    assert left == [{}, {"NAME": b"sealed"}]
+
+
+async def test_what_the_end_of_a_child_means_for_its_batch_is_seen_to_if_nobody_lived_to_do_it(
+    records: Records, reconciler: Reconciler
+) -> None:
+    _, failing = await submit_batch(records, size=3, fail_fast=True)
+    _, needing = await submit_batch(records, (), ("a",))
+    for claim in await records.take(most=10):
+        await records.start(claim.lease)
+        if claim.lease.execution in {failing[0], needing[0]}:
+            await records.end(claim.lease, Cause.EXIT_NONZERO)
+    await reconciler.sweep()
+    ended = [(await records.record(child)).status for child in (*failing, *needing)]
+    assert ended == [Status.FAILED, Status.STOPPING, Status.STOPPING, Status.FAILED, Status.CANCELED]

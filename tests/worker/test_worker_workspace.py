@@ -97,6 +97,20 @@ def test_the_deadline_is_rewritten_when_it_moves(workspace: Workspace) -> None:
         assert float((mounted(workspace) / "deadline").read_text()) == deadline
 
 
+def test_a_warning_stands_until_it_is_withdrawn_and_is_told_once(workspace: Workspace) -> None:
+    file = mounted(workspace) / "warning"
+    assert workspace.write_warning(deadline=1_700_000_000.123456, seconds=30)
+    assert json.loads(file.read_bytes()) == {"deadline": 1_700_000_000.123456, "seconds": 30}
+    # Whoever takes over finds it there.
+    again = Workspace(workspace.root.parents[2], an_id(1), 1)
+    assert not again.write_warning(deadline=1_700_000_000.123456, seconds=20)
+    assert json.loads(file.read_bytes())["seconds"] == 30
+    assert workspace.write_warning(deadline=1_700_000_010.0, seconds=25)
+    for _ in range(2):
+        workspace.withdraw_warning()
+        assert not file.exists()
+
+
 def test_a_reader_never_sees_half_a_file(workspace: Workspace) -> None:
     inside = mounted(workspace)
     by = "x" * 100_000

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from worker.engine.port import ContainerState, EngineError, Image, Inspection, Recollection
+from worker.engine.port import ContainerState, EngineError, Image, Inspection, Recollection, Usage
 from worker.engine.pull import parse_reference
 
 _ZERO_YEAR: Final = 1  # the engine's zero time, "never", is the first of January of the year 1
@@ -91,6 +91,21 @@ def read_inspection(found: Mapping[str, Any]) -> Inspection:
         started_at=started_at,
         finished_at=finished_at,
         labels=found["Config"]["Labels"] or {},
+    )
+
+
+def read_usage(found: Mapping[str, Any]) -> Usage | None:
+    """The answer about what a container uses; None when it does not run."""
+    cpu, memory = found["cpu_stats"]["cpu_usage"], found["memory_stats"]
+    if not memory:
+        return None
+    stat = memory.get("stats") or {}
+    inactive = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+    return Usage(
+        cpu_seconds=cpu["total_usage"] / 1e9,
+        memory=max(0, memory["usage"] - inactive),
+        memory_peak=memory.get("max_usage"),
+        pids=found["pids_stats"].get("current"),
     )
 
 

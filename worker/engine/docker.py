@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -20,7 +21,8 @@ from weakref import WeakValueDictionary
 import aiohttp
 import orjson
 
-from worker.engine.answers import read_image, read_inspection, read_recollection, understanding
+from worker.engine.answers import read_image, read_inspection, read_recollection, read_usage, understanding
+from worker.engine.cgroups import ControlGroup, find_control_group
 from worker.engine.connection import EngineConnection, Refused
 from worker.engine.frames import Demultiplexer, FrameError
 from worker.engine.layers import PullProgress
@@ -40,11 +42,15 @@ from worker.engine.port import (
     Recollection,
     SpecRejected,
     StartRefused,
+    Usage,
 )
 from worker.engine.pull import Reference, SingleFlight, local_name, parse_reference, pull_error
 from worker.engine.spec import create_body
 
 _INSPECTIONS_AT_ONCE: Final = 16
+# What a container uses is a costly question; each of them takes a second.
+_QUESTIONS_AT_ONCE: Final = 2
+_GROUPS_KNOWN: Final = 1000
 # Words of a failed `create` or `start` that speak of the engine's own host, not of what was asked for.
 _HOST_TROUBLE: Final = re.compile(
     "no space left|read-only file system|input/output error|too many open files|cannot allocate memory"
@@ -58,8 +64,8 @@ class DockerRuntime:
 
     `timeout` bounds every short request and the beginning of every stream; `slow_timeout` bounds create, start and
     remove, in which the engine works on a disk; streams themselves last as long as they do. `on_error` hears of
-    requests in which the engine failed. Raises `ValueError` for a `host` that is neither `unix:///path` nor
-    `tcp://host:port`.
+    requests in which the engine failed. In `proc` the processes of the engine's host are seen, if anywhere. Raises
+    `ValueError` for a `host` that is neither `unix:///path` nor `tcp://host:port`.
     """
 
     def __init__(
@@ -69,12 +75,16 @@ class DockerRuntime:
         timeout: float = 30.0,
         slow_timeout: float = 120.0,
         on_error: Callable[[str], None] = lambda _: None,
+        proc: Path = Path("/proc"),
     ) -> None:
+        self._proc = proc
         self._http = EngineConnection(host, timeout=timeout, slow_timeout=slow_timeout, on_error=on_error)
         self._pulls = SingleFlight()
         # Each for as long as somebody waits for the pull.
         self._progress: WeakValueDictionary[str, PullProgress] = WeakValueDictionary()
         self._oom = OomWitness()
+        self._groups: dict[str, ControlGroup | None] = {}
+        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         return self
@@ -173,6 +183,16 @@ class DockerRuntime:
         async with self._stream(container, "GET", path, params) as response:
             yield _Pieces(self._http, response, Demultiplexer(timestamps=True))
 
+    async def last_line_at(self, container: str) -> int | None:
+        """When the newest line of the engine's own log was written, unix milliseconds. Raises `NoSuchContainer`."""
+        path = f"/containers/{_quoted(container)}/logs"
+        params = {"follow": "0", "stdout": "1", "stderr": "1", "timestamps": "1", "tail": "1"}
+        newest = None
+        async with self._stream(container, "GET", path, params) as response:
+            async for piece in _Pieces(self._http, response, Demultiplexer(timestamps=True)):
+                newest = piece.at_ms
+        return newest
+
     @asynccontextmanager
     async def wait(self, container: str) -> AsyncIterator[_Exit]:
         """Watch for the next exit; open before `start`. Raises `NoSuchContainer`.
@@ -209,6 +229,14 @@ class DockerRuntime:
             raise
         return True
 
+    async def pause(self, container: str) -> bool:
+        """Freeze all of its processes; False when none runs any more. Raises `NoSuchContainer`."""
+        return await self._freeze(container, "pause", ContainerState.PAUSED)
+
+    async def unpause(self, container: str) -> None:
+        """Let it go on; one that is not frozen is fine. Raises `NoSuchContainer`."""
+        await self._freeze(container, "unpause", ContainerState.RUNNING)
+
     async def inspect(self, container: str) -> Inspection:
         """Raises `NoSuchContainer`."""
         with _about(container):
@@ -218,6 +246,38 @@ class DockerRuntime:
         if seen.state is ContainerState.EXITED and not seen.oom_killed and self._oom.saw(seen.id):
             return replace(seen, oom_killed=True)
         return seen
+
+    async def measure(self, container: str) -> Usage:
+        """What a running container has used by now. Raises `NoSuchContainer`, also when it does not run any more."""
+        if container not in self._groups:
+            if len(self._groups) >= _GROUPS_KNOWN:
+                self._groups.clear()
+            self._groups[container] = await self._find_group(container)
+        group = self._groups[container]
+        if group is not None:
+            try:
+                return await asyncio.to_thread(group.read)
+            except OSError:
+                del self._groups[container]
+                raise NoSuchContainer(f"{container} does not run any more") from None
+        params = {"stream": "false", "one-shot": "true"}
+        async with self._questions:
+            with _about(container):
+                found = await self._http.json("GET", f"/containers/{_quoted(container)}/stats", params=params)
+        with understanding("what the container uses"):
+            usage = read_usage(found)
+        if usage is None:
+            raise NoSuchContainer(f"{container} does not run any more")
+        return usage
+
+    async def _find_group(self, container: str) -> ControlGroup | None:
+        with _about(container):
+            found = await self._http.json("GET", f"/containers/{_quoted(container)}/json")
+        with understanding("the container"):
+            id_, pid = found["Id"], int(found["State"]["Pid"])
+        if pid == 0:
+            raise NoSuchContainer(f"{container} does not run any more")
+        return await asyncio.to_thread(find_control_group, id_, pid, self._proc)
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove, with its anonymous volumes; gone or going already is fine.
@@ -271,6 +331,18 @@ class DockerRuntime:
         again = await self._events()
         memory = read_recollection(again, container)
         return replace(memory, restarted=memory.restarted and (not events or again[:1] == events[:1]))
+
+    async def _freeze(self, container: str, what: str, wanted: ContainerState) -> bool:
+        """Whether it is as wanted. Engines differ in how they refuse what is so already: `inspect` tells."""
+        try:
+            with _about(container):
+                await self._http.call("POST", f"/containers/{_quoted(container)}/{what}")
+        except Refused:
+            state = (await self.inspect(container)).state
+            if state in {ContainerState.RUNNING, ContainerState.PAUSED} and state is not wanted:
+                raise
+            return state is wanted
+        return True
 
     async def _events(self) -> list[Any]:
         """All that the engine remembers until now, oldest first."""

@@ -35,6 +35,9 @@ class PullProgress:
     """Layers of one image, as many as are known by now. Sizes are bytes on the way, that is compressed."""
 
     _layers: dict[str, _Layer] = field(default_factory=dict)
+    _last: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    # How often something was heard of a layer that had not been said of it just before.
+    steps: int = 0
 
     def hear(self, said: Mapping[str, Any]) -> None:
         """One message of the engine."""
@@ -43,6 +46,8 @@ class PullProgress:
             return
         layer = self._layers.setdefault(id_, _Layer())
         details = said.get("progressDetail") or {}
+        if self._last.get(id_) != (news := (status, details.get("current"))):
+            self._last[id_], self.steps = news, self.steps + 1
         # While a layer is extracted, the details count what is read of what was loaded.
         layer.size = max(layer.size, details.get("total") or 0)
         if status == "Downloading":

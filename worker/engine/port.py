@@ -138,6 +138,18 @@ class Recollection:
     restarted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container has used by now; None where the engine cannot tell. `memory` is without the pages of files that
+    the kernel would let go at once, `memory_peak` with them; both are bytes.
+    """
+
+    cpu_seconds: float | None
+    memory: int | None
+    memory_peak: int | None
+    pids: int | None
+
+
 class Stream(StrEnum):
     """Which stream of the container a piece of output came from."""
 
@@ -186,6 +198,9 @@ class ContainerRuntime(Protocol):
         without `follow` is whole.
         """
 
+    async def last_line_at(self, container: str) -> int | None:
+        """When the newest line of the engine's own log was written, as unix milliseconds; None if there is none."""
+
     def wait(self, container: str) -> AbstractAsyncContextManager[WaitForExit]:
         """Watch for the next exit; open before `start`. The context is entered once the engine watches."""
 
@@ -195,8 +210,17 @@ class ContainerRuntime(Protocol):
     async def signal(self, container: str, signal: str) -> bool:
         """Send a signal to the main process; False when it was not running any more."""
 
+    async def pause(self, container: str) -> bool:
+        """Freeze all of its processes; False when none runs any more. One that is frozen already is fine."""
+
+    async def unpause(self, container: str) -> None:
+        """Let it go on; one that is not frozen is fine."""
+
     async def inspect(self, container: str) -> Inspection:
         """Raises `NoSuchContainer`."""
+
+    async def measure(self, container: str) -> Usage:
+        """What a running container has used by now. Raises `NoSuchContainer`, also when it does not run any more."""
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove; a container that is gone or going already is fine. Without `force` a running one is refused."""

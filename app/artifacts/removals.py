@@ -1,0 +1,84 @@
+"""SQL of files that are to go: asked for in the transaction that makes them unwanted, removed by the leader afterwards.
+
+Of a prefix goes whatever no manifest names. It is done twice, the second time an hour later: a worker that does not
+know yet that somebody took over may still have been storing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Interval, delete, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.artifacts.model import ArtifactSet, Kind
+from app.artifacts.tables import Artifact, ArtifactRemoval
+from app.db.engine import Connection
+from app.db.orm import clock
+
+AGAIN_AFTER = timedelta(hours=1)
+# For so long it is known of an execution that it was deleted: what is left of it on a host may be cleared up.
+REMEMBERED_FOR = timedelta(days=90)
+ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What lies below this prefix of the artifact store is to go, but for what is on record."""
+
+    prefix: str
+    execution: UUID
+
+
+async def ask(connection: Connection, prefixes: Mapping[str, UUID]) -> None:
+    """Let whatever is not on record below these prefixes be removed, soon; each with the execution that left it."""
+    rows = [{"prefix": prefix, "execution_id": execution} for prefix, execution in prefixes.items()]
+    again = {"due_at": clock(), "rounds": 0}
+    await connection.execute(
+        insert(ArtifactRemoval).values(rows).on_conflict_do_update(index_elements=[ArtifactRemoval.prefix], set_=again)
+    )
+
+
+async def list_due(connection: Connection, *, most: int) -> list[Removal]:
+    """Those whose time has come, the oldest first."""
+    due = select(ArtifactRemoval.prefix, ArtifactRemoval.execution_id).where(
+        ArtifactRemoval.due_at <= clock(), text(f"rounds < {ROUNDS}")
+    )
+    rows = await connection.execute(due.order_by(ArtifactRemoval.due_at).limit(most))
+    return [Removal(row.prefix, row.execution_id) for row in rows]
+
+
+async def list_kept(connection: Connection, removal: Removal) -> set[str]:
+    """The keys below its prefix that are on record."""
+    statement = select(Artifact.attempt, Artifact.kind, Artifact.path).where(Artifact.execution_id == removal.execution)
+    rows = await connection.execute(statement)
+    return {ArtifactSet(removal.execution, row.attempt, Kind(row.kind)).key(row.path) for row in rows}
+
+
+async def note_done(connection: Connection, prefixes: Sequence[str]) -> None:
+    """These were removed, once more."""
+    await connection.execute(
+        update(ArtifactRemoval)
+        .where(ArtifactRemoval.prefix.in_(prefixes))
+        .values(rounds=ArtifactRemoval.rounds + 1, due_at=clock() + literal(AGAIN_AFTER, Interval()))
+    )
+
+
+async def forget_old(connection: Connection, *, most: int = 1000) -> None:
+    """Forget what was removed long ago, some of it if it is much."""
+    old = (
+        select(ArtifactRemoval.prefix)
+        .where(text(f"rounds >= {ROUNDS}"), ArtifactRemoval.due_at < clock() - literal(REMEMBERED_FOR, Interval()))
+        .limit(most)
+    )
+    await connection.execute(delete(ArtifactRemoval).where(ArtifactRemoval.prefix.in_(old)))
+
+
+async def known_deleted(connection: Connection, executions: Sequence[UUID]) -> set[UUID]:
+    """Which of these were deleted, as far as that is remembered."""
+    prefixes = [str(execution) for execution in executions]
+    rows = await connection.execute(select(ArtifactRemoval.execution_id).where(ArtifactRemoval.prefix.in_(prefixes)))
+    return set(rows.scalars())

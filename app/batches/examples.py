@@ -1,0 +1,69 @@
+"""Examples for the API's documentation; a test holds each against its schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
+_OWN = f"/v1/batches/{_ID}"
+
+SUBMISSIONS: list[Any] = [
+    {
+        "name": "sweep",
+        "defaults": {"image": "busybox:local", "command": ["sh", "-c", "./train.sh"], "limits": {"memory": "256MiB"}},
+        "matrix": {"inputs": {"rate": [0.1, 0.01], "seed": [1, 2, 3]}},
+        "max_parallel": 4,
+    },
+    {
+        "name": "report",
+        "defaults": {"image": "busybox:local"},
+        "items": [
+            {"key": "fetch", "command": ["sh", "-c", "./fetch.sh"]},
+            {"key": "clean", "command": ["sh", "-c", "./clean.sh /tailrace/inputs/fetch"], "needs": ["fetch"]},
+            {"key": "plot", "command": ["sh", "-c", "./plot.sh /tailrace/inputs/clean"], "needs": ["clean"]},
+        ],
+    },
+]
+
+BATCH: dict[str, Any] = {
+    "id": _ID,
+    "name": "sweep",
+    "note": None,
+    "labels": {},
+    "owner": "admin",
+    "status": "running",
+    "progress": {
+        "total": 6,
+        "ended": 3,
+        "percent": 50,
+        "by_status": {
+            "queued": 1,
+            "preparing": 0,
+            "running": 2,
+            "paused": 0,
+            "stopping": 0,
+            "succeeded": 3,
+            "failed": 0,
+            "timed_out": 0,
+            "canceled": 0,
+            "crashed": 0,
+        },
+    },
+    "max_parallel": 4,
+    "fail_fast": False,
+    "stop": None,
+    "lineage": {"rerun_of": None},
+    "created_at": "2026-01-15T10:00:00Z",
+    "finished_at": None,
+    "links": {
+        "self": _OWN,
+        "executions": f"/v1/executions?batch={_ID}&archived=any",
+        "cancel": f"{_OWN}/cancel",
+        "rerun": f"{_OWN}/rerun",
+        "outputs": f"{_OWN}/outputs.zip",
+    },
+}
+
+BATCH_LIST: dict[str, Any] = {"items": [BATCH], "next": None}
+
+REHEARSAL: dict[str, Any] = {"accepted": True, "batch": BATCH}

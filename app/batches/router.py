@@ -1,0 +1,157 @@
+"""/v1/batches. Thin: parse, call the service, shape the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from app.artifacts.router import HEADERS
+from app.attachment import attachment
+from app.background import Background
+from app.batches import service
+from app.batches.outputs import zip_outputs
+from app.batches.requests import Again, BatchListQuery, BatchSubmission, RerunBatchRequest
+from app.batches.rerun import draft_again
+from app.batches.schemas import Batch, BatchList, BatchRehearsal
+from app.batches.service import BatchDraft, SubmittedBatch
+from app.bootstrap import Process
+from app.deps import BackgroundDep, BodyRoute, CancelerDep, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
+from app.executions.answers import ACCEPTED, answer
+from app.executions.requests import CancelRequest, SubmitQuery
+from app.idempotency.header import IdempotencyKeyDep
+from app.idempotency.model import REPLAYED_HEADER, Once
+from app.observability.metrics import ApiMetrics
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=BodyRoute)
+one = APIRouter(prefix="/v1/batches/{id}", tags=["batches"], route_class=BodyRoute)
+
+BatchId = Annotated[UUID, Path(alias="id", description="The batch's id")]
+
+
+@router.post(
+    "",
+    operation_id="submit_batch",
+    summary="Submit many executions at once",
+    status_code=201,
+    response_model=Batch,
+    responses={
+        200: {"model": BatchRehearsal, "description": "A dry run: it would have been accepted"},
+        201: ACCEPTED,
+    },
+)
+async def submit_batch(
+    submission: BatchSubmission,
+    query: Annotated[SubmitQuery, Query()],
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: SubmitterDep,
+    key: IdempotencyKeyDep,
+    metrics: MetricsDep,
+) -> Response:
+    """All of them are accepted, or none: then the answer names every field of every item that is wrong."""
+
+    async def draft() -> BatchDraft:
+        subjects = None
+        if submission.query is not None:
+            subjects = await service.find_subjects(process, caller, submission.query.filter())
+        return await asyncio.to_thread(submission.draft, subjects)
+
+    if query.dry_run:
+        record = await service.rehearse(process, caller, draft)
+        return answer(BatchRehearsal(accepted=True, batch=Batch.of(record)))
+    once = Once.of(key, submission, submission.confided(), process.vault) if key is not None else None
+    return _accepted(await service.submit(process, caller, draft, once=once), process, background, metrics)
+
+
+@router.get("", operation_id="list_batches", summary="List batches, newest first")
+async def list_batches(query: Annotated[BatchListQuery, Query()], process: ProcessDep, caller: ReaderDep) -> BatchList:
+    """Yours, or with the scope `admin` everybody's. Follow `next` for older ones."""
+    records, more = await service.get_page(process, caller, limit=query.limit, before=query.cursor)
+    return BatchList.of(records, more=more)
+
+
+@one.get("", operation_id="get_batch", summary="One batch")
+async def get_batch(batch: BatchId, process: ProcessDep, caller: ReaderDep) -> Batch:
+    """How its children stand, counted. They themselves: `GET /v1/executions?batch=`."""
+    return Batch.of(await service.get(process, caller, batch))
+
+
+@one.post(
+    "/cancel",
+    operation_id="cancel_batch",
+    summary="Cancel what is queued, stop what runs",
+    status_code=202,
+    response_model=Batch,
+    responses={
+        200: {"model": Batch, "description": "All of it has ended, canceled"},
+        202: {"description": "Nothing of it starts any more, and what runs is being stopped"},
+        409: {"description": "All of it has ended otherwise"},
+    },
+)
+async def cancel_batch(
+    batch: BatchId, process: ProcessDep, caller: CancelerDep, how: CancelRequest | None = None
+) -> Response:
+    """Each child that runs is asked as if alone. The answer counts what became of them so far."""
+    record, accepted = await service.cancel(process, caller, batch, force=how is not None and how.force)
+    return answer(Batch.of(record), status=202 if accepted else 200)
+
+
+@one.post(
+    "/rerun",
+    operation_id="rerun_batch",
+    summary="Run it again, or what of it did not succeed",
+    status_code=201,
+    response_model=Batch,
+    responses={
+        200: {"model": BatchRehearsal, "description": "A dry run: it would have been accepted"},
+        201: ACCEPTED,
+        409: {"description": "It has not ended, or there is nothing to run again"},
+    },
+)
+async def rerun_batch(  # noqa: PLR0917 - FastAPI gives them by name
+    batch: BatchId,
+    query: Annotated[SubmitQuery, Query()],
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: SubmitterDep,
+    key: IdempotencyKeyDep,
+    metrics: MetricsDep,
+    what: RerunBatchRequest | None = None,
+) -> Response:
+    """A new batch: each child has its index, and what it needs of those that are not run again it gets from them."""
+    what = what or RerunBatchRequest()
+    draft = partial(draft_again, process, caller, batch, only_failed=what.only is Again.FAILED)
+    if query.dry_run:
+        record = await service.rehearse(process, caller, draft)
+        return answer(BatchRehearsal(accepted=True, batch=Batch.of(record)))
+    once = what.once(key, batch, process.vault) if key is not None else None
+    return _accepted(await service.submit(process, caller, draft, once=once), process, background, metrics)
+
+
+@one.get(
+    "/outputs.zip",
+    operation_id="download_batch_outputs",
+    summary="All output files of its children as one zip",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {}}, "description": "The zip, made while it is sent"}},
+)
+async def download_batch_outputs(batch: BatchId, process: ProcessDep, caller: ReaderDep) -> StreamingResponse:
+    """One directory per child that has left any so far: `<index>-<key or name>/`."""
+    record = await service.get(process, caller, batch)
+    headers = HEADERS | {"Content-Disposition": attachment(f"{batch}-outputs.zip")}
+    return StreamingResponse(zip_outputs(process, record), media_type="application/zip", headers=headers)
+
+
+def _accepted(submitted: SubmittedBatch, process: Process, background: Background, metrics: ApiMetrics) -> Response:
+    batch = Batch.of(submitted.record)
+    for pool, number in submitted.pools.items():
+        metrics.submitted(pool, replayed=submitted.replayed, number=number)
+        # For a repeated one too: the first may have died between its commit and the bell.
+        background.start_once(partial(process.hints.ring, pool), what=f"bell:{pool}")
+    replayed = {REPLAYED_HEADER: "true"} if submitted.replayed else {}
+    return answer(batch, status=201, headers={"Location": batch.links.self, **replayed})

@@ -1,0 +1,294 @@
+"""Use cases of batches: submit, find, list and cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from sqlalchemy import select
+from uuid_utils.compat import uuid7
+
+from app.auth.service import Caller
+from app.batches import repository
+from app.batches.model import MAX_CHILDREN, BatchRecord, BatchStatus, Membership, NewBatch
+from app.batches.settling import settle
+from app.bootstrap import Process
+from app.crash_points import CrashPoint, crash_here
+from app.db.engine import Connection, reading, transaction
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
+from app.executions import accepting, service
+from app.executions.accepting import NewExecution
+from app.executions.filters import Filter
+from app.executions.listing import conditions
+from app.executions.repository import keep
+from app.executions.service import LOOKS_FOR_A_KEY, Draft
+from app.executions.tables import Execution
+from app.idempotency.model import HEADER, Once
+from app.quotas import admission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildDraft:
+    """One child of a submission of many. `where` is its path in the request.
+
+    `needs` are keys of others, `upstream` executions that have ended, by the names under which it gets their outputs.
+    `place` is its index, and of how many, if that is not where it stands.
+    """
+
+    draft: Draft
+    where: str
+    key: str | None = None
+    needs: Sequence[str] = ()
+    upstream: Mapping[str, UUID] = field(default_factory=dict)
+    place: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDraft:
+    """A submission of many, whose every field is valid in itself."""
+
+    name: str | None
+    note: str | None
+    labels: Mapping[str, str]
+    children: Sequence[ChildDraft]
+    max_parallel: int | None
+    fail_fast: bool
+    rerun_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedBatch:
+    """The batch after a submission; `replayed` says that it is that of an earlier one, as it stands now.
+
+    `pools` are those of its children, with how many each has.
+    """
+
+    record: BatchRecord
+    pools: Mapping[str, int]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that is to be written."""
+
+    batch: NewBatch
+    children: list[NewExecution]
+    needs: dict[UUID, dict[str, UUID]]
+    where: list[str]
+
+
+class _KeyTaken(Exception):
+    """Somebody else was faster with this key."""
+
+
+# What was asked for; raises what a body raises that is not valid.
+DraftOf = Callable[[], Awaitable[BatchDraft]]
+
+
+async def submit(process: Process, caller: Caller, draft_of: DraftOf, *, once: Once | None = None) -> SubmittedBatch:
+    """Accept all of it, durably, or nothing; with `once` only if that has not been done.
+
+    Raises `InvalidRequest`, `NotAllowed` and `QuotaExceeded`.
+    """
+    plan: _Plan | None = None
+    for _ in range(LOOKS_FOR_A_KEY):
+        if once is not None and (original := await _find_submitted(process, caller, once)):
+            return original
+        if plan is None:
+            plan = await asyncio.to_thread(_plan, process, caller, await draft_of())
+        try:
+            async with transaction(process.database) as connection:
+                record = await _add(connection, process, caller, plan, once)
+        except _KeyTaken:
+            continue
+        crash_here(CrashPoint.ACCEPTED)
+        return SubmittedBatch(record, _pools_of(plan))
+    raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
+
+
+async def rehearse(process: Process, caller: Caller, draft_of: DraftOf) -> BatchRecord:
+    """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
+    plan = await asyncio.to_thread(_plan, process, caller, await draft_of())
+    async with process.database.connect() as connection:  # never committed
+        return await _add(connection, process, caller, plan, None)
+
+
+async def find_subjects(process: Process, caller: Caller, wanted: Filter) -> list[UUID]:
+    """The executions that a batch is to be about: those that match and have ended. Raises `InvalidRequest`."""
+    statement = (
+        select(Execution.id)
+        .where(*conditions(wanted.within(caller.sees)), Execution.finished_at.is_not(None))
+        .order_by(Execution.id)
+        .limit(MAX_CHILDREN + 1)
+    )
+    async with reading(process.database) as connection:
+        found = list((await connection.execute(statement)).scalars())
+    if not 0 < len(found) <= MAX_CHILDREN:
+        message = "matches nothing that has ended" if not found else f"matches more than {MAX_CHILDREN} executions"
+        raise InvalidRequest.of([FieldError("query", "no_children" if not found else "too_many", message)])
+    return found
+
+
+async def get(process: Process, caller: Caller, batch: UUID) -> BatchRecord:
+    """The batch as it stands. Raises `NotFound`, also for somebody else's."""
+    async with reading(process.database) as connection:
+        return await get_batch(connection, caller, batch)
+
+
+async def get_batch(connection: Connection, caller: Caller, batch: UUID) -> BatchRecord:
+    """The same within a transaction."""
+    record = await repository.find(connection, batch, owner=caller.sees)
+    if record is None:
+        raise NotFound(f"There is no batch {batch}.")
+    return record
+
+
+async def get_page(
+    process: Process, caller: Caller, *, limit: int, before: UUID | None
+) -> tuple[list[BatchRecord], bool]:
+    """One page, newest first, and whether there are more."""
+    async with reading(process.database) as connection:
+        records = await repository.list_page(connection, limit=limit + 1, before=before, owner=caller.sees)
+    return records[:limit], len(records) > limit
+
+
+async def cancel(process: Process, caller: Caller, batch: UUID, *, force: bool) -> tuple[BatchRecord, bool]:
+    """Cancel what is queued and stop what runs; the batch after that, and whether it was not over yet.
+
+    Raises `NotFound`, and `Conflict` when all of it has ended otherwise.
+    """
+    async with transaction(process.database) as connection:
+        record = await get_batch(connection, caller, batch)
+        if record.finished_at is not None and record.status is not BatchStatus.CANCELED:
+            raise Conflict(f"It has ended already: its status is {record.status}.", hint="Run it again if you want to.")
+        if record.finished_at is not None:
+            return record, False
+        await repository.ask_to_stop(
+            connection, batch, by=caller.owner, message=f"Canceled by {caller.owner}.", force=force
+        )
+    await settle(process, batch)
+    return await get(process, caller, batch), True
+
+
+async def _find_submitted(process: Process, caller: Caller, once: Once) -> SubmittedBatch | None:
+    """What was accepted with this key before: it stands for the first of the children."""
+    async with reading(process.database) as connection:
+        original = await service.find_submitted(connection, caller, once)
+        if original is None or original.record.batch_id is None:
+            return None
+        record = await get_batch(connection, caller, original.record.batch_id)
+    return SubmittedBatch(record, {original.record.pool: 1}, replayed=True)
+
+
+def _plan(process: Process, caller: Caller, draft: BatchDraft) -> _Plan:
+    """What the draft becomes. Takes a while for many: in a thread. Raises `InvalidRequest` naming every field."""
+    batch = NewBatch(
+        id=uuid7(),
+        owner=caller.owner,
+        name=draft.name,
+        note=draft.note,
+        labels=draft.labels,
+        size=len(draft.children),
+        max_parallel=draft.max_parallel,
+        fail_fast=draft.fail_fast,
+        has_needs=any(child.needs for child in draft.children),
+        rerun_of=draft.rerun_of,
+    )
+    children = _prepare(process, caller, draft, batch)
+    by_key = {child.key: new.id for child, new in zip(draft.children, children, strict=True) if child.key}
+    needs = {
+        new.id: {**child.upstream, **{key: by_key[key] for key in child.needs}}
+        for child, new in zip(draft.children, children, strict=True)
+    }
+    return _Plan(batch, children, needs, [child.where for child in draft.children])
+
+
+def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatch) -> list[NewExecution]:
+    """The children, as many of them let go as may be. Raises `InvalidRequest` naming every field."""
+    children: list[NewExecution] = []
+    wrong: list[FieldError] = []
+    places = batch.size if draft.max_parallel is None else draft.max_parallel
+    for position, child in enumerate(draft.children):
+        service.check_key(process, child.draft)
+        try:
+            new = service.prepare(caller, child.draft, process)
+        except InvalidRequest as refused:
+            wrong += (FieldError(f"{child.where}.{each.field}", each.code, each.message) for each in refused.fields)
+            continue
+        goes = places > 0 and not child.needs and not new.hold
+        places -= goes
+        index, size = child.place or (position, batch.size)
+        children.append(
+            replace(
+                new,
+                member=Membership(batch=batch.id, index=index, size=size, key=child.key),
+                gated=draft.max_parallel is not None and not goes,
+                needs_left=len(child.needs),
+            )
+        )
+    if wrong:
+        raise InvalidRequest.of(wrong)
+    return children
+
+
+async def _add(connection: Connection, process: Process, caller: Caller, plan: _Plan, once: Once | None) -> BatchRecord:
+    await admission.wait_for_turn(connection, caller, process.settings)
+    await _check(connection, caller, plan)
+    await admission.check_room(connection, caller, process.settings, adding=len(plan.children))
+    await repository.add(connection, plan.batch)
+    await accepting.add_all(connection, plan.children)
+    await repository.add_needs(connection, plan.needs)
+    if once is not None and not await accepting.add_key(connection, caller.owner, once, plan.children[0].id):
+        raise _KeyTaken
+    return await get_batch(connection, caller, plan.batch.id)
+
+
+async def _check(connection: Connection, caller: Caller, plan: _Plan) -> None:
+    """What has to be looked up: pools, and what is referred to. Raises `InvalidRequest` naming every field."""
+    pools = await accepting.lock_pools(connection, set(_pools_of(plan)))
+    wrong = [
+        FieldError(f"{where}.pool", "unknown_pool", f"names a pool that does not exist: `{child.pool}`")
+        for where, child in zip(plan.where, plan.children, strict=True)
+        if child.pool not in pools
+    ]
+    wrong += await _keep(connection, plan)
+    resumed: dict[UUID, InvalidRequest | None] = {}
+    for where, child in zip(plan.where, plan.children, strict=True):
+        if child.resumed_from is not None:
+            if child.resumed_from not in resumed:
+                resumed[child.resumed_from] = await _why_not_resumable(connection, caller, child.resumed_from)
+            if refused := resumed[child.resumed_from]:
+                wrong += (FieldError(f"{where}.{each.field}", each.code, each.message) for each in refused.fields)
+    if wrong:
+        raise InvalidRequest.of(wrong)
+
+
+async def _keep(connection: Connection, plan: _Plan) -> list[FieldError]:
+    """Nobody deletes what the children refer to before they do; somebody may just have done so."""
+    own = {child.id for child in plan.children}
+    referred_to = [
+        {child.resumed_from, child.rerun_of, *plan.needs[child.id].values()} - {None} - own for child in plan.children
+    ]
+    everything = {each for those in referred_to for each in those if each is not None}
+    found = await keep(connection, everything) if everything else set()
+    return [
+        FieldError(where, "gone", "refers to an execution that does not exist, or not any more")
+        for where, child, those in zip(plan.where, plan.children, referred_to, strict=True)
+        if not those - {child.resumed_from} <= found
+    ]
+
+
+async def _why_not_resumable(connection: Connection, caller: Caller, execution: UUID) -> InvalidRequest | None:
+    try:
+        await service.check_resumable(connection, caller, execution)
+    except InvalidRequest as refused:
+        return refused
+    return None
+
+
+def _pools_of(plan: _Plan) -> Mapping[str, int]:
+    return Counter(child.pool for child in plan.children)

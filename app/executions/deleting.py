@@ -1,0 +1,152 @@
+"""Deleting: the record goes with all that belongs to it, and what still runs is stopped first.
+
+Files are not removed in the transaction, only noted to be: the leader of the workers does that afterwards, whoever dies
+in between (`app/artifacts/removals.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    SQLColumnExpression,
+    Uuid,
+    delete,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from app.artifacts import removals
+from app.auth.service import Caller
+from app.batches import settling
+from app.batches.tables import ExecutionNeed
+from app.bootstrap import Process
+from app.db.engine import Connection, transaction
+from app.db.orm import clock
+from app.errors import Conflict
+from app.events.protocol import BELL
+from app.events.store import note_deleted
+from app.executions import repository, service
+from app.executions.finding import get_record
+from app.executions.operations import Operation, is_due
+from app.executions.record import Record
+from app.executions.service import Cancellation
+from app.executions.tables import Execution
+from app.logs.protocol import LOOK_MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What became of a request to delete: it is `gone`, or goes when it has ended and nobody needs it any more."""
+
+    record: Record
+    gone: bool
+    stopped: Cancellation | None = None
+    changed: bool = True
+
+
+async def delete_execution(process: Process, caller: Caller, execution: UUID) -> Deletion:
+    """Delete it, now or when it has ended. Raises `NotFound`, and `Conflict` when another that is active needs it."""
+    async with transaction(process.database) as connection:
+        await get_record(connection, execution, caller.sees)
+        await lock(connection, [execution])
+        return await delete_locked(connection, caller, await get_record(connection, execution, caller.sees))
+
+
+async def lock(connection: Connection, executions: Collection[UUID]) -> None:
+    """Nobody refers to these, or writes anything below them, until the transaction ends."""
+    await connection.execute(
+        select(Execution.id).where(Execution.id.in_(executions)).order_by(Execution.id).with_for_update()
+    )
+
+
+async def delete_locked(connection: Connection, caller: Caller, record: Record) -> Deletion:
+    """`delete_execution` for whoever holds the row by `lock`. Raises `Conflict`."""
+    is_due(Operation.DELETE, record.status, record.pause_mode)
+    needing = await find_needing(connection, record.id)
+    if record.is_terminal and needing is not None:
+        raise Conflict(
+            f"The execution {needing.id}, which is {needing.status}, needs what this one left.",
+            hint="Wait until that has ended, or cancel it.",
+        )
+    stopped = None
+    if not record.is_terminal:
+        stopped = await service.cancel_locked(connection, caller, record, force=False)
+    after = stopped.record if stopped else record
+    if after.is_terminal and needing is None:
+        await remove(connection, [record.id])
+        return Deletion(after, gone=True, stopped=stopped)
+    if record.delete_requested_at is not None:
+        return Deletion(after, gone=False, stopped=stopped, changed=False)
+    await repository.note(
+        connection,
+        record.id,
+        actor=caller.owner,
+        message=f"{caller.owner} asked to delete it as soon as it has ended.",
+        changes={"delete_requested_at": clock(), "delete_requested_by": caller.owner},
+    )
+    return Deletion(await get_record(connection, record.id), gone=False, stopped=stopped)
+
+
+async def find_needing(connection: Connection, execution: UUID) -> Row[UUID, str] | None:
+    """One that has not ended, and may still start from the checkpoint of this one or read its outputs."""
+    needing = union_all(*_needing(literal(execution, Uuid()))).limit(1)
+    return (await connection.execute(needing)).one_or_none()
+
+
+def is_needed() -> ColumnElement[bool]:
+    """The same as a condition on `executions`."""
+    return or_(*(needing.correlate(Execution).exists() for needing in _needing(Execution.id)))
+
+
+def _needing(execution: SQLColumnExpression[UUID]) -> tuple[Select[UUID, str], Select[UUID, str]]:
+    other = aliased(Execution, name="other")
+    active = select(other.id, other.status).where(other.finished_at.is_(None))
+    return (
+        active.where(other.resumed_from == execution),
+        active.join(ExecutionNeed, ExecutionNeed.execution_id == other.id).where(ExecutionNeed.needed_id == execution),
+    )
+
+
+async def remove(connection: Connection, executions: Collection[UUID]) -> None:
+    """Let go of these and all that belongs to them; they have ended, nobody needs them, and they are locked."""
+    await removals.ask(connection, {str(execution): execution for execution in executions})
+    deleted = delete(Execution).where(Execution.id.in_(executions))
+    columns = (Execution.id, Execution.status, Execution.owner, Execution.pool, Execution.labels)
+    await note_deleted(connection, (await connection.execute(deleted.returning(*columns))).all())
+
+
+async def remove_asked(connection: Connection, *, only: UUID | None = None, most: int = 100) -> list[UUID]:
+    """Remove what was to be deleted as soon as it has ended, and has; those that were."""
+    asked = select(Execution.id).where(
+        text("delete_requested_at IS NOT NULL"), Execution.finished_at.is_not(None), ~is_needed()
+    )
+    if only is not None:
+        asked = asked.where(Execution.id == only)
+    found = await connection.execute(asked.order_by(Execution.id).limit(most).with_for_update(skip_locked=True))
+    executions = list(found.scalars())
+    if executions:
+        await remove(connection, executions)
+    return executions
+
+
+async def tell(process: Process, deletion: Deletion) -> None:
+    """Hint the worker that holds it, and everybody who watches it, after the commit; and others of its batch."""
+    if deletion.gone:
+        await tell_gone(process, [deletion.record.id])
+    if deletion.stopped is not None:
+        await settling.tell(process, deletion.stopped)
+
+
+async def tell_gone(process: Process, executions: Collection[UUID]) -> None:
+    """Whoever watches one of these looks, and finds that it is gone."""
+    await process.hints.publish([(execution, LOOK_MESSAGE) for execution in executions], to_all=BELL)

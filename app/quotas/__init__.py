@@ -1,0 +1,1 @@
+"""Quotas: how much each owner may have queued and running."""
