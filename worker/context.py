@@ -12,6 +12,7 @@ import structlog
 
 from app.batches import settling
 from app.bootstrap import Process
+from app.cancellation import being_cancelled
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.events.protocol import BELL
 from app.executions.model import Event
@@ -65,10 +66,10 @@ class WorkerContext:
         try:
             await settling.follow(self.process, [event])
         except Exception as error:
-            if not is_outage(error):
+            if being_cancelled():
                 raise
-            # A sweep does it once the database is back.
-            log.warning("batch.not_settled", batch=str(event.batch), error=repr(error))
+            # A sweep does it later: what becomes of the others is nothing that this one could fail at.
+            log.warning("batch.not_settled", batch=str(event.batch), error=repr(error), exc_info=not is_outage(error))
 
     async def _in_transaction(self, write: Callable[[Connection], Awaitable[T]]) -> T:
         async with transaction(self.process.database) as connection:

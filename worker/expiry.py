@@ -10,7 +10,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text
 
-from app.db.engine import Connection, reading, transaction
+from app.cancellation import being_cancelled
+from app.db.engine import Connection, is_outage, reading, transaction
 from app.executions import repository
 from app.executions.model import Event, Limits
 from app.executions.states import Cause, Status
@@ -31,12 +32,22 @@ async def expire_overdue(context: WorkerContext) -> None:
     async with reading(context.process.database) as connection:
         overdue = await list_overdue(connection, most=AT_MOST)
     for execution in overdue:
-        async with transaction(context.process.database) as connection:
-            event = await expire(connection, execution)
-        if event is not None:
-            log.info("execution.expired", execution_id=str(execution))
-            context.metrics.ended(Cause.QUEUE_TIMEOUT)
-            await context.announce(execution, event)
+        try:
+            await _expire(context, execution)
+        except Exception as error:
+            if is_outage(error) or being_cancelled():
+                raise
+            # Something is wrong with this one: neither the others nor this worker hang on it.
+            log.exception("execution.not_expired", execution_id=str(execution))
+
+
+async def _expire(context: WorkerContext, execution: UUID) -> None:
+    async with transaction(context.process.database) as connection:
+        event = await expire(connection, execution)
+    if event is not None:
+        log.info("execution.expired", execution_id=str(execution))
+        context.metrics.ended(Cause.QUEUE_TIMEOUT)
+        await context.announce(execution, event)
 
 
 async def list_overdue(connection: Connection, *, most: int) -> list[UUID]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.executions.states import Cause, Status
+from app.executions.states import Cause, Status, StopReason
 from app.observability.registry import LATENCIES, count_ends, new_registry
 from worker.claims import Claim
 from worker.engine.port import Inspection
@@ -79,7 +79,7 @@ class WorkerMetrics:
         """A program has exited; `order` is what was wanted of it by then."""
         if ended.started_at and ended.finished_at:
             self._run.observe(max(0.0, (ended.finished_at - ended.started_at).total_seconds()))
-        if order.stop is not None:
+        if order.stop is not None and order.stop.reason is not StopReason.PAUSE:
             self._stop.observe(order.clock.since_stop_request)
 
     def concluded(self, cause: Cause, status: Status) -> None:

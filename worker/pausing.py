@@ -54,6 +54,8 @@ class Pausing:
 
     async def follow(self, container: str, order: Order) -> float:
         """Do what is wanted. In how many seconds to look again at the latest; 0 when the order has changed by this."""
+        if order.stop is None and self._told is not None:
+            await self._withdraw()
         if order.stop is None and order.pause is not None and order.pause.freezes:
             return await self._freeze(container, order)
         if self.frozen or order.status is Status.PAUSED:
@@ -61,8 +63,6 @@ class Pausing:
             return 0.0
         if order.stop is not None and order.stop.reason is StopReason.PAUSE:
             return await self._let_save(order.stop, until_missed=order.clock.until_kill)
-        if order.stop is None and self._told is not None:
-            await self._withdraw()
         return math.inf
 
     async def _freeze(self, container: str, order: Order) -> float:
@@ -93,7 +93,9 @@ class Pausing:
         if order.stop is not None:
             self._write(order.stop)
         else:
-            self._workspace.write_deadline(time.time() + order.clock.time_left)
+            # Its clock goes on if the pause was taken back before it was on record.
+            left = order.clock.until_deadline
+            self._write_deadline(order.clock.time_left if left is None else left)
         await self._context.ask_engine(lambda: self._context.runtime.unpause(container))
         self.frozen, self.thawed = False, time.monotonic()
         crash_here(CrashPoint.THAWED)
@@ -125,6 +127,13 @@ class Pausing:
         except OSError as error:
             # A full disk: the program does not hear of it, and the time to save passes.
             log.warning("stop.not_written", error=str(error))
+
+    def _write_deadline(self, left: float) -> None:
+        try:
+            self._workspace.write_deadline(time.time() + left)
+        except OSError as error:
+            # A full disk: it goes on all the same.
+            log.warning("deadline.not_written", error=str(error))
 
     async def _withdraw(self) -> None:
         self._told = None

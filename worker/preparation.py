@@ -14,6 +14,7 @@ from app.artifacts.model import Artifact, ArtifactSet
 from app.batches import repository as batches
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection
+from app.executions import repository as executions
 from app.executions.model import Lease, Limits
 from app.executions.record import Record
 from app.executions.states import Cause
@@ -83,20 +84,31 @@ class Preparation:
             try:
                 files += await self._fetch(name, needed)
             except FileNotFoundError:
-                raise Over(Cause.SPEC_REJECTED, f"What `{name}` has left, which it needs, was deleted.") from None
+                why = f"What `{name}` has left, which it needs, was deleted or has expired."
+                raise Over(Cause.SPEC_REJECTED, why) from None
         if needs:
             whose = ", ".join(needs) if len(needs) <= NAMED_AT_MOST else f"{len(needs)} others"
             self._story.say(f"The outputs of {whose} are in place: {sentences.count(files, 'file')}.")
 
     async def _fetch(self, name: str, execution: UUID | None) -> int:
         """How many files that were. Raises `FileNotFoundError`."""
-        if execution is None:
+        found = await self._context.read(lambda connection: self._find_outputs(connection, execution))
+        if found is None:
             raise FileNotFoundError(name)
-        group, files = await self._context.read(lambda connection: artifacts.latest_output_files(connection, execution))
+        group, files = found
         directory = await asyncio.to_thread(self._workspace.make_input, name)
         if group is not None:
             await restore(self._context.process.artifacts, group, files, directory)
         return len(files)
+
+    async def _find_outputs(
+        self, connection: Connection, execution: UUID | None
+    ) -> tuple[ArtifactSet | None, list[Artifact]] | None:
+        """What it has left, which may be nothing. None when that is gone."""
+        needed = await executions.find(connection, execution) if execution is not None else None
+        if needed is None or needed.outputs_expired_at is not None:
+            return None
+        return await artifacts.latest_output_files(connection, needed.id)
 
     async def _find_checkpoint(self, connection: Connection) -> tuple[ArtifactSet, list[Artifact]] | None:
         """Of an earlier attempt; failing that, of the execution that this one goes on from."""

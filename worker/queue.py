@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions import repository
+from app.executions.intents import NO_PAUSE
 from app.executions.model import Event, Lane, Lease
 from app.executions.record import LOG_COLUMNS, record_of
 from app.executions.tables import READY, TAKES_A_SLOT, Attempt, Execution
@@ -194,6 +195,8 @@ async def _take(connection: Connection, worker: Identity, picked: Sequence[Row[A
         "epoch": Execution.epoch + 1,
         "attempt": Execution.attempt + 1,
         "phase": "claimed",
+        # An older version leaves a request to pause on what it queues again.
+        **NO_PAUSE,
     }
     events = await repository.move_queued(connection, [row.id for row in picked], actor=worker.actor, changes=changes)
     owners = [row.owner for row in picked if row.id in events]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,14 @@ def combinations(matrix: Mapping[str, Mapping[str, Sequence[Any]]]) -> Iterator[
         yield item
 
 
-def count_combinations(matrix: Mapping[str, Mapping[str, Sequence[Any]]]) -> int:
-    """How many there are."""
-    return math.prod(len(values) for names in matrix.values() for values in names.values())
+def count_combinations(matrix: Mapping[str, Mapping[str, Sequence[Any]]], *, most: int) -> int:
+    """How many there are; of more than `most` only that. No list may be empty.
+
+    Clients choose how many names there are, and the product of very many takes long.
+    """
+    count = 1
+    for values in (values for names in matrix.values() for values in names.values()):
+        count *= len(values)
+        if count > most:
+            break
+    return count

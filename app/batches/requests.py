@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from app.batches import examples
@@ -20,7 +20,7 @@ from app.batches.service import BatchDraft, ChildDraft
 from app.errors import FieldError, InvalidRequest
 from app.executions.query import MAX_PAGE, FilterBody
 from app.executions.requests import Submission
-from app.executions.vocabulary import Labels, Name, Note
+from app.executions.vocabulary import IsJson, JsonObject, Labels, Name, Note
 from app.idempotency.model import Once
 from app.merging import is_own, merged
 from app.problems import fields_of
@@ -30,21 +30,10 @@ from app.secrets.vault import Vault
 MOST_WRONG = 1000
 # The name of the execution that a child of a `query` is about: of an input, and of a directory of inputs.
 SUBJECT = "execution"
+# Bytes of JSON that all children together may repeat: each has its own copy of the defaults, and of its combination.
+MAX_REPEATED = 64 * 1024 * 1024
 # How a submission says who its children are.
 WAYS = ("items", "matrix", "count", "query")
-
-
-def _json(value: Any) -> Any:
-    try:
-        orjson.dumps([value])
-    except TypeError:
-        raise PydanticCustomError(
-            "not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels"
-        ) from None
-    return value
-
-
-Fields = Annotated[dict[str, Any], AfterValidator(_json)]
 
 
 class Item(Submission):
@@ -59,16 +48,20 @@ class Matrix(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    inputs: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default={}, description="Values by name")
-    env: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default={}, description="Values by name")
+    # Not value by value: there may be millions, until they are counted.
+    inputs: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], IsJson] = Field(
+        default={}, description="Values by name"
+    )
+    env: Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], IsJson] = Field(
+        default={}, description="Values by name"
+    )
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
         if not self.inputs and not self.env:
             raise PydanticCustomError("empty", "must have values for at least one name")
-        if (size := count_combinations(self.axes())) > MAX_CHILDREN:
-            message = "must have at most {most} combinations, not {size}"
-            raise PydanticCustomError("too_many", message, {"most": MAX_CHILDREN, "size": size})
+        if count_combinations(self.axes(), most=MAX_CHILDREN) > MAX_CHILDREN:
+            raise PydanticCustomError("too_many", "must have at most {most} combinations", {"most": MAX_CHILDREN})
         return self
 
     def axes(self) -> Mapping[str, Mapping[str, list[Any]]]:
@@ -84,8 +77,8 @@ class BatchSubmission(BaseModel):
     name: Name | None = Field(default=None, description="For people")
     note: Note | None = Field(default=None, description="For people")
     labels: Labels = Field(default={}, description="Of the batch; those of its children are among the defaults")
-    defaults: Fields = Field(default={}, description="Fields of a submission, which all children have")
-    items: list[Fields] | None = Field(
+    defaults: JsonObject = Field(default={}, description="Fields of a submission, which all children have")
+    items: list[JsonObject] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_CHILDREN,
@@ -118,6 +111,7 @@ class BatchSubmission(BaseModel):
 
     def draft(self, subjects: list[UUID] | None = None) -> BatchDraft:
         """The same for the service; `subjects` are what its query found. Raises `InvalidRequest` naming every field."""
+        self._check_size(len(subjects or []))
         children: list[ChildDraft] = []
         wrong: dict[tuple[str, str], FieldError] = {}
         for where, patch in self._patches(subjects or []):
@@ -148,7 +142,20 @@ class BatchSubmission(BaseModel):
             fail_fast=self.fail_fast,
         )
 
-    def _patches(self, subjects: list[UUID]) -> Iterator[tuple[tuple[object, ...], Fields]]:
+    def _check_size(self, subjects: int) -> None:
+        """Raise `InvalidRequest` if the children would be far larger than the request."""
+        axes = self.matrix.axes() if self.matrix else {}
+        children = len(self.items or []) or self.count or subjects or count_combinations(axes, most=MAX_CHILDREN)
+        combined = (values for named in axes.values() for values in named.values())
+        sizes = {
+            "defaults": len(orjson.dumps(self.defaults)),
+            "matrix": sum(len(orjson.dumps(values)) // len(values) for values in combined),
+        }
+        if sum(sizes.values()) * children > MAX_REPEATED:
+            message = f"must be smaller: {children} children would repeat more than 64 MiB of JSON"
+            raise InvalidRequest.of([FieldError(max(sizes, key=sizes.__getitem__), "too_large", message)])
+
+    def _patches(self, subjects: list[UUID]) -> Iterator[tuple[tuple[object, ...], JsonObject]]:
         """What each child has beside the defaults, and where in the body that is."""
         if self.items is not None:
             yield from ((("items", index), item) for index, item in enumerate(self.items))
@@ -166,7 +173,7 @@ class BatchSubmission(BaseModel):
         return {"secrets": written} if written else {}
 
 
-def _located(error: ErrorDetails, where: tuple[object, ...], patch: Fields) -> dict[str, Any]:
+def _located(error: ErrorDetails, where: tuple[object, ...], patch: JsonObject) -> dict[str, Any]:
     """The error where the client wrote it: what all children have wrong is wrong with the defaults."""
     path = [part for part in error["loc"] if part != "[key]"]
     own = is_own(patch, path) or (error["type"] == "missing" and where[0] == "items")

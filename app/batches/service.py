@@ -119,9 +119,14 @@ async def rehearse(process: Process, caller: Caller, draft_of: DraftOf) -> Batch
 
 async def find_subjects(process: Process, caller: Caller, wanted: Filter) -> list[UUID]:
     """The executions that a batch is to be about: those that match and have ended. Raises `InvalidRequest`."""
+    try:
+        visible = wanted.within(caller.sees)
+    except InvalidRequest as refused:
+        fields = [FieldError(f"query.{each.field}", each.code, each.message) for each in refused.fields]
+        raise InvalidRequest.of(fields) from None
     statement = (
         select(Execution.id)
-        .where(*conditions(wanted.within(caller.sees)), Execution.finished_at.is_not(None))
+        .where(*conditions(visible), Execution.finished_at.is_not(None))
         .order_by(Execution.id)
         .limit(MAX_CHILDREN + 1)
     )
@@ -231,7 +236,7 @@ def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatc
             )
         )
     if wrong:
-        raise InvalidRequest.of(wrong)
+        raise InvalidRequest.of(_each_once(wrong))
     return children
 
 
@@ -264,7 +269,12 @@ async def _check(connection: Connection, caller: Caller, plan: _Plan) -> None:
             if refused := resumed[child.resumed_from]:
                 wrong += (FieldError(f"{where}.{each.field}", each.code, each.message) for each in refused.fields)
     if wrong:
-        raise InvalidRequest.of(wrong)
+        raise InvalidRequest.of(_each_once(wrong))
+
+
+def _each_once(wrong: Sequence[FieldError]) -> list[FieldError]:
+    """Children that are alike have the same wrong at the same place of the request."""
+    return list(dict.fromkeys(wrong))
 
 
 async def _keep(connection: Connection, plan: _Plan) -> list[FieldError]:

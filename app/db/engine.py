@@ -48,13 +48,17 @@ def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
             },
         },
     )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "checkout", _refuse_broken)
     return engine
 
 
-def _refuse_closed(_connection: Any, record: ConnectionPoolEntry, _taken: Any) -> None:
-    """A connection that the server has closed meanwhile gives way to a new one. To ask it would be a transaction."""
-    if record.driver_connection is None or record.driver_connection.is_closed():
+def _refuse_broken(_connection: Any, record: ConnectionPoolEntry, _taken: Any) -> None:
+    """A connection that the server has closed meanwhile gives way to a new one. To ask it would be a transaction.
+
+    So does one whose BEGIN failed, in too little time for instance: the driver would take every other for a savepoint.
+    """
+    driver: Any = record.driver_connection
+    if driver is None or driver.is_closed() or driver._top_xact is not None:  # noqa: SLF001 - nothing else tells
         raise DisconnectionError
 
 

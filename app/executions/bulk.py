@@ -1,7 +1,7 @@
 """One operation on all executions that a filter takes: each has the outcome that it has when it is asked alone.
 
 A request works through so many, in the order of their submission, some in each transaction. Bells and hints are sent
-once, after the last of them.
+once, after the last of them. Reruns go from the newest back, or they would meet, a request later, what they have made.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Of all in this request, the oldest first; whether there are more behind the last, and which that is."""
+    """Of all in this request, in their order; whether there are more behind the last, and which that is."""
 
     items: Sequence[Outcome]
     more: bool
@@ -117,20 +117,25 @@ Act = Callable[[Connection, Asking, Record], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """One of the operations; `act` does it, to as many in one transaction as `lock` has locked before."""
+    """One of the operations; `act` does it, to as many in one transaction as `lock` has locked before.
+
+    With `backwards` the newest come first.
+    """
 
     operation: Operation
     act: Act
     lock: Lock = repository.lock
     at_once: int = AT_ONCE
+    backwards: bool = False
 
 
 async def run(asking: Asking, bulk: Bulk, wanted: Filter, *, after: UUID | None, most: int) -> Outcomes:
     """Do it to the first of them behind `after`. Raises `InvalidRequest` for a filter that the caller may not use."""
     wanted = _within(wanted.within(asking.caller.sees), bulk.operation)
-    statement = select(Execution.id).where(*conditions(wanted)).order_by(Execution.id).limit(most + 1)
+    order = Execution.id.desc() if bulk.backwards else Execution.id.asc()
+    statement = select(Execution.id).where(*conditions(wanted)).order_by(order).limit(most + 1)
     if after is not None:
-        statement = statement.where(Execution.id > after)
+        statement = statement.where(Execution.id < after if bulk.backwards else Execution.id > after)
     async with reading(asking.process.database) as connection:
         found = (await connection.execute(statement)).scalars().all()
     executions, outcomes = found[:most], list[Outcome]()
@@ -229,7 +234,7 @@ def rerun_as(draft_of: rerun.DraftOf) -> Bulk:
         asking.told.pools.add(submitted.record.pool)
         return Outcome(record.id, Result.DONE, record.status, rerun=submitted.record.id)
 
-    return Bulk(Operation.RERUN, act, _lock_nothing, at_once=1)
+    return Bulk(Operation.RERUN, act, _lock_nothing, at_once=1, backwards=True)
 
 
 async def _lock_nothing(_connection: Connection, _executions: Sequence[UUID]) -> None:

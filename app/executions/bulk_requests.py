@@ -101,7 +101,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class BulkAnswer(BaseModel):
-    """A result for each, the oldest first. If there are `more`, ask again with `next` as `after`."""
+    """A result for each, the oldest first; of reruns the newest. If there are `more`: again, with `next` as `after`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 

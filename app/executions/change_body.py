@@ -23,7 +23,7 @@ from app.executions.model import Limits
 from app.executions.patching import Wanted
 from app.executions.record import Record
 from app.executions.requests import fitting_limits
-from app.executions.vocabulary import Labels, Name, Note
+from app.executions.vocabulary import Json, Labels, Name, Note
 from app.merging import merged
 
 
@@ -43,7 +43,7 @@ class Changeable(BaseModel):
     )
 
 
-class ChangeRequest(RootModel[dict[str, Any]]):
+class ChangeRequest(RootModel[dict[str, Json]]):
     """What is left out stays as it is, null brings the default back."""
 
     @classmethod

@@ -117,6 +117,22 @@ def _needing(execution: SQLColumnExpression[UUID]) -> tuple[Select[UUID, str], S
     )
 
 
+async def lock_unneeded(connection: Connection, wanted: Select[UUID]) -> list[UUID]:
+    """Lock those of these that nobody needs; what somebody else is at is left for later."""
+    found = await connection.execute(wanted.where(~is_needed()).with_for_update(skip_locked=True))
+    locked = list(found.scalars())
+    return await drop_needed(connection, locked) if locked else []
+
+
+async def drop_needed(connection: Connection, locked: Collection[UUID]) -> list[UUID]:
+    """Of these, which are locked, those that nobody needs by now.
+
+    Whoever came to need one between the look for it and its lock was not seen by that look.
+    """
+    unneeded = select(Execution.id).where(Execution.id.in_(locked), ~is_needed())
+    return list((await connection.execute(unneeded)).scalars())
+
+
 async def remove(connection: Connection, executions: Collection[UUID]) -> None:
     """Let go of these and all that belongs to them; they have ended, nobody needs them, and they are locked."""
     await removals.ask(connection, {str(execution): execution for execution in executions})
@@ -127,13 +143,10 @@ async def remove(connection: Connection, executions: Collection[UUID]) -> None:
 
 async def remove_asked(connection: Connection, *, only: UUID | None = None, most: int = 100) -> list[UUID]:
     """Remove what was to be deleted as soon as it has ended, and has; those that were."""
-    asked = select(Execution.id).where(
-        text("delete_requested_at IS NOT NULL"), Execution.finished_at.is_not(None), ~is_needed()
-    )
+    asked = select(Execution.id).where(text("delete_requested_at IS NOT NULL"), Execution.finished_at.is_not(None))
     if only is not None:
         asked = asked.where(Execution.id == only)
-    found = await connection.execute(asked.order_by(Execution.id).limit(most).with_for_update(skip_locked=True))
-    executions = list(found.scalars())
+    executions = await lock_unneeded(connection, asked.order_by(Execution.id).limit(most))
     if executions:
         await remove(connection, executions)
     return executions

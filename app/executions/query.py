@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -34,6 +34,7 @@ from app.executions.vocabulary import IMAGE_CHARS, LABELS, LabelKey, LabelValue,
 MAX_PAGE = 200
 MAX_CHOICES = 100
 MAX_SECONDS = 10**9
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 _UNESCAPED_OFFSET = re.compile(r" (?=\d\d:\d\d$)")
 
 
@@ -59,6 +60,15 @@ def _with_offset(value: object) -> object:
     return _UNESCAPED_OFFSET.sub("+", value) if isinstance(value, str) else value
 
 
+def _near(value: datetime) -> datetime:
+    # At the ends of the calendar there is no hour before or behind, and no other time zone.
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise PydanticCustomError(
+            "out_of_range", "must be in the years {first} to {last}", {"first": FIRST_YEAR, "last": LAST_YEAR}
+        )
+    return value
+
+
 def _labels_of(pairs: list[str]) -> list[str]:
     keys = [pair.partition("=")[0] for pair in pairs]
     if "" in keys:
@@ -70,7 +80,7 @@ def _labels_of(pairs: list[str]) -> list[str]:
 
 Words = Annotated[Name, StringConstraints(min_length=1)]
 Choice = Annotated[list[Words], Field(max_length=MAX_CHOICES), BeforeValidator(_listed)]
-Time = Annotated[AwareDatetime, BeforeValidator(_with_offset)]
+Time = Annotated[AwareDatetime, BeforeValidator(_with_offset), AfterValidator(_near)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 ImagePattern = Annotated[Note, StringConstraints(min_length=1, max_length=IMAGE_CHARS + 1)]
 
@@ -156,13 +166,13 @@ class ListQuery(Filters):
     @model_validator(mode="after")
     def _check_cursor(self) -> Self:
         if self.cursor is not None:
-            _decode(self.cursor, self._asked)
+            _decode(self.cursor, self._asked, self.sort)
         return self
 
     @property
     def after(self) -> Place | None:
         """Where the page before ended."""
-        return None if self.cursor is None else _decode(self.cursor, self._asked)
+        return None if self.cursor is None else _decode(self.cursor, self._asked, self.sort)
 
     def cursor_behind(self, last: Record) -> str:
         """Where the next page begins."""
@@ -183,21 +193,25 @@ class ListQuery(Filters):
         return {key: value if equals else None for key, equals, value in pairs}
 
 
-def _decode(cursor: str, asked: str) -> Place:
+def _decode(cursor: str, asked: str, sort: Sort) -> Place:
     try:
         made_for, key, last = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        place = Place(_key_of(key), UUID(last))
+        place = Place(_key_of(key, sort), UUID(last)) if made_for == asked else None
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
         raise _wrong("bad_cursor", "is not a cursor of this list: use the `next` of a page, unchanged") from None
-    if made_for != asked:
+    if place is None:
         raise _wrong("other_cursor", "is of a list with other filters or another sort: begin anew without it")
     return place
 
 
-def _key_of(key: Any) -> datetime | timedelta | None:
-    if isinstance(key, str):
-        return datetime.fromisoformat(key)
-    return None if key is None else timedelta(seconds=key)
+def _key_of(key: Any, sort: Sort) -> datetime | timedelta | None:
+    match sort:
+        case Sort.CREATED | Sort.CREATED_LAST:
+            return None
+        case Sort.FINISHED | Sort.FINISHED_LAST:
+            return datetime.fromisoformat(key).astimezone(UTC)
+        case Sort.DURATION | Sort.DURATION_LAST:
+            return timedelta(seconds=key)
 
 
 def _wrong(code: str, message: str) -> PydanticCustomError:

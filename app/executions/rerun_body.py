@@ -14,6 +14,7 @@ from app.executions.model import Limits
 from app.executions.record import Record
 from app.executions.requests import Submission
 from app.executions.service import Draft
+from app.executions.vocabulary import Json
 from app.idempotency.model import Once
 from app.merging import merged
 from app.problems import explain
@@ -22,7 +23,7 @@ from app.secrets.vault import Vault
 FROM_CHECKPOINT = "from_checkpoint"
 
 
-class RerunRequest(RootModel[dict[str, Any]]):
+class RerunRequest(RootModel[dict[str, Json]]):
     """Any fields of a submission; what is left out stays as it was, null takes away. Objects are merged, key by key.
 
     `from_checkpoint: true` starts from a copy of its own last checkpoint. `secrets` are to be given again.
@@ -30,7 +31,7 @@ class RerunRequest(RootModel[dict[str, Any]]):
 
     model_config = ConfigDict(json_schema_extra={"examples": examples.RERUNS})
 
-    root: dict[str, Any] = {}
+    root: dict[str, Json] = {}
 
     def once(self, key: str, execution: UUID, vault: Vault) -> Once:
         """What tells this request from others with the same key."""
@@ -50,9 +51,10 @@ class RerunRequest(RootModel[dict[str, Any]]):
 
     def _submission(self, record: Record) -> Submission:
         patch = dict(self.root)
-        if patch.pop(FROM_CHECKPOINT, None) is True:
+        from_checkpoint = patch.pop(FROM_CHECKPOINT, None)
+        if from_checkpoint is True:
             patch.setdefault("resume_from", str(record.id))
-        elif self.root.get(FROM_CHECKPOINT) not in {None, False}:
+        elif from_checkpoint is not None and from_checkpoint is not False:
             raise explain([{"type": "bool_type", "loc": ("body", FROM_CHECKPOINT)}])
         try:
             return Submission.model_validate(merged(submitted(record), patch))

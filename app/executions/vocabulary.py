@@ -132,14 +132,22 @@ def _secrets(value: dict[str, SecretStr], info: ValidationInfo) -> dict[str, Sec
     return value
 
 
-def _inputs(value: dict[str, Any]) -> dict[str, Any]:
+def _size_of(value: Any) -> int:
     try:
         # It is stored one level deeper, in the specification.
-        size = len(orjson.dumps([value])) - 2
+        return len(orjson.dumps([value])) - 2
     except TypeError:
         # Half a surrogate pair, an integer beyond 64 bits, or nesting without end.
         raise _rule("not_json", "must be JSON of valid Unicode, 64-bit integers and at most 250 levels") from None
-    if size > INPUTS_BYTES:
+
+
+def _json(value: Any) -> Any:
+    _size_of(value)
+    return value
+
+
+def _inputs(value: dict[str, Any]) -> dict[str, Any]:
+    if _size_of(value) > INPUTS_BYTES:
         raise _rule("too_large", "must be at most 256 KiB of JSON")
     for path, leaf in _leaves(value):
         if isinstance(leaf, str) and "\0" in leaf:
@@ -219,6 +227,10 @@ EnvValue = Annotated[str, AfterValidator(_plain)]
 Env = Annotated[dict[EnvName, EnvValue], AfterValidator(_env)]
 SecretValue = Annotated[SecretStr, AfterValidator(_secret)]
 Secrets = Annotated[dict[EnvName, SecretValue], Field(max_length=SECRETS), AfterValidator(_secrets)]
+# What is to be laid over something, and judged afterwards: it can be told from others, and its depth is bounded.
+IsJson = AfterValidator(_json)
+Json = Annotated[Any, IsJson]
+JsonObject = Annotated[dict[str, Any], IsJson]
 InputName = Annotated[str, AfterValidator(_variable)]
 Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]

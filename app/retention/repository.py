@@ -104,8 +104,7 @@ async def expire_files(connection: Connection, kind: Kind, policy: Policy, *, mo
 
 async def _lock(connection: Connection, due: ColumnElement[bool], *, most: int) -> list[UUID]:
     """Some of these, the oldest first; what somebody else is at, or needs, is left for later."""
-    statement = select(Execution.id).where(due, ~deleting.is_needed()).order_by(KEPT_SINCE).limit(most)
-    return list((await connection.execute(statement.with_for_update(skip_locked=True))).scalars())
+    return await deleting.lock_unneeded(connection, select(Execution.id).where(due).order_by(KEPT_SINCE).limit(most))
 
 
 async def _forget_files(connection: Connection, kind: Kind, executions: Collection[UUID]) -> None:

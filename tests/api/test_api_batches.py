@@ -1,6 +1,7 @@
 """Many executions at once: accepted together or not at all, counted together, canceled and run again together."""
 
 import io
+import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from app.executions.states import Cause
 from support.eventually import eventually
 
 IMAGE = {"image": "busybox:local"}
+HALF_A_PAIR = "\ud800"
 FIELDS = {
     "image": "busybox:local",
     "command": ["true"],
@@ -173,6 +175,12 @@ async def test_a_hundred_of_all_that_is_wrong_are_told(client: httpx.AsyncClient
         ({"matrix": {"inputs": {"a": []}}}, {"matrix.inputs.a": "too_short"}),
         ({"matrix": {"inputs": {"a b": [1, 2]}}}, {"matrix.inputs.a b": "bad_name"}),
         ({"matrix": {"inputs": {"a": [1] * 101, "b": [1] * 100}}}, {"matrix": "too_many"}),
+        ({"matrix": {"inputs": {f"n{number}": [1, 2] for number in range(20_000)}}}, {"matrix": "too_many"}),
+        ({"matrix": {"inputs": {"a": [1, 2**64]}}}, {"matrix.inputs": "not_json"}),
+        ({"matrix": {"env": {"A": ["1", HALF_A_PAIR]}}}, {"matrix.env": "not_json"}),
+        ({"count": 10_000, "defaults": {**IMAGE, "inputs": {"a": "x" * 10_000}}}, {"defaults": "too_large"}),
+        ({"matrix": {"inputs": {"a": ["x" * 10_000], "b": list(range(10_000))}}}, {"matrix": "too_large"}),
+        ({"query": {"owner": ["somebody else"]}}, {"query.owner": "not_yours"}),
         ({"count": 1, "max_parallel": 0}, {"max_parallel": "greater_than_equal"}),
         ({"count": 1, "speed": 1}, {"speed": "extra_forbidden"}),
         ({"count": 2, "defaults": {**IMAGE, "key": "a"}}, {"defaults.key": "same_key"}),
@@ -186,7 +194,24 @@ async def test_a_hundred_of_all_that_is_wrong_are_told(client: httpx.AsyncClient
 async def test_what_cannot_be_a_batch_is_refused(
     client: httpx.AsyncClient, fields: dict[str, Any], wrong: dict[str, str]
 ) -> None:
-    assert await refused(client, **{"defaults": IMAGE, **fields}) == wrong
+    # With a key too: then the body is told from others, before it is looked at any further.
+    body = json.dumps({"defaults": IMAGE, **fields})
+    for key in ({}, {"Idempotency-Key": uuid4().hex}):
+        response = await client.post("/v1/batches", content=body, headers={"Content-Type": "application/json", **key})
+        assert response.status_code == 422, response.text
+        assert {error["field"]: error["code"] for error in response.json()["errors"]} == wrong
+        assert len(response.json()["detail"]) < 500
+
+
+async def test_what_is_wrong_with_all_alike_is_told_once(client: httpx.AsyncClient) -> None:
+    for fields, field in (
+        ({"pool": "nowhere"}, "pool"),
+        ({"resume_from": str(uuid4())}, "resume_from"),
+        ({"limits": {"timeout": 10**9}}, "limits.timeout"),
+    ):
+        response = await client.post("/v1/batches", json={"defaults": {**IMAGE, **fields}, "count": 3})
+        assert response.status_code == 422
+        assert [error["field"] for error in response.json()["errors"]] == [f"defaults.{field}"]
 
 
 async def test_a_ring_is_named(client: httpx.AsyncClient) -> None:

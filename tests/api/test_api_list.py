@@ -1,6 +1,8 @@
 """The list: filters, orders and pages."""
 
 import asyncio
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -224,6 +226,30 @@ async def test_a_cursor_is_refused_with_other_filters_or_another_sort(crowd: Cro
         assert response.status_code == 422
         assert response.json()["errors"][0]["field"] == "cursor"
         assert "other filters or another sort" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("sort", ["created", "finished", "duration"])
+async def test_no_cursor_breaks_the_list(crowd: Crowd, sort: str) -> None:
+    page = (await crowd.client.get(LIST, params={"limit": 1, "sort": sort})).json()
+    asked, _, last = json.loads(urlsafe_b64decode(page["next"] + "==="))
+    for key in (None, 1, 1e300, True, [], "", "2026-01-15", "2026-01-15T10:00:00", "0001-01-01T00:00:00+14:00"):
+        for place in (last, last[:8], 1, None):
+            cursor = urlsafe_b64encode(json.dumps([asked, key, place]).encode()).decode().rstrip("=")
+            response = await crowd.client.get(LIST, params={"limit": 1, "sort": sort, "cursor": cursor})
+            assert response.status_code in {200, 422}, (key, place)
+
+
+async def test_times_at_the_ends_of_the_calendar_are_refused(client: httpx.AsyncClient) -> None:
+    for field in ("created_after", "created_before", "finished_after", "finished_before"):
+        for time in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+            for response in (
+                await client.get(LIST, params={field: time}),
+                await client.post(f"{LIST}:cancel", json={field: time}),
+            ):
+                assert response.status_code == 422
+                assert [error["field"] for error in response.json()["errors"]] == [field]
+        assert (await client.get(LIST, params={field: "1970-01-01T00:00:00+14:00"})).status_code == 200
+        assert (await client.get(LIST, params={field: "2999-12-31T23:59:59-12:00"})).status_code == 200
 
 
 async def test_only_an_admin_may_ask_for_other_owners(api: Api, admin: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """Running again what has ended: by its record, and by what is asked for otherwise."""
 
+import json
 import uuid
 from typing import Any
 
@@ -151,8 +152,22 @@ async def test_it_can_go_on_from_a_checkpoint(client: httpx.AsyncClient, hand: H
     assert lineage(third) == (execution, again["id"])
     fourth = (await client.post(f"/v1/executions/{again['id']}/rerun", json={"resume_from": None})).json()
     assert lineage(fourth) == (None, again["id"])
-    wrong = await client.post(rerun, json={"from_checkpoint": "yes"})
-    assert [error["field"] for error in wrong.json()["errors"]] == ["from_checkpoint"]
+    for value in ("yes", [], {}):
+        wrong = await client.post(rerun, json={"from_checkpoint": value})
+        assert [error["field"] for error in wrong.json()["errors"]] == ["from_checkpoint"]
+
+
+async def test_what_is_no_json_is_named_with_a_key_too(client: httpx.AsyncClient, hand: Hand) -> None:
+    execution = await an_ended(client, hand)
+    for field, value in (("inputs", {"a": 2**64}), ("name", "\ud800"), ("secrets", {"A": "\ud800"})):
+        for headers in ({}, {"Idempotency-Key": uuid.uuid4().hex}):
+            wrong = await client.post(
+                f"/v1/executions/{execution}/rerun",
+                content=json.dumps({field: value}),
+                headers={"Content-Type": "application/json"} | headers,
+            )
+            assert wrong.status_code == 422
+            assert [error["field"] for error in wrong.json()["errors"]] == [field]
 
 
 async def test_a_key_makes_it_one(client: httpx.AsyncClient, hand: Hand) -> None:

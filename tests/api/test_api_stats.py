@@ -148,6 +148,8 @@ async def test_owners_see_their_own_numbers(
         ("from=2020-01-01T00:00:00Z&step=3600", "step"),
         ("from=2026-01-01T00:00:00Z&to=2026-01-01T02:00:00Z&step=60", "step"),
         ("from=soon", "from"),
+        ("to=0001-01-01T00:00:00Z", "to"),
+        ("to=9999-12-31T23:59:59Z&step=31622400", "to"),
         ("pool=%00", "pool[0]"),
         ("colour=red", "colour"),
     ],

@@ -18,6 +18,8 @@ from app.executions.tables import Execution
 from support.racing import overtaken, race, repeated
 from support.records import ANN, NOTHING_KEPT, Records, check_history
 from worker import claims, ledger, pauses
+from worker.engine.port import ContainerState, Inspection
+from worker.metrics import WorkerMetrics
 
 
 async def set_columns(records: Records, execution: UUID, **columns: Any) -> None:
@@ -68,6 +70,43 @@ async def test_a_timeout_that_changed_meanwhile_counts_from_then_on(records: Rec
     await set_columns(records, execution, limits=limits.model_dump(mode="json"))
     await records.thaw(claim.lease)
     assert await deadline_in(records, execution) == pytest.approx(1000, abs=5)
+
+
+async def test_an_exit_after_a_request_to_save_counts_as_no_stop(records: Records) -> None:
+    claim = await records.run()
+    await records.ask_to_save(claim.lease)
+    order = await records.commit(lambda connection: ledger.read_order(connection, claim.lease))
+    assert order.stop is not None
+    ended = Inspection(
+        id="c",
+        name="c",
+        state=ContainerState.EXITED,
+        exit_code=85,
+        oom_killed=False,
+        error="",
+        started_at=order.stop.requested_at,
+        finished_at=order.stop.requested_at,
+        labels={},
+    )
+    metrics = WorkerMetrics()
+    metrics.exited(ended, order)
+    counts = [metrics.registry.get_sample_value(f"tailrace_{name}_seconds_count") for name in ("run", "stop")]
+    assert counts == [1, 0]
+
+
+async def test_what_an_older_version_queued_again_is_claimed_without_its_pause(records: Records) -> None:
+    """It knows nothing of a request to pause, which would be taken for one to stop while it is prepared."""
+    execution = await records.submit()
+    await set_columns(
+        records,
+        execution,
+        pause_mode="checkpoint",
+        pause_by="ann",
+        pause_requested_at=func.now(),
+        pause_deadline=func.now(),
+    )
+    (claim,) = await records.take()
+    assert (claim.record.pause, claim.record.stop) == (None, None)
 
 
 async def test_what_is_not_wanted_any_more_is_not_noted(records: Records) -> None:

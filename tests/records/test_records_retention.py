@@ -97,6 +97,16 @@ async def exists(records: Records, execution: UUID) -> bool:
     return bool(await rows_below(records.process, execution))
 
 
+async def test_what_somebody_came_to_need_just_before_it_was_locked_stays(records: Records) -> None:
+    """The look for what is due was before that, and did not see it."""
+    needed, other = [(await one_with_files(records)).execution for _ in range(2)]
+    needing = await records.submit()
+    await records.change(needing, resumed_from=needed)
+    async with transaction(records.process.database) as connection:
+        await deleting.lock(connection, [needed, other])
+        assert await deleting.drop_needed(connection, [needed, other]) == [other]
+
+
 async def test_each_goes_when_the_days_of_its_kind_are_over(records: Records, keeper: RetentionKeeper) -> None:
     kinds = {
         Status.SUCCEEDED: DAYS["succeeded"],

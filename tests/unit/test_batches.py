@@ -79,7 +79,7 @@ def test_a_matrix_has_each_combination_once_and_in_order(matrix: dict[str, dict[
         field: {name: list(enumerate(values)) for name, values in names.items()} for field, names in matrix.items()
     }
     found = [repr(item) for item in combinations(distinct)]
-    assert len(found) == len(set(found)) == count_combinations(distinct)
+    assert len(found) == len(set(found)) == count_combinations(distinct, most=10**6)
 
 
 def test_the_last_name_of_a_matrix_changes_fastest() -> None:
