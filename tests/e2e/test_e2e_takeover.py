@@ -277,6 +277,11 @@ async def test_a_canceled_one_that_was_being_prepared_is_not_queued_anew(install
 async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(own: StartOwn, witness: Witness) -> None:
     installation = await own(slots=2)
     await installation.start("second", "worker")
+
+    async def both_are_there() -> bool:
+        return len((await installation.get("/v1/workers"))["items"]) == 2
+
+    await eventually(both_are_there, within=60)
     executions = [await installation.submit("sh", "-c", COUNTER % 300) for _ in range(4)]
     for execution in executions:
         await until_it_says(installation, execution, "5")
