@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text, update
+from sqlalchemy import ColumnElement, Float, case, cast, extract, func, null, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.db.engine import Connection
@@ -160,7 +160,8 @@ async def note_started(connection: Connection, lease: Lease, *, actor: str) -> E
         lease,
         {
             "started_at": func.coalesce(Execution.started_at, clock()),
-            "deadline": end_of_time(),
+            # Noted a second time, it may be frozen by now, and its time stands still.
+            "deadline": case((Execution.status == Status.PAUSED, null()), else_=end_of_time()),
             "phase": "running",
         },
     )

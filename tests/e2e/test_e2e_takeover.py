@@ -282,7 +282,7 @@ async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(own:
         return len((await installation.get("/v1/workers"))["items"]) == 2
 
     await eventually(both_are_there, within=60)
-    executions = [await installation.submit("sh", "-c", COUNTER % 300) for _ in range(4)]
+    executions = [await installation.submit("sh", "-c", COUNTER % 1000) for _ in range(4)]
     for execution in executions:
         await until_it_says(installation, execution, "5")
     attempts = [await the_attempt(installation, execution) for execution in executions]
@@ -293,7 +293,7 @@ async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(own:
         assert {found.id for found in await witness.containers(execution)} <= {container}
         record = await check_history(installation, execution)
         assert (record["status"], record["attempt"]) == ("succeeded", 1)
-        assert await raw_log(installation, execution) == (numbered(300) + "end\n").encode()
+        assert await raw_log(installation, execution) == (numbered(1000) + "end\n").encode()
     # One of them ran out of sight of its worker, and was found.
     lines = [await system_lines(installation, execution) for execution in executions]
     assert sum("Taken over" in line for each in lines for line in each) == 2
