@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -128,8 +129,8 @@ class Filters(BaseModel):
             }
         )
 
-    def _labels(self) -> Mapping[str, str | None]:
-        raise NotImplementedError
+    @abstractmethod
+    def _labels(self) -> Mapping[str, str | None]: ...
 
 
 class FilterBody(Filters):
