@@ -62,7 +62,12 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     """Connect everything. Raises `SchemaOutOfDate`, `BadKey`; Redis may be away, the database may not."""
     crash_points.arm(settings.crash_at)
     vault = Vault.of(settings.secret_key)
-    database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
+    database = open_engine(
+        settings.database_url,
+        pool_size=settings.database_pool,
+        application=f"tailrace-{role}",
+        statement_timeout=settings.database_statement_timeout,
+    )
     # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
     redis = ArqRedis(
         ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5),

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app import crash_points
+from app.db.engine import STATEMENT_TIMEOUT
 from app.pools.model import DEFAULT_POOL, PoolName
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -47,6 +48,9 @@ class Settings(BaseSettings):
         "commas, the first seals and all open",
     )
     database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
+    database_statement_timeout: float = Field(
+        default=STATEMENT_TIMEOUT, ge=0.1, description="What one statement may take of the database's time, seconds"
+    )
     send_buffer: int = Field(
         default=131_072, ge=4096, description="What the kernel takes of an API connection before it can send it, bytes"
     )

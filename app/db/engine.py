@@ -16,7 +16,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.cancellation import being_cancelled
 
-STATEMENT_TIMEOUT_MS = 15_000
+# Seconds; `TAILRACE_DATABASE_STATEMENT_TIMEOUT` says otherwise.
+STATEMENT_TIMEOUT = 15.0
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
 # SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
@@ -24,7 +25,9 @@ IDLE_TRANSACTION_TIMEOUT_MS = 30_000
 TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
 
 
-def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
+def open_engine(
+    url: str, *, pool_size: int, application: str, statement_timeout: float = STATEMENT_TIMEOUT
+) -> AsyncEngine:
     """An engine that gives up instead of waiting for ever: every statement, lock and connection has its time."""
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
@@ -36,10 +39,11 @@ def open_engine(url: str, *, pool_size: int, application: str) -> AsyncEngine:
         json_deserializer=orjson.loads,
         connect_args={
             "timeout": 5,
-            "command_timeout": STATEMENT_TIMEOUT_MS / 1000 + 5,
+            # The server says by itself when it gives up; a server that says nothing is given up by us.
+            "command_timeout": statement_timeout + 5,
             "server_settings": {
                 "application_name": application,
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                "statement_timeout": str(round(statement_timeout * 1000)),
                 "lock_timeout": str(LOCK_TIMEOUT_MS),
                 "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_TIMEOUT_MS),
                 # Both take longer to begin than our statements last.

@@ -129,6 +129,13 @@ async def test_a_statement_that_was_cut_off_is_an_outage(engine: AsyncEngine, st
     assert is_outage(await failure_of(engine, *statements))
 
 
+async def test_a_statement_has_the_time_that_the_engine_was_opened_with(server: EmbeddedPostgres) -> None:
+    engine = open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1)
+    error = await failure_of(engine, "SELECT pg_sleep(60)")
+    await engine.dispose()
+    assert "statement timeout" in str(error)
+
+
 async def test_a_lock_that_was_not_had_in_time_is_an_outage(engine: AsyncEngine) -> None:
     async with transaction(engine) as connection:
         await connection.execute(text("LOCK TABLE pools IN ACCESS EXCLUSIVE MODE"))

@@ -37,7 +37,15 @@ NOTHING_KEPT = Kept(outputs=[], outputs_partial=False, checkpoint=[], log_comple
 async def opened(database_url: str, redis_url: str, data: Path, **settings: Any) -> AsyncIterator[Process]:
     """What a process of an installation holds; its names in Redis are its own."""
     prefix = f"test-{uuid4().hex}"
-    given = {"database_url": database_url, "redis_url": redis_url, "redis_prefix": prefix, "data": data, **settings}
+    given = {
+        "database_url": database_url,
+        "redis_url": redis_url,
+        "redis_prefix": prefix,
+        "data": data,
+        # A process tries again after a machine stood still for so long; a test does not.
+        "database_statement_timeout": 120,
+        **settings,
+    }
     async with open_process(Settings(**given), role="test") as process:
         yield process
 
