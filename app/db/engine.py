@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -16,10 +17,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.cancellation import being_cancelled
 
-# Seconds; `TAILRACE_DATABASE_STATEMENT_TIMEOUT` says otherwise.
+# Seconds.
 STATEMENT_TIMEOUT = 15.0
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
+_UNSETTLED = "unsettled"
 # SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
 # something, starting up or shutting down or taking too long, a lock not had in time, read-only (after a failover).
 TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
@@ -53,16 +55,31 @@ def open_engine(
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_broken)
+    event.listen(engine.sync_engine, "handle_error", _mark_unsettled)
     return engine
+
+
+def _mark_unsettled(context: ExceptionContext) -> None:
+    """Note an error that the driver raised by itself, such as for an argument that is not of its type.
+
+    By then it has had the statement parsed, and says nothing more: to the server it has begun, and its time runs out
+    on whoever is next on this connection.
+    """
+    cause = getattr(context.original_exception, "__cause__", None)
+    if context.connection is not None and getattr(cause, "severity", None) is None:
+        context.connection.info[_UNSETTLED] = True
 
 
 def _refuse_broken(_connection: Any, record: ConnectionPoolEntry, _taken: Any) -> None:
     """A connection that the server has closed meanwhile gives way to a new one. To ask it would be a transaction.
 
-    So does one whose BEGIN failed, in too little time for instance: the driver would take every other for a savepoint.
+    So does one whose last statement the driver has left half said, and one whose BEGIN failed, in too little time for
+    instance: the driver would take every other for a savepoint.
     """
     driver: Any = record.driver_connection
-    if driver is None or driver.is_closed() or driver._top_xact is not None:  # noqa: SLF001 - nothing else tells
+    if driver is None or driver.is_closed() or _UNSETTLED in record.info:
+        raise DisconnectionError
+    if driver._top_xact is not None:  # noqa: SLF001 - nothing else tells
         raise DisconnectionError
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import is_outage, is_reachable, open_engine, reading, transaction
@@ -134,6 +135,23 @@ async def test_a_statement_has_the_time_that_the_engine_was_opened_with(server: 
     error = await failure_of(engine, "SELECT pg_sleep(60)")
     await engine.dispose()
     assert "statement timeout" in str(error)
+
+
+async def test_what_the_driver_leaves_half_said_runs_out_of_time_on_nobody(
+    server: EmbeddedPostgres,
+) -> None:
+    """It was parsed when its argument turned out to be none, and nobody has told the server that nothing follows."""
+    engine = open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1)
+    patient = open_engine(server.url(), pool_size=1, application="tailrace-test")
+    with pytest.raises(DBAPIError, match="invalid input"):
+        async with reading(engine) as connection:
+            await connection.exec_driver_sql("SELECT $1::uuid", (5,))
+    async with reading(patient) as connection:
+        await connection.execute(text("SELECT pg_sleep(0.5)"))
+    async with transaction(engine) as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await engine.dispose()
+    await patient.dispose()
 
 
 async def test_a_lock_that_was_not_had_in_time_is_an_outage(engine: AsyncEngine) -> None:
