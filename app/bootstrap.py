@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import crash_points
 from app.artifacts.store import ArtifactStore
 from app.db.engine import open_engine, reading
+from app.executions.model import Event
 from app.executions.tables import Instance
+from app.gathering import Gathering
 from app.hints import Channels, Hints, decode_job, encode_job
 from app.listener import Listener
 from app.logs.searching import Searches
+from app.outbound.client import Outbound
+from app.outbound.policy import Policy
 from app.secrets.vault import Vault
 from app.settings import Settings
 from app.sharing import Sharing
@@ -51,10 +55,14 @@ class Process:
     listener: Listener
     artifacts: ArtifactStore
     vault: Vault
+    outbound: Outbound
     sharing: Sharing = field(default_factory=Sharing)
+    gathering: Gathering = field(default_factory=Gathering)
     # Of logs, as long as somebody reads them.
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)
+    # Told of every end that followed from another one, and was made here.
+    on_settled: list[Callable[[Event], None]] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -62,12 +70,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     """Connect everything. Raises `SchemaOutOfDate`, `BadKey`; Redis may be away, the database may not."""
     crash_points.arm(settings.crash_at)
     vault = Vault.of(settings.secret_key)
-    database = open_engine(
-        settings.database_url,
-        pool_size=settings.database_pool,
-        application=f"tailrace-{role}",
-        statement_timeout=settings.database_statement_timeout,
-    )
+    database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
     # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
     redis = ArqRedis(
         ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5),
@@ -82,6 +85,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
         channels = Channels(settings.redis_prefix)
         listener = Listener(subscriber, channels.keepalive)
         listener.start()
+        outbound = Outbound(Policy.parse(settings.outbound_allow))
         try:
             yield Process(
                 settings=settings,
@@ -91,10 +95,12 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
                 channels=channels,
                 hints=Hints(redis, channels),
                 listener=listener,
-                artifacts=ArtifactStore.open(settings.data / "artifacts"),
+                artifacts=ArtifactStore.of(settings.store, settings.data),
                 vault=vault,
+                outbound=outbound,
             )
         finally:
+            await outbound.close()
             await listener.stop()
     finally:
         await subscriber.aclose()

@@ -6,10 +6,13 @@ ServiceError
 ├── NotFound              404
 ├── Conflict              409
 ├── NotAcceptable         406
+├── PreconditionFailed    412
 ├── PayloadTooLarge       413
 ├── UnsupportedMediaType  415
+├── RangeNotSatisfiable   416
 ├── InvalidRequest        400 / 422   names every field
 ├── QuotaExceeded         429         Retry-After, used and limit
+├── RateLimited           429         Retry-After
 └── Unavailable           503         Retry-After
 """
 
@@ -85,6 +88,12 @@ class Conflict(ServiceError):
     status, code, title = 409, "conflict", "Conflict with the current status"
 
 
+class PreconditionFailed(ServiceError):
+    """It was changed since it was read as `If-Match` says."""
+
+    status, code, title = 412, "precondition_failed", "Precondition failed"
+
+
 class PayloadTooLarge(ServiceError):
     """The request body is over the limit."""
 
@@ -95,6 +104,12 @@ class UnsupportedMediaType(ServiceError):
     """The body is not JSON by its Content-Type."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class RangeNotSatisfiable(ServiceError):
+    """The file has no byte of the part that is asked for."""
+
+    status, code, title = 416, "range_not_satisfiable", "Range not satisfiable"
 
 
 class MalformedRequest(ServiceError):
@@ -134,6 +149,13 @@ class QuotaExceeded(ServiceError):
     @override
     def members(self) -> Mapping[str, int]:
         return {"used": self.used, "limit": self.limit}
+
+
+class RateLimited(ServiceError):
+    """More came within a minute than may."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+    retry_after = 60
 
 
 class Unavailable(ServiceError):

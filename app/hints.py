@@ -65,6 +65,11 @@ class Channels:
         return f"{self._prefix}:events"
 
     @property
+    def schedules(self) -> str:
+        """A schedule was made, changed or enabled: it may be due earlier than was thought."""
+        return f"{self._prefix}:schedules"
+
+    @property
     def keepalive(self) -> str:
         """Nothing is ever sent here; being subscribed keeps a listener's connection in subscriber mode."""
         return f"{self._prefix}:keepalive"
@@ -98,6 +103,10 @@ class Hints:
     async def control(self, worker: UUID) -> None:
         """Tell a worker that one of its executions has a new intent."""
         await self._bounded("control", lambda: self._redis.publish(self._channels.control(worker), b""))
+
+    async def reschedule(self) -> None:
+        """Tell whoever fires schedules that one of them may be due."""
+        await self._bounded("schedules", lambda: self._redis.publish(self._channels.schedules, b""))
 
     async def publish(self, frames: Sequence[tuple[UUID, bytes]], *, to_all: bytes | None = None) -> None:
         """Send committed frames to whoever watches their executions, and `to_all` to those who follow all of them."""

@@ -16,14 +16,25 @@ from app.background import Background
 from app.batches.router import one as batch_router
 from app.batches.router import router as batches_router
 from app.bootstrap import open_process
+from app.bundles.router import one as bundle_router
+from app.bundles.router import router as imports_router
+from app.code.router import router as code_router
 from app.events.feed import Feed
 from app.events.router import router as events_router
 from app.executions.afterwards_router import one as afterwards_router
 from app.executions.bulk_router import router as bulk_router
 from app.executions.router import one as execution_router
 from app.executions.router import router as executions_router
+from app.files.router import one as file_router
+from app.files.router import router as files_router
 from app.logs.router import router as logs_router
+from app.methods.router import files as method_files_router
+from app.methods.router import one as method_router
+from app.methods.router import router as methods_router
+from app.methods.router import versions as method_versions_router
 from app.middleware import BodyLimit, RequestContext
+from app.notifications.router import one as notification_router
+from app.notifications.router import router as notifications_router
 from app.observability.health import router as health_router
 from app.observability.logging import configure_logging
 from app.observability.metrics import ApiMetrics
@@ -35,16 +46,42 @@ from app.pools.router import router as pools_router
 from app.problems import add_handlers
 from app.quotas.router import router as quotas_router
 from app.retention.router import router as retention_router
+from app.schedules.router import one as schedule_router
+from app.schedules.router import previews as previews_router
+from app.schedules.router import router as schedules_router
 from app.settings import Settings
 from app.stats.router import router as stats_router
+from app.triggers.router import one as trigger_router
+from app.triggers.router import posting as posting_router
+from app.triggers.router import router as triggers_router
 from app.usage.router import router as usage_router
 from app.version import VERSION
+from app.webhooks.router import one as webhook_router
+from app.webhooks.router import router as webhooks_router
 from app.workers.router import one as worker_router
 from app.workers.router import router as workers_router
 
 log = structlog.get_logger(__name__)
 
 FINISH_SECONDS = 1.0
+# Where bodies are files.
+UPLOADS = ("/v1/files", "/v1/imports")
+
+
+ROUTERS = (
+    executions_router, execution_router, outputs_router, logs_router, health_router, metrics_router,
+    pools_router, pool_router, workers_router, worker_router, events_router,
+    usage_router, afterwards_router, bulk_router, code_router, bundle_router, imports_router,
+    retention_router,
+    batches_router, batch_router,
+    methods_router, method_files_router, method_router, method_versions_router,
+    stats_router,
+    files_router, file_router,
+    schedules_router, schedule_router, previews_router,
+    triggers_router, trigger_router, posting_router,
+    quotas_router,
+    webhooks_router, webhook_router, notifications_router, notification_router,
+)  # fmt: skip
 
 
 class Welcome(BaseModel):
@@ -71,22 +108,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.is_closing = lambda: False  # `app.__main__` knows better
     app.state.metrics = ApiMetrics()
-    app.add_middleware(BodyLimit, limit=settings.body_limit)
+    app.add_middleware(BodyLimit, limit=settings.body_limit, larger=dict.fromkeys(UPLOADS, int(settings.file_limit)))
     app.add_middleware(RequestContext)
     app.add_middleware(RequestMetrics, metrics=app.state.metrics)
     add_handlers(app)
     add_documentation(app)
-    for router in (executions_router, execution_router, outputs_router, logs_router, health_router, metrics_router):
+    for router in ROUTERS:
         app.include_router(router)
-    for router in (pools_router, pool_router, workers_router, worker_router, events_router):
-        app.include_router(router)
-    for router in (usage_router, afterwards_router, bulk_router):
-        app.include_router(router)
-    app.include_router(retention_router)
-    for router in (batches_router, batch_router):
-        app.include_router(router)
-    app.include_router(stats_router)
-    app.include_router(quotas_router)
     app.add_api_route("/", _welcome, include_in_schema=False)
     return app
 
@@ -96,6 +124,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with open_process(settings, role="api") as process:
         await ensure_bootstrap_token(process)
+        process.on_settled.append(app.state.metrics.moved)
         app.state.process = process
         app.state.background = Background()
         app.state.feed = Feed(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -63,32 +64,38 @@ def _request_id(headers: Headers) -> str:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit: by their Content-Length at once, else as soon as they have passed it."""
+    """Refuses bodies over a limit: by their Content-Length at once, else as soon as they have passed it.
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    `larger` are the limits of paths whose bodies are never in memory.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._larger.get(scope["path"], self._limit)
         announced = Headers(scope=scope).get("content-length", "")
         received = 0
 
         async def counted() -> Message:
             nonlocal received
-            if announced.isdigit() and int(announced) > self._limit:
-                raise self._too_large()
+            if announced.isdigit() and int(announced) > limit:
+                raise _too_large(limit)
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise self._too_large()
+            if received > limit:
+                raise _too_large(limit)
             return message
 
         await self._app(scope, counted, send)
 
-    def _too_large(self) -> HTTPException:
-        # Of all exceptions, FastAPI passes on only this class when raised while it reads a body.
-        return HTTPException(413, f"The body is larger than {self._limit} bytes.")
+
+def _too_large(limit: int) -> HTTPException:
+    # Of all exceptions, FastAPI passes on only this class when raised while it reads a body.
+    return HTTPException(413, f"The body is larger than {limit} bytes.")

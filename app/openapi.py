@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, get_type_hints
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
@@ -14,7 +15,6 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 
-from app.batches.schemas import Batch, BatchList, BatchRehearsal
 from app.errors import (
     Conflict,
     InvalidRequest,
@@ -24,18 +24,16 @@ from app.errors import (
     NotAuthenticated,
     NotFound,
     PayloadTooLarge,
+    PreconditionFailed,
     QuotaExceeded,
+    RangeNotSatisfiable,
     ServiceError,
     Unavailable,
     UnsupportedMediaType,
 )
-from app.executions.bulk_requests import BulkAnswer
-from app.executions.schemas import AttemptList, EventList, Execution, ExecutionList, Rehearsal
 from app.logs.protocol import FRAMES, CloseCode
 from app.logs.query import TailQuery
 from app.problems import MEDIA_TYPE, Problem
-from app.retention.schemas import RetentionView
-from app.workers.schemas import WorkerList, WorkerView
 
 Document = dict[str, Any]
 
@@ -47,8 +45,15 @@ Send the header `Authorization: Bearer <token>` everywhere but at `/healthz`, `/
 TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
     {"name": "batches", "description": "Many executions, submitted together"},
+    {"name": "schedules", "description": "Rules by which executions and batches are submitted again and again"},
+    {"name": "methods", "description": "Named, versioned templates of executions, with typed inputs"},
+    {"name": "triggers", "description": "Addresses to which others post, and something is submitted"},
     {"name": "logs", "description": "What the program wrote, whole or live"},
     {"name": "outputs", "description": "The files it left behind"},
+    {"name": "bundles", "description": "One execution as one archive, out and in"},
+    {"name": "files", "description": "Files that you upload, to be inputs"},
+    {"name": "webhooks", "description": "Servers of yours that are sent what happens, signed"},
+    {"name": "notifications", "description": "People who are told how executions end"},
     {"name": "pools", "description": "Named groups of workers, and how much may run in each"},
     {"name": "quotas", "description": "Who you are, and how much an owner may have"},
     {"name": "workers", "description": "Who is there to run executions"},
@@ -60,14 +65,8 @@ TAGS = [
 ASSETS = "/docs/assets"
 _REF = "#/components/schemas/{model}"
 _ALL_ERRORS = (
-    MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PayloadTooLarge,
-    UnsupportedMediaType, InvalidRequest, QuotaExceeded, Unavailable,
-)  # fmt: skip
-# FastAPI leaves out whatever is null, even where an example means it.
-_BATCHES = (Batch, BatchList, BatchRehearsal)
-_EXAMPLES_WITH_NULLS = (
-    Execution, ExecutionList, Rehearsal, EventList, AttemptList, WorkerView, WorkerList, BulkAnswer, RetentionView,
-    *_BATCHES,
+    MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PreconditionFailed,
+    PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, InvalidRequest, QuotaExceeded, Unavailable,
 )  # fmt: skip
 _BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
 
@@ -106,8 +105,7 @@ def build_document(app: FastAPI) -> Document:
     schemas: Document = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    for model in _EXAMPLES_WITH_NULLS:
-        schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
+    _restore_nulls(schemas)
     problem = TypeAdapter(Problem).json_schema(ref_template=_REF)
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
@@ -115,6 +113,24 @@ def build_document(app: FastAPI) -> Document:
         _document_errors(operation)
     document["paths"]["/v1/executions/{id}/tail"] = _tail(schemas)
     return document
+
+
+def _restore_nulls(schemas: Document) -> None:
+    """FastAPI leaves out whatever is null, even where an example means it."""
+    for model in _models(BaseModel):
+        extra = model.model_config.get("json_schema_extra")
+        examples = extra.get("examples") if isinstance(extra, dict) else None
+        pruned = jsonable_encoder(examples, exclude_none=True)
+        # Those of a name that several models have begin with their module.
+        for name in (model.__name__, f"{model.__module__}.{model.__name__}".replace(".", "__")):
+            if examples and schemas.get(name, {}).get("examples") == pruned:
+                schemas[name]["examples"] = examples
+
+
+def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
 
 
 def _operations(document: Document) -> Iterator[Document]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ByteSize, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app import crash_points
-from app.db.engine import STATEMENT_TIMEOUT
+from app.artifacts.address import Bucket
+from app.files.hosts import Hosts
+from app.outbound.policy import Policy
 from app.pools.model import DEFAULT_POOL, PoolName
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -37,6 +39,12 @@ class Settings(BaseSettings):
         description="Directory of workspaces, outputs and checkpoints; the same path on the engine's host",
     )
 
+    store: str = Field(
+        default="",
+        description="Where files are kept: `s3://bucket/prefix?endpoint=…&region=…`, with credentials from `AWS_…`; "
+        "without it the directory `artifacts` of the data directory",
+    )
+
     host: str = Field(default="127.0.0.1", description="Address the API listens on")
     port: int = Field(default=8700, ge=0, le=65535, description="Port the API listens on")
     bootstrap_token: SecretStr | None = Field(
@@ -47,10 +55,12 @@ class Settings(BaseSettings):
         description="What secrets are sealed with, random, the same for API and workers; of several, separated by "
         "commas, the first seals and all open",
     )
-    database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
-    database_statement_timeout: float = Field(
-        default=STATEMENT_TIMEOUT, ge=0.1, description="What one statement may take of the database's time, seconds"
+    outbound_allow: str = Field(
+        default="",
+        description="What is not public and may be connected to nevertheless, for webhooks and files by URL: networks, "
+        "hosts and `*.domains`, separated by commas",
     )
+    database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
     send_buffer: int = Field(
         default=131_072, ge=4096, description="What the kernel takes of an API connection before it can send it, bytes"
     )
@@ -62,6 +72,17 @@ class Settings(BaseSettings):
     )
     shutdown_grace: int = Field(default=3, ge=0, description="How long open requests may last at shutdown, seconds")
     body_limit: int = Field(default=8 * 2**20, ge=1024, description="Largest request body, bytes")
+    file_limit: ByteSize = Field(
+        default=ByteSize(10 * 2**30), ge=0, description="Largest file that is uploaded, or fetched by URL, bytes"
+    )
+    max_file_bytes_per_owner: ByteSize | None = Field(
+        default=None, ge=0, description="What all files that an owner has uploaded may have together, bytes"
+    )
+    input_urls: str = Field(
+        default="",
+        description="Hosts from which executions may have files fetched by URL: names and `*.domains`, separated by "
+        "commas, or `*`; none by default",
+    )
     max_queued_per_owner: int | None = Field(
         default=None, ge=0, description="Executions that an owner may have queued at once, unless they have a quota"
     )
@@ -70,6 +91,29 @@ class Settings(BaseSettings):
     max_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.timeout`, seconds")
     max_idle_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.idle_timeout`, seconds")
     max_grace: int | None = Field(default=None, ge=0, description="Largest `limits.grace`, seconds")
+
+    webhook_timeout: float = Field(
+        default=15, gt=0, le=120, description="How long a receiver of a webhook may take to answer, seconds"
+    )
+    webhook_retry_after: float = Field(
+        default=5,
+        gt=0,
+        le=3600,
+        description="From the first failed try of a delivery to the second, seconds; later ones wait longer and longer",
+    )
+    webhook_disable_after: float = Field(
+        default=5 * 86_400,
+        gt=0,
+        description="A webhook to which nothing could be delivered for so long is disabled, seconds",
+    )
+    webhook_log_days: int = Field(
+        default=30, ge=1, le=3650, description="Deliveries that are over are kept so many days"
+    )
+
+    notification_channels: str = Field(
+        default="mailto,mailtos,slack,discord,tgram,ntfy,ntfys",
+        description="Services of Apprise that notifications may be sent by, as its URLs begin, separated by commas",
+    )
 
     pool: PoolName = Field(default=DEFAULT_POOL, description="The pool this worker serves")
     on_sigterm: OnSigterm = Field(
@@ -121,16 +165,45 @@ class Settings(BaseSettings):
     retention_checkpoints_days: int = Field(
         default=0, ge=0, le=36_500, description="Checkpoints of what has ended are kept so many days, 0 for ever"
     )
+    retention_files_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Uploaded files that nothing refers to are kept so many days, 0 for ever",
+    )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
     crash_at: str | None = Field(
         default=None, description="For tests: the process kills itself at this point of `app/crash_points.py`"
     )
+
+    @property
+    def notification_channels_allowed(self) -> frozenset[str]:
+        """One by one."""
+        return frozenset(filter(None, (part.strip().lower() for part in self.notification_channels.split(","))))
 
     @field_validator("data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         # The engine resolves bind mounts on its host: a relative path would mean another directory there.
         return value.absolute()
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        Policy.parse(value)
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _known_store(cls, value: str) -> str:
+        Bucket.parse(value)
+        return value
+
+    @field_validator("input_urls")
+    @classmethod
+    def _known_hosts(cls, value: str) -> str:
+        Hosts.parse(value)
+        return value
 
     @field_validator("crash_at")
     @classmethod

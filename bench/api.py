@@ -49,7 +49,8 @@ SELECT
     CASE WHEN n % 2 = 0 THEN 'train' ELSE 'evaluate' END || ' model-' || n
         || CASE WHEN n <= 1000 AND n % 200 = 0 THEN ' comet'
             WHEN n % 2 = 0 AND n BETWEEN $3 - 10 AND $3 - 2 THEN ' fossil' ELSE '' END,
-    jsonb_build_object('team', 'team-' || n % 10, 'sweep', 'sweep-' || n % 100, 'run', n::text),
+    jsonb_build_object('team', 'team-' || n % 10, 'sweep', 'sweep-' || n % 100, 'run', n::text)
+        || CASE WHEN n % 10 = 1 AND (n > 2000 OR $3 <= 2000) THEN '{"era": "old"}' ELSE '{}' END::jsonb,
     '{"image": "registry.example.com/team/model:1", "command": ["python", "train.py"]}',
     '{}',
     status,
@@ -78,6 +79,7 @@ PAGES = {
     "label of one in ten": "/v1/executions?limit=20&label=team=team-4",
     "label of one in a hundred": "/v1/executions?limit=9&label=sweep=sweep-7",
     "label of one": "/v1/executions?limit=20&label=run=500",
+    "label of one in ten, of the newest 2,000 none": "/v1/executions?limit=20&label=era=old",
     "q, one in two": "/v1/executions?limit=20&q=tra",
     "q, two words of one in ten": "/v1/executions?limit=20&q=train+team+4",
     "q, five of the newest": "/v1/executions?limit=20&q=comet",

@@ -13,6 +13,8 @@ from app.logs.tables import PARTITION_PREFIX
 from app.settings import Settings
 
 MIGRATION_LOCK = 0x7A11_8ACE
+# As long as it takes: the index of a large table, or another process that migrates. Seconds.
+PATIENCE = 7 * 86_400.0
 
 
 def _is_compared(name: str | None, kind: str, _parents: object) -> bool:
@@ -33,12 +35,13 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _online() -> None:
-    engine = open_engine(Settings().database_url, pool_size=1, application="tailrace-migrate")
+    engine = open_engine(
+        Settings().database_url, pool_size=1, application="tailrace-migrate", statement_timeout=PATIENCE
+    )
     try:
         async with engine.connect() as connection:
             # Several processes may start at once: one migrates, the others wait and find nothing to do.
             await connection.execute(text("SET lock_timeout = 0"))
-            await connection.execute(text("SET statement_timeout = 0"))
             await connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
             await connection.commit()
             await connection.run_sync(_migrate)

@@ -16,14 +16,13 @@ from stack.demo_client import JSON, DemoClient
 from stack.demo_view import follow, show_records
 from stack.engine import Engine, ensure_engine
 from stack.errors import StackError, StackRunning
-from stack.images import build_image, ensure_images
+from stack.examples import IMAGE, build_examples
+from stack.images import ensure_images
 from stack.interrupts import until_interrupted
 from stack.local import Stack, claimed, local_stack
 from stack.lock import RunningStack
 from stack.ports import free_port
-from stack.programs import ROOT
 
-IMAGE = "tailrace-examples:local"
 COMMAND = ["python3", "/examples/kmeans/kmeans.py"]
 # A few seconds of work, so that there is something to stop.
 INPUTS = {"restarts": 160}
@@ -56,14 +55,8 @@ def _prepare_engine(settings: Settings, console: Console) -> Engine:
     engine = ensure_engine(settings.docker_host, say=console.say)
     ensure_images(engine, say=console.say)
     with engine.client() as client:
-        build_image(client, IMAGE, _example_files(), arguments={"BASE": "python:local"})
+        build_examples(client)
     return engine
-
-
-def _example_files() -> dict[str, bytes]:
-    directory = ROOT / "examples"
-    files = (path for path in sorted(directory.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
 
 
 def _running_stack(settings: Settings, running: StackRunning) -> Stack:

@@ -12,9 +12,10 @@ import hashlib
 import mimetypes
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import structlog
@@ -22,8 +23,11 @@ from obstore.exceptions import BaseError
 
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.store import PIECE_BYTES, ArtifactStore
+from app.executions.declared import declaration_of, missing
+from app.executions.model import DeclaredOutput
 from app.executions.record import Record
 from worker.ending import Kept
+from worker.storing import insist
 from worker.workspace import OPEN_DIRECTORY, OPEN_FILE, Workspace, open_hostile
 
 log = structlog.get_logger(__name__)
@@ -67,6 +71,7 @@ async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, lo
         ArtifactSet(record.id, record.attempt, Kind.OUTPUT),
         workspace.outputs,
         Caps(limits.output_files, int(limits.output_bytes)),
+        record.spec.outputs,
     )
     checkpoint = await collect(
         store,
@@ -87,50 +92,80 @@ async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, lo
             *(f"outputs: {why}" for why in outputs.warnings),
             *(f"the checkpoint is not kept: {why}" for why in checkpoint.warnings),
         ],
+        missing=await asyncio.to_thread(missing, record.spec.outputs, [file.path for file in outputs.files]),
     )
 
 
-async def collect(store: ArtifactStore, group: ArtifactSet, directory: Path, caps: Caps) -> Collected:
-    """Store every file of the tree that fits. What cannot be kept makes it partial, never an error."""
+async def collect(
+    store: ArtifactStore,
+    group: ArtifactSet,
+    directory: Path,
+    caps: Caps,
+    declared: Sequence[DeclaredOutput] = (),
+) -> Collected:
+    """Store every file of the tree that fits. What cannot be kept makes it partial, never an error.
+
+    What was `declared` is of the media type that was said.
+    """
     result = Collected()
     try:
-        await _collect(store, group, directory, caps, result)
+        await _collect(store, group, directory, caps, declared, result)
     except (OSError, BaseError) as error:
         log.exception("artifacts.store_failed", kind=group.kind)
         result.leave_out(f"the artifact store failed: {type(error).__name__}")
     return result
 
 
-async def _collect(store: ArtifactStore, group: ArtifactSet, directory: Path, caps: Caps, result: Collected) -> None:
+async def _collect(
+    store: ArtifactStore,
+    group: ArtifactSet,
+    directory: Path,
+    caps: Caps,
+    declared: Sequence[DeclaredOutput],
+    result: Collected,
+) -> None:
     # A thread walks: it may be a large tree, and the event loop carries everybody's logs.
     found = await asyncio.to_thread(lambda: list(_walk(directory, caps.files, result)))
     for path in found:
-        await _keep(store, group, directory, path, caps, result)
+        await _keep(store, group, directory, path, caps, declared, result)
 
 
 async def _keep(
-    store: ArtifactStore, group: ArtifactSet, directory: Path, path: str, caps: Caps, result: Collected
+    store: ArtifactStore,
+    group: ArtifactSet,
+    directory: Path,
+    path: str,
+    caps: Caps,
+    declared: Sequence[DeclaredOutput],
+    result: Collected,
 ) -> None:
     try:
-        source = _Source(_open_beneath(directory, path), caps.bytes - result.bytes)
+        descriptor = _open_beneath(directory, path)
     except OSError as error:
         result.leave_out(f"a file could not be read: {errno.errorcode.get(error.errno or 0, 'error')}")
         return
-    with closing(source):
+    with closing(_Source(descriptor, caps.bytes - result.bytes)) as source:
         if source.refusal is not None:
             result.leave_out(source.refusal)
             return
-        await store.put(group, path, source.pieces())
+        await insist(lambda: store.put(group, path, source.pieces()), within=store.patience)
         result.bytes += source.read_bytes
         result.files.append(
             Artifact(
                 path=path,
                 bytes=source.read_bytes,
                 sha256=source.sha256,
-                media_type=mimetypes.guess_type(path)[0] or "application/octet-stream",
+                media_type=_media_type(path, declared),
                 executable=source.executable,
             ),
         )
+
+
+def _media_type(path: str, declared: Sequence[DeclaredOutput]) -> str:
+    """As it was declared, else as its name says."""
+    declaration = declaration_of(path, declared)
+    said = declaration.media_type if declaration else None
+    return said or mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
 def _walk(directory: Path, most: int, result: Collected) -> Iterator[str]:
@@ -222,7 +257,9 @@ class _Source:
         return self._hash.hexdigest()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """All of it."""
+        """All of it, from the beginning."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self.read_bytes, self._hash = 0, hashlib.sha256()
         while piece := await asyncio.to_thread(self._read, min(PIECE_BYTES, self._size - self.read_bytes)):
             self.read_bytes += len(piece)
             self._hash.update(piece)
@@ -246,6 +283,12 @@ def _refusal(status: os.stat_result, room: int) -> str | None:
     return None
 
 
+async def _copy(store: ArtifactStore, group: ArtifactSet, name: str, path: Path) -> None:
+    with path.open("wb") as target:
+        async for piece in store.read(group, name):
+            await asyncio.to_thread(target.write, piece)
+
+
 async def restore(store: ArtifactStore, group: ArtifactSet, files: list[Artifact], directory: Path) -> None:
     """Copy a snapshot into an empty directory of ours, open to any user id inside the container."""
     for artifact in files:
@@ -255,7 +298,5 @@ async def restore(store: ArtifactStore, group: ArtifactSet, files: list[Artifact
             if not made.exists():
                 made.mkdir()
                 made.chmod(OPEN_DIRECTORY)
-        with path.open("xb") as target:
-            async for piece in store.read(group, artifact.path):
-                await asyncio.to_thread(target.write, piece)
+        await insist(partial(_copy, store, group, artifact.path, path), within=store.patience)
         path.chmod(OPEN_DIRECTORY if artifact.executable else OPEN_FILE)

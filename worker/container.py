@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from uuid import UUID
 
-from app.executions.model import Lease
+from app.executions.model import Lease, Spec
 from app.executions.record import Record
-from worker.engine.port import ContainerSpec, Image
+from worker.engine.port import ContainerSpec, Image, SpecRejected
+from worker.stages import command_of
 from worker.workspace import KIT_TARGET, TARGET, Workspace, input_environment
 
 INSTANCE_LABEL = "tailrace.instance"
@@ -40,8 +41,12 @@ def container_spec(
     instance: UUID,
     secrets: Mapping[str, str] | None = None,
 ) -> ContainerSpec:
-    """Everything the engine has to know."""
+    """Everything the engine has to know. Raises `SpecRejected`."""
     spec, limits = record.spec, record.limits
+    entrypoint, command = spec.entrypoint, spec.command
+    if spec.has_stages:
+        shell, *words = command_of(spec, _program(spec, image))
+        entrypoint, command = (shell,), tuple(words)
     return ContainerSpec(
         name=container_name(lease, record.attempt),
         image=image.id,
@@ -52,20 +57,30 @@ def container_spec(
             EPOCH_LABEL: str(lease.epoch),
         },
         env=_environment(record, image, secrets or {}),
-        mounts=workspace.mounts(),
+        mounts=workspace.mounts(stages=spec.has_stages),
         cpus=limits.cpus,
         memory=int(limits.memory),
         pids=limits.pids,
         shm=int(limits.shm),
         file_size=int(limits.file_size),
         log_size=int(limits.log_bytes * ENGINE_LOG_FACTOR),
-        command=spec.command,
-        entrypoint=spec.entrypoint,
+        command=command,
+        entrypoint=entrypoint,
         workdir=spec.workdir,
         user=spec.user,
         network=spec.network,
         hostname=f"tailrace-{lease.execution.hex[-12:]}",
     )
+
+
+def _program(spec: Spec, image: Image) -> tuple[str, ...]:
+    """The main command, as an engine puts it together. Raises `SpecRejected` when there is none."""
+    if spec.entrypoint is not None:
+        return (*spec.entrypoint, *(spec.command or ()))
+    program = (*image.entrypoint, *(image.command if spec.command is None else spec.command))
+    if not program:
+        raise SpecRejected("no command was given, and the image has none")
+    return program
 
 
 def _environment(record: Record, image: Image, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -82,7 +97,13 @@ def _environment(record: Record, image: Image, secrets: Mapping[str, str]) -> di
         # A few milliseconds early: the exact one is in the file `deadline` once the program runs.
         "TAILRACE_DEADLINE": str(int(time.time() + record.limits.timeout - record.ran_seconds)),
         **_place_in_batch(record),
+        **_logical_time(record),
     }
+
+
+def _logical_time(record: Record) -> dict[str, str]:
+    at = record.spec.logical_time
+    return {} if at is None else {"TAILRACE_LOGICAL_TIME": at.isoformat().replace("+00:00", "Z")}
 
 
 def _place_in_batch(record: Record) -> dict[str, str]:

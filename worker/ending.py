@@ -40,7 +40,9 @@ class Kept:
     outputs_partial: bool
     checkpoint: list[Artifact]
     log_complete: bool
-    warnings: list[str]
+    warnings: list[Any]
+    # Outputs that it had to leave, and did not.
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,8 @@ async def conclude(connection: Connection, lease: Lease, end: End, *, actor: str
         return await _pause(connection, lease, end, held, actor=actor)
     tries = await _count_tries(connection, lease)
     if may_try_again(end.outcome, held.retries, tries, ran=end.ran, final=held.stop_final):
+        if held.pause_mode is not None and held.resume_by is None:
+            return await _stay_paused(connection, lease, end, held, actor=actor)
         return await _queue_again(connection, lease, end, actor=actor, after=delay_before(held.attempt))
     if held.status is Status.PAUSED and STATUS_OF[end.outcome.cause] not in NEXT[Status.PAUSED]:
         # Somebody let go on what was frozen, behind our back or just now.
@@ -184,6 +188,34 @@ async def _queue_again(connection: Connection, lease: Lease, end: End, *, actor:
     return event
 
 
+async def _stay_paused(connection: Connection, lease: Lease, end: End, held: _Held, *, actor: str) -> Event:
+    """Another attempt may follow, but somebody wants it to stand still: it is made when they let it go on."""
+    why = f"The attempt ended, {end.outcome.cause}: {end.outcome.message} Another follows when it is resumed"
+    changes = {
+        **LET_GO,
+        "pause_mode": PauseMode.CHECKPOINT,
+        "pause_deadline": None,
+        "ran_seconds": 0,
+        "control_version": Execution.control_version + 1,
+        **_left_behind(end),
+    }
+    message = f"{why}: {held.pause_by} asked for the pause."
+    if held.status is Status.PAUSED:
+        event = await repository.note(connection, lease.execution, actor=actor, message=message, changes=changes)
+    else:
+        event = await repository.move(
+            connection,
+            lease.execution,
+            Status.PAUSED,
+            actor=actor,
+            epoch=lease.epoch,
+            message=message,
+            changes=changes,
+        )
+    await _fence_log(connection, lease)
+    return event
+
+
 async def _pause(connection: Connection, lease: Lease, end: End, held: _Held, *, actor: str) -> Event:
     """It saved a checkpoint: the execution is paused, or goes on from it if the pause was taken back meanwhile."""
     exited_at = func.least(clock(), end.exited_at) if end.exited_at else clock()
@@ -277,6 +309,7 @@ class _Held:
     stop_final: bool
     pause_mode: PauseMode | None
     pause_by: str | None
+    resume_by: str | None
     retries: Retries
 
 
@@ -299,5 +332,6 @@ async def _lock(connection: Connection, lease: Lease) -> _Held:
         stop_final=row.stop_final,
         pause_mode=PauseMode(row.pause_mode) if row.pause_mode else None,
         pause_by=row.pause_by,
+        resume_by=row.resume_by,
         retries=Retries.read(row.retries),
     )

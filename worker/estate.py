@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.db.engine import Connection
@@ -22,7 +22,8 @@ from worker.ending import End
 
 
 async def lead(connection: Connection, duty: str, worker: UUID, *, seconds: float) -> bool:
-    """Whether the duty is ours for so long from now: one worker at a time, until it stops renewing."""
+    """Whether the duty is ours for so long from now: one worker at a time, until it stops renewing, or is gone."""
+    is_gone = exists().where(Worker.id == Leadership.worker_id, Worker.gone_at.is_not(None))
     ours = {"worker_id": worker, "until": repository.seconds_from_now(seconds)}
     taken = await connection.execute(
         upsert(Leadership)
@@ -30,11 +31,32 @@ async def lead(connection: Connection, duty: str, worker: UUID, *, seconds: floa
         .on_conflict_do_update(
             index_elements=[Leadership.duty],
             set_=ours,
-            where=or_(Leadership.worker_id == worker, Leadership.until < clock()),
+            where=or_(Leadership.worker_id == worker, Leadership.until < clock(), is_gone),
         )
         .returning(Leadership.duty),
     )
     return taken.one_or_none() is not None
+
+
+async def resign(connection: Connection, duty: str, worker: UUID) -> None:
+    """The duty is not ours any more: somebody else need not wait."""
+    await connection.execute(delete(Leadership).where(Leadership.duty == duty, Leadership.worker_id == worker))
+
+
+_MESSAGES = text("""
+    SELECT EXISTS (
+        SELECT FROM (VALUES ('webhooks'), ('notifications')) AS followers(name) LEFT JOIN event_cursors USING (name)
+        WHERE position IS DISTINCT FROM (
+            SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_positions_position_seq
+        )
+    ) OR EXISTS (SELECT FROM webhook_deliveries WHERE state = 'waiting' AND next_at <= clock_timestamp())
+    OR EXISTS (SELECT FROM notifications WHERE state = 'waiting' AND next_at <= clock_timestamp())
+""")
+
+
+async def has_messages(connection: Connection) -> bool:
+    """Whether anything happened that may have to be told, or anything is due to be sent."""
+    return bool((await connection.execute(_MESSAGES)).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +70,17 @@ class Fate:
 async def find_fates(
     connection: Connection, attempts: Collection[tuple[UUID, int]], *, over_for: float
 ) -> dict[tuple[UUID, int], Fate]:
-    """The fate of these attempts; `over` are those that ended so many seconds ago or earlier."""
-    current = (Execution.attempt == Attempt.number) & _is_held()
+    """The fate of these attempts; `over` are those that ended so many seconds ago, and are not to be kept."""
+    last = Execution.attempt == Attempt.number
+    current = last & _is_held()
+    kept = last & (Execution.spec["keep_workspace"].astext == "true") & Execution.outputs_expired_at.is_(None)
+    ended = Attempt.finished_at <= repository.seconds_from_now(-over_for)
     rows = await connection.execute(
         select(
             Attempt.execution_id,
             Attempt.number,
             case((current, Attempt.container_name)).label("container_name"),
-            func.coalesce(Attempt.finished_at <= repository.seconds_from_now(-over_for), False).label("over"),
+            (func.coalesce(ended, False) & ~func.coalesce(kept, False)).label("over"),
         )
         .join(Execution, Execution.id == Attempt.execution_id)
         .where(tuple_(Attempt.execution_id, Attempt.number).in_(attempts)),

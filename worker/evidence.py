@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, extract, select, text
 
+from app.artifacts.model import Kind
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.executions.model import Retries
+from app.executions.model import ExitMeaning, Retries
 from app.executions.states import Cause, PauseMode, Status
 from app.workers.model import LOST_AFTER
-from worker.invariants import UNATTENDED_AT_MOST, Facts, Holder, LogShape, Moved, Tried
+from worker.invariants import UNATTENDED_AT_MOST, Facts, Files, Holder, LogShape, Measured, Moved, Tried
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ _ACTIVE = text("""
 """)
 _EXECUTIONS = text("""
     SELECT executions.id, status, phase, cause, epoch, attempt, worker_id, pause_mode, retries,
-        stop_deadline, deadline, finished_at,
+        spec -> 'exit_codes' AS exit_codes, stop_deadline, deadline, finished_at,
         CAST(limits ->> 'pull_timeout' AS bigint) AS pull_timeout, clock_timestamp() AS seen_at,
         extract(epoch FROM clock_timestamp() - coalesce(gone_at, heartbeat_at)) AS unheard_for, engine_ok,
         (
@@ -34,8 +35,19 @@ _EXECUTIONS = text("""
             WHERE other.engine_id = workers.engine_id AND other.id <> workers.id AND other.gone_at IS NULL
                 AND other.heartbeat_at > clock_timestamp() - make_interval(secs => :lost_after)
                 AND other.started_at < clock_timestamp() - make_interval(secs => :unattended_at_most)
-        ) AS colleagues
+        ) AS colleagues,
+        outputs_files, outputs_bytes, outputs_expired_at, checkpoint_files, checkpoint_bytes, checkpoint_expired_at,
+        CASE WHEN delete_requested_at IS NOT NULL AND finished_at IS NOT NULL AND NOT coalesce(is_needed, false) THEN
+            extract(epoch FROM clock_timestamp() - greatest(delete_requested_at, finished_at, needed_until))
+        END AS deletable_for
     FROM executions LEFT JOIN workers ON workers.id = worker_id
+    LEFT JOIN LATERAL (
+        SELECT bool_or(other.finished_at IS NULL) AS is_needed, max(other.finished_at) AS needed_until
+        FROM executions AS other
+        WHERE executions.delete_requested_at IS NOT NULL AND (other.resumed_from = executions.id OR other.id IN (
+            SELECT execution_id FROM execution_needs WHERE needed_id = executions.id
+        ))
+    ) AS others ON true
     WHERE executions.id = ANY (CAST(:ids AS uuid[])) ORDER BY executions.id
 """)
 _EVENTS = text("""
@@ -68,6 +80,20 @@ _LOGS = text("""
     WHERE log_heads.execution_id = ANY (CAST(:ids AS uuid[]))
     GROUP BY log_heads.execution_id
 """)
+_FILES = text("""
+    SELECT execution_id, kind, count(*) AS files, CAST(sum(bytes) AS bigint) AS bytes FROM artifacts
+    WHERE execution_id = ANY (CAST(:ids AS uuid[])) GROUP BY execution_id, kind, attempt
+""")
+_MEASURED = text("""
+    SELECT total.execution_id, total.attempt, count(tick) AS samples,
+        count(*) FILTER (WHERE tick % stride <> 0) AS stray, coalesce(
+            total.cores > cores_peak OR total.memory > memory_peak OR total.pids > pids_peak OR total.disk > disk_peak,
+            false
+        ) AS above_peak
+    FROM attempt_usage AS total LEFT JOIN usage_samples USING (execution_id, attempt)
+    WHERE execution_id = ANY (CAST(:ids AS uuid[]))
+    GROUP BY total.execution_id, total.attempt ORDER BY total.execution_id, total.attempt
+""")
 _CONTAINERS = text("""
     SELECT container_name AS name, executions.attempt = number
             AND status IN ('preparing', 'running', 'paused', 'stopping')
@@ -83,9 +109,25 @@ _RUNNING = text("""
         AND attempts.started_at IS NOT NULL AND attempts.finished_at IS NULL
 """)
 _WORKSPACES = text("""
-    SELECT execution_id AS id, number FROM attempts
-    WHERE finished_at < clock_timestamp() - make_interval(secs => :over_for)
+    SELECT execution_id AS id, number FROM attempts JOIN executions ON executions.id = execution_id
+    WHERE attempts.finished_at < clock_timestamp() - make_interval(secs => :over_for)
         AND execution_id = ANY (CAST(:ids AS uuid[]))
+        AND NOT (number = attempt AND coalesce(spec ->> 'keep_workspace', '') = 'true' AND outputs_expired_at IS NULL)
+""")
+
+
+_REMOVALS = text("""
+    SELECT prefix, extract(epoch FROM clock_timestamp() - due_at) AS due_for FROM artifact_removals WHERE rounds < 2
+""")
+_COUNTS = text("""
+    SELECT concat_ws(' ', owner, pool, status, CASE WHEN archived THEN 'archived' END) AS name,
+        coalesce(there.n, 0) AS there, coalesce(said.n, 0) AS said
+    FROM (
+        SELECT owner, pool, status, archived_at IS NOT NULL AS archived, count(*) AS n
+        FROM executions WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4
+    ) AS there FULL JOIN (
+        SELECT owner, pool, status, archived, sum(n) AS n FROM ended_counts GROUP BY 1, 2, 3, 4
+    ) AS said USING (owner, pool, status, archived)
 """)
 
 
@@ -113,6 +155,8 @@ async def gather(connection: Connection, executions: Sequence[UUID]) -> list[Fac
     events = _grouped(await connection.execute(_EVENTS, asked))
     attempts = _grouped(await connection.execute(_ATTEMPTS, asked))
     logs = {row.execution_id: row for row in await connection.execute(_LOGS, asked)}
+    files = _grouped(await connection.execute(_FILES, asked))
+    measured = _grouped(await connection.execute(_MEASURED, asked))
     return [
         Facts(
             **{name: row[name] for name in _PLAIN},
@@ -120,10 +164,14 @@ async def gather(connection: Connection, executions: Sequence[UUID]) -> list[Fac
             cause=_cause(row["cause"]),
             pause_mode=PauseMode(row["pause_mode"]) if row["pause_mode"] else None,
             retries=Retries.read(row["retries"]),
+            exit_codes={code: ExitMeaning(meaning) for code, meaning in (row["exit_codes"] or {}).items()},
             events=[_moved(event) for event in events[row["id"]]],
             attempts=[_tried(attempt) for attempt in attempts[row["id"]]],
             log=_shape(logs.get(row["id"])),
             holder=_holder(row),
+            files=[_files(row, kind, files[row["id"]]) for kind in Kind],
+            measured=[_measured(each) for each in measured[row["id"]]],
+            deletable_for=None if row["deletable_for"] is None else float(row["deletable_for"]),
         )
         for row in rows
     ]
@@ -192,6 +240,21 @@ def _shape(row: Any) -> LogShape | None:
     )
 
 
+def _files(row: RowMapping, kind: Kind, sets: Sequence[Any]) -> Files:
+    name = {Kind.OUTPUT: "outputs", Kind.CHECKPOINT: "checkpoint"}[kind]
+    return Files(
+        kind=kind,
+        files=row[f"{name}_files"],
+        bytes=row[f"{name}_bytes"],
+        expired=row[f"{name}_expired_at"] is not None,
+        sets=[(each.files, each.bytes) for each in sets if each.kind == kind],
+    )
+
+
+def _measured(row: Any) -> Measured:
+    return Measured(attempt=row.attempt, samples=row.samples, stray=row.stray, above_peak=row.above_peak)
+
+
 def _holder(row: RowMapping) -> Holder | None:
     if row["unheard_for"] is None:
         return None
@@ -224,3 +287,13 @@ async def long_over(
     asked = {"ids": list({execution for execution, _ in attempts}), "over_for": over_for}
     ended = {(row.id, row.number) for row in await connection.execute(_WORKSPACES, asked)}
     return ended & set(attempts)
+
+
+async def removals(connection: Connection) -> dict[str, float]:
+    """Prefixes of files that are to be removed, and since when each is due, in seconds."""
+    return {row.prefix: float(row.due_for) for row in await connection.execute(_REMOVALS)}
+
+
+async def counts(connection: Connection) -> dict[str, tuple[int, int]]:
+    """What has ended, by owner, pool, status and archive: how many there are, and how many are counted."""
+    return {row.name: (row.there, int(row.said)) for row in await connection.execute(_COUNTS)}

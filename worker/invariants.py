@@ -6,13 +6,15 @@ A rule yields a sentence per violation. `evidence.py` collects what the rules ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from app.executions.model import Outcome, Retries
+from app.artifacts.model import Kind
+from app.executions.model import OWN_EXITS, ExitMeaning, Outcome, Retries
 from app.executions.states import NEXT, STATUS_OF, TERMINAL, Cause, PauseMode, Status
+from app.usage.model import SAMPLES_AT_MOST
 from worker.outcome import SAVED_AND_STOPPED
 from worker.retry import Tries, may_try_again
 
@@ -22,6 +24,8 @@ PREPARING_AT_MOST = 300.0
 OVERDUE_AT_MOST = 60.0
 # Until somebody else of the same engine has taken over.
 UNATTENDED_AT_MOST = 90.0
+# Until a sweep has come by that removes what was to be deleted.
+DELETED_WITHIN = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,31 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What the record counts of its outputs, or of its checkpoint; `sets` are files and bytes that are on record of
+    each attempt that left some.
+    """
+
+    kind: Kind
+    files: int
+    bytes: int
+    expired: bool
+    sets: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What is kept of how an attempt was measured; `stray` samples are not at its stride, `above_peak`: it used more at
+    last than ever.
+    """
+
+    attempt: int
+    samples: int
+    stray: int
+    above_peak: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that is written of one execution, as of the moment `seen_at`."""
 
@@ -87,6 +116,7 @@ class Facts:
     worker_id: UUID | None
     pause_mode: PauseMode | None
     retries: Retries
+    exit_codes: Mapping[str, ExitMeaning] = field(default_factory=dict)
     pull_timeout: int
     stop_deadline: datetime | None
     deadline: datetime | None
@@ -95,6 +125,10 @@ class Facts:
     attempts: Sequence[Tried]
     log: LogShape | None
     holder: Holder | None
+    files: Sequence[Files]
+    measured: Sequence[Measured]
+    # For so many seconds it could have been deleted, as somebody asked.
+    deletable_for: float | None
     seen_at: datetime
 
     @property
@@ -154,7 +188,10 @@ def check_retries(facts: Facts) -> Iterator[str]:
     """Another attempt follows only for a recorded reason that policy allows."""
     started = in_vain = 0
     for attempt in facts.attempts if facts.between_attempts else facts.attempts[:-1]:
-        saved = attempt.cause is None and attempt.exit_code == SAVED_AND_STOPPED
+        meaning = facts.exit_codes.get(str(attempt.exit_code))
+        saved = attempt.cause is None and (
+            meaning is ExitMeaning.CHECKPOINT or (meaning is None and attempt.exit_code == SAVED_AND_STOPPED)
+        )
         started += attempt.ran and not saved
         in_vain += not attempt.ran and attempt.cause is not None
         if not attempt.message:
@@ -163,7 +200,12 @@ def check_retries(facts: Facts) -> Iterator[str]:
             if attempt.ran and not saved:
                 yield f"attempt {attempt.number} was given back, although its program may have run"
         elif not may_try_again(
-            Outcome(attempt.cause, attempt.message, attempt.exit_code),
+            Outcome(
+                attempt.cause,
+                attempt.message,
+                attempt.exit_code,
+                meaning=meaning if attempt.cause in OWN_EXITS else None,
+            ),
             facts.retries,
             Tries(started, in_vain),
             ran=attempt.ran,
@@ -226,6 +268,32 @@ def check_pace(facts: Facts) -> Iterator[str]:
         yield "it was to be killed long ago"
 
 
+def check_files(facts: Facts) -> Iterator[str]:
+    """What the record counts is what some attempt left; of what has expired nothing is on record."""
+    for each in facts.files:
+        if each.expired and each.sets:
+            yield f"its files ({each.kind}) have expired, and {sum(files for files, _ in each.sets)} are on record"
+        if not each.expired and each.files and (each.files, each.bytes) not in each.sets:
+            yield f"it counts {each.files} files ({each.kind}) of {each.bytes} B, and no attempt left those"
+
+
+def check_usage(facts: Facts) -> Iterator[str]:
+    """Of how an attempt was measured a bounded number is kept, evenly, and its peaks are that."""
+    for each in facts.measured:
+        if each.samples > SAMPLES_AT_MOST:
+            yield f"of attempt {each.attempt} {each.samples} samples are kept"
+        if each.stray:
+            yield f"of attempt {each.attempt} {each.stray} samples are kept that should have gone"
+        if each.above_peak:
+            yield f"attempt {each.attempt} used more at last than at its peak"
+
+
+def check_deletion(facts: Facts) -> Iterator[str]:
+    """What was to be deleted as soon as it has ended, and is needed by nobody, is deleted."""
+    if facts.deletable_for is not None and facts.deletable_for > DELETED_WITHIN:
+        yield f"it was to be deleted, and is still there after {facts.deletable_for:.0f} s"
+
+
 def _is_overdue(facts: Facts, deadline: datetime | None) -> bool:
     return deadline is not None and (facts.seen_at - deadline).total_seconds() > OVERDUE_AT_MOST
 
@@ -239,4 +307,7 @@ RULES: Mapping[str, Callable[[Facts], Iterator[str]]] = {
     "lease": check_lease,
     "attended": check_attended,
     "pace": check_pace,
+    "files": check_files,
+    "usage": check_usage,
+    "deletion": check_deletion,
 }

@@ -5,7 +5,7 @@ Every write is fenced by the epoch; `StaleLease` means that somebody took over a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -269,9 +269,9 @@ async def note_said(
     return Progressed(*row.one())
 
 
-def with_warnings(warnings: list[str]) -> Any:
+def with_warnings(warnings: Sequence[Any]) -> Any:
     """The warnings on the record, and these."""
-    return Execution.warnings.op("||")(cast(warnings, JSONB))
+    return Execution.warnings.op("||")(cast(list(warnings), JSONB))
 
 
 async def hold(connection: Connection, lease: Lease) -> Status:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import structlog
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.cancellation import being_cancelled
 from app.db.engine import Connection, is_outage, reading, transaction
 from worker.log_merge import Expiries, MergedAlready, hold, merge_ended, move
-from worker.log_moving import DAY, is_awaited, list_moving, move_log
+from worker.log_moving import DAY, list_moving, move_log
 from worker.log_weeks import WEEK, add_week, drop_week, list_weeks, read_today, week_of
 
 log = structlog.get_logger(__name__)
@@ -78,23 +78,24 @@ class _Setbacks:
 
 
 class LogKeeper:
-    """Keeps the logs of what has ended for `retention_days` days, or for ever if that is 0."""
+    """Keeps the logs of what has ended."""
 
-    def __init__(self, database: AsyncEngine, *, retention_days: int, again_after: float = AGAIN_AFTER) -> None:
+    def __init__(self, database: AsyncEngine, *, again_after: float = AGAIN_AFTER) -> None:
         """A log that cannot be merged is tried again after `again_after` seconds, then less and less often."""
         self._database = database
-        self._retention_days = retention_days
         self._setbacks = _Setbacks(again_after)
 
-    async def sweep(self) -> None:
-        """Drop the weeks that are over, make room for those that come, and merge what has ended."""
-        weeks = await self._turn_weeks()
-        await self._move_archived(weeks)
+    async def sweep(self, *, days: int | None) -> None:
+        """Drop the weeks that are over, make room for those that come, and merge what has ended, to be kept for so many
+        days or, with None, for ever.
+        """
+        weeks = await self._turn_weeks(days)
+        await self._move_archived(weeks, days)
         until = time.monotonic() + SWEEP_AT_MOST
         without_room: set[UUID] = set()
         while time.monotonic() < until:
             async with reading(self._database) as connection:
-                asked = {"days": self._retention_days, "most": ENDED_AT_ONCE}
+                asked = {"days": days, "most": ENDED_AT_ONCE}
                 but = list(self._setbacks.pending() | without_room)
                 ended = {row.id: row.expires for row in await connection.execute(_ENDED, {**asked, "but": but})}
             if not ended:
@@ -106,31 +107,28 @@ class LogKeeper:
             without_room |= waiting
             await self._merge({id_: day for id_, day in ended.items() if id_ not in waiting})
 
-    async def _turn_weeks(self) -> set[date]:
+    async def _turn_weeks(self, days: int | None) -> set[date]:
         """The weeks that there are."""
         async with reading(self._database) as connection:
             today = await read_today(connection)
             weeks = set(await list_weeks(connection))
-            over = [week for week in sorted(weeks) if week + WEEK <= today and not await is_awaited(connection, week)]
-        for week in over:
+        for week in sorted(week for week in weeks if week + WEEK <= today):
             if await self._change(drop_week, week):
                 log.info("log.week_dropped", week=str(week))
                 weeks.discard(week)
-        if self._retention_days:
-            soon = week_of(date.fromordinal(today.toordinal() + self._retention_days))
+        if days is not None:
+            soon = week_of(today + timedelta(days=days))
             await self._make_room({soon, soon + WEEK}, weeks)
         return weeks
 
-    async def _move_archived(self, weeks: set[date]) -> None:
+    async def _move_archived(self, weeks: set[date], days: int | None) -> None:
         """Bring what was archived or restored to where it belongs now."""
         last, until = UUID(int=0), time.monotonic() + SWEEP_AT_MOST
-        while time.monotonic() < until and (
-            moving := await list_moving(self._database, days=self._retention_days, after=last)
-        ):
+        while time.monotonic() < until and (moving := await list_moving(self._database, days=days, after=last)):
             await self._make_room({week_of(row.day) for row in moving if row.day is not None}, weeks)
             for row in moving:
                 if row.day is None or week_of(row.day) in weeks:
-                    await move_log(self._database, row.id, row.day, days=self._retention_days)
+                    await move_log(self._database, row.id, row.day, days=days)
             last = moving[-1].id
 
     async def _make_room(self, wanted: Collection[date], weeks: set[date]) -> None:
@@ -138,16 +136,15 @@ class LogKeeper:
             if week not in weeks and await self._change(add_week, week):
                 weeks.add(week)
 
-    async def _change(self, act: Callable[[Connection, date], Awaitable[None]], week: date) -> bool:
+    async def _change(self, act: Callable[[Connection, date], Awaitable[bool]], week: date) -> bool:
         try:
             async with transaction(self._database) as connection:
-                await act(connection, week)
+                return await act(connection, week)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_HAD:
                 raise
             log.info("log.week_busy", week=str(week))
             return False
-        return True
 
     async def _merge(self, ended: Expiries) -> None:
         if not ended:

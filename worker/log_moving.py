@@ -13,8 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.engine import Connection, reading, transaction
-from worker.log_weeks import WEEK
+from app.db.engine import reading, transaction
 
 LOGS_AT_ONCE = 50
 SEGMENTS_AT_ONCE = 16
@@ -39,18 +38,15 @@ _MOVE = text("""
     )
 """)
 _MOVED = text("UPDATE log_heads SET expires = :day, moving = false WHERE execution_id = :id")
-_AWAITED = text("""
-    SELECT EXISTS (SELECT FROM log_heads WHERE moving AND expires >= :begins AND expires < :ends)
-""")
 
 
-async def list_moving(database: AsyncEngine, *, days: int, after: UUID) -> list[Row[Any]]:
+async def list_moving(database: AsyncEngine, *, days: int | None, after: UUID) -> list[Row[Any]]:
     """Logs that are to be moved, behind this one, and the day on which each expires."""
     async with reading(database) as connection:
         return list((await connection.execute(_MOVING, {"days": days, "after": after, "most": LOGS_AT_ONCE})).all())
 
 
-async def move_log(database: AsyncEngine, execution: UUID, day: date | None, *, days: int) -> None:
+async def move_log(database: AsyncEngine, execution: UUID, day: date | None, *, days: int | None) -> None:
     """Bring its segments to this day, some at a time. If it belongs elsewhere by now, it stays for the next look."""
     moved = True
     while moved:
@@ -62,8 +58,3 @@ async def move_log(database: AsyncEngine, execution: UUID, day: date | None, *, 
             moved = (await connection.execute(_MOVE, asked)).rowcount > 0
             if not moved:
                 await connection.execute(_MOVED, {"id": execution, "day": day})
-
-
-async def is_awaited(connection: Connection, week: date) -> bool:
-    """Whether something is in this week that is about to be moved."""
-    return bool((await connection.execute(_AWAITED, {"begins": week, "ends": week + WEEK})).scalar_one())

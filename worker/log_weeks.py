@@ -18,6 +18,9 @@ WEEK = timedelta(weeks=1)
 # Below the server's time for finding deadlocks, so that it is never a reader who gives way.
 PATIENCE = "100ms"
 
+_AWAITED = text("""
+    SELECT EXISTS (SELECT FROM log_heads WHERE moving AND expires >= :begins AND expires < :ends)
+""")
 _NAMES = text("""
     SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = CAST(:parent AS regclass) ORDER BY relname
@@ -49,7 +52,7 @@ def _week_named(name: str) -> date | None:
         return None  # what is kept for ever
 
 
-async def add_week(connection: Connection, week: date) -> None:
+async def add_week(connection: Connection, week: date) -> bool:
     """Make room for what expires in this week. Raises what a lock raises that is not had in time."""
     name = f"{week:{_NAME}}"
     await _be_quick(connection)
@@ -60,12 +63,20 @@ async def add_week(connection: Connection, week: date) -> None:
     await connection.execute(
         text(f"ALTER TABLE log_segments ATTACH PARTITION {name} FOR VALUES FROM ('{week}') TO ('{week + WEEK}')")
     )
+    return True
 
 
-async def drop_week(connection: Connection, week: date) -> None:
-    """Let go of what expired in this week. Raises what a lock raises that is not had in time."""
+async def drop_week(connection: Connection, week: date) -> bool:
+    """Let go of what expired in this week, unless something is to be moved out of it. Raises what a lock raises that
+    is not had in time.
+    """
     await _be_quick(connection)
+    # Whoever archives looks like a reader (`app/logs/keeping.py`): from here on nobody asks for anything in this week.
+    await connection.execute(text("LOCK TABLE ONLY log_segments IN ACCESS EXCLUSIVE MODE"))
+    if (await connection.execute(_AWAITED, {"begins": week, "ends": week + WEEK})).scalar_one():
+        return False
     await connection.execute(text(f"DROP TABLE {week:{_NAME}}"))
+    return True
 
 
 async def _be_quick(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from app.executions.model import Event
 from app.executions.states import Cause, Status, StopReason
 from app.observability.registry import LATENCIES, count_ends, new_registry
 from worker.claims import Claim
@@ -40,6 +41,18 @@ class WorkerMetrics:
         self._orphans = self._counter("orphans_removed", "What nobody had on record any more, removed", "kind")
         self._duties = self._histogram("reconciler", "Runs of a duty of the reconciler", LATENCIES, "duty")
         self._engine_errors = self._counter("engine_errors", "Requests in which the engine failed", "kind")
+        self._webhook_tries = self._counter("webhook_tries", "Tries to deliver something to a webhook", "outcome")
+        for outcome in ("delivered", "failed"):
+            self._webhook_tries.labels(outcome)
+        self._webhooks_waiting = Gauge(
+            "tailrace_webhook_deliveries_waiting", "Deliveries that wait, told by who leads", registry=self.registry
+        )
+        self._webhooks_oldest = Gauge(
+            "tailrace_webhook_oldest_seconds", "How long the oldest of them has waited", registry=self.registry
+        )
+        self._notifications = self._counter("notifications", "Notifications that a service was given", "outcome")
+        for outcome in ("sent", "failed"):
+            self._notifications.labels(outcome)
         self._arq_restarts = self._counter("arq_restarts", "Times the arq loop died and was started again")
         self._log_lag = self._histogram("log_lag", "From the oldest line of a commit to its being durable", LATENCIES)
         self._log_commits = self._histogram("log_commit", "Commits of log lines", COMMITS)
@@ -84,7 +97,7 @@ class WorkerMetrics:
 
     def concluded(self, cause: Cause, status: Status) -> None:
         """An attempt ended so, and the execution has this status now."""
-        if status is Status.QUEUED:
+        if status in {Status.QUEUED, Status.PAUSED}:
             self.retried(cause)
         else:
             self.ended(cause)
@@ -93,6 +106,11 @@ class WorkerMetrics:
         """An execution ended, with its last attempt."""
         self._ended.labels(cause.value).inc()
         self._attempts.labels("ended", cause.value).inc()
+
+    def settled(self, event: Event) -> None:
+        """One that was queued, or paused, ended for what became of others of its batch."""
+        if event.moves and event.cause is not None:
+            self._ended.labels(event.cause.value).inc()
 
     def retried(self, cause: Cause) -> None:
         """An attempt ended, and another one was allowed."""
@@ -125,6 +143,19 @@ class WorkerMetrics:
     def engine_failed(self, kind: str) -> None:
         """The engine did not do what it should: `unreachable`, or an answer that says that it failed itself."""
         self._engine_errors.labels(kind).inc()
+
+    def webhook_tried(self, *, delivered: bool) -> None:
+        """A delivery was sent, and arrived or not."""
+        self._webhook_tries.labels("delivered" if delivered else "failed").inc()
+
+    def notified(self, *, sent: bool) -> None:
+        """A service was given a notification, and took it or not."""
+        self._notifications.labels("sent" if sent else "failed").inc()
+
+    def webhooks_wait(self, number: int, *, oldest: float) -> None:
+        """So many deliveries wait, the oldest for so many seconds."""
+        self._webhooks_waiting.set(number)
+        self._webhooks_oldest.set(oldest)
 
     def arq_died(self) -> None:
         """The arq loop ended, and is started again."""

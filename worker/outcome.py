@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, replace
 
-from app.executions.model import Limits, Outcome, Stop
+from app.executions.model import ExitMeaning, Limits, Outcome, Stop
 from app.executions.states import Cause, StopClock, StopReason
 
 # The engine's init, process 1 of every container, says so on stderr when it cannot start the program.
@@ -15,12 +15,19 @@ CANCELED_ON_PURPOSE = 86
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 SYSTEM = "system"
+# Of the outputs that are missing, so many are told by name.
+NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
     """A container that has ended. `signaled`: we had sent it a signal before; `announced`: it knows our exit codes;
-    `asked_to_save`: it was asked to save a checkpoint and stop, and may be a little late to do so.
+    `asked_to_save`: it was asked to save a checkpoint and stop, and may be a little late to do so. `meaning` is what
+    its submission says of this code, `missing` are outputs that it had to leave. `interruption` is what ended it from
+    outside, if anything did.
+
+    `in_setup`: the main command was never started, and this is how the setup has ended; `late_after` so many seconds,
+    which were its time. `whose` it is that the container's init complains of.
     """
 
     code: int
@@ -29,6 +36,45 @@ class Exit:
     announced: bool
     asked_to_save: bool = False
     init_complaint: str | None = None
+    meaning: ExitMeaning | None = None
+    missing: tuple[str, ...] = ()
+    interruption: str | None = None
+    in_setup: bool = False
+    late_after: int | None = None
+    whose: str = "The command"
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether the container's init could not start the program."""
+        return self.init_complaint is not None and self.code in {NOT_FOUND, NOT_EXECUTABLE}
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel killed the program for its use of memory."""
+        return self.oom_killed and self.code == 128 + signal.SIGKILL
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether its code says success."""
+        return self.code == 0 or self._means(ExitMeaning.SUCCESS)
+
+    @property
+    def saved(self) -> bool:
+        """Whether its code says that it saved a checkpoint and stopped."""
+        return self._means(ExitMeaning.CHECKPOINT, unless_said=SAVED_AND_STOPPED)
+
+    @property
+    def canceled_itself(self) -> bool:
+        """Whether its code says that it was canceled on purpose."""
+        return self._means(ExitMeaning.CANCELED, unless_said=CANCELED_ON_PURPOSE)
+
+    def _means(self, meaning: ExitMeaning, *, unless_said: int | None = None) -> bool:
+        """As its submission says, or, where that says nothing, as a program that announced itself knows the codes."""
+        if self.never_ran or self.in_setup or self.ran_out_of_memory or self.interruption is not None:
+            return False  # the code is not the program's own
+        if self.meaning is None:
+            return self.announced and self.code == unless_said
+        return self.meaning is meaning
 
 
 def init_complaint(first_error_line: bytes | None) -> str | None:
@@ -41,21 +87,21 @@ def init_complaint(first_error_line: bytes | None) -> str | None:
 def read_exit(ended: Exit, stop: Stop | None, limits: Limits) -> Outcome:
     """The outcome. The first request that was pending decides; with none, the program's own exit does."""
     match stop.reason if stop else None:
-        case StopReason.CANCEL | StopReason.TIMEOUT if ended.code == 0 and not ended.signaled:
+        case StopReason.CANCEL | StopReason.TIMEOUT if ended.ended_well and not (ended.signaled or ended.missing):
             return _outcome(ended, Cause.OK, "Finished by itself after it was asked to stop.")
         case StopReason.CANCEL:
             asked_by = stop.by if stop else SYSTEM
             why = f" {stop.why}" if stop is not None and stop.why else ""
-            return _outcome(ended, canceled_by(asked_by), f"Canceled by {asked_by}{_and_saved(ended)}.{why}")
+            return _outcome(ended, canceled_by(asked_by), f"Canceled by {asked_by}{_so_far(ended)}.{why}")
         case StopReason.TIMEOUT if stop is not None and stop.clock is StopClock.IDLE_TIMEOUT:
             why = f"Wrote nothing for its idle_timeout of {limits.idle_timeout} s"
-            return _outcome(ended, Cause.IDLE_TIMEOUT, f"{why}{_and_saved(ended)}.")
+            return _outcome(ended, Cause.IDLE_TIMEOUT, f"{why}{_so_far(ended)}.")
         case StopReason.TIMEOUT:
             why = f"Ran longer than its timeout of {limits.timeout} s"
-            return _outcome(ended, Cause.RUN_TIMEOUT, f"{why}{_and_saved(ended)}.")
-        case StopReason.PAUSE | None if ended.code == SAVED_AND_STOPPED and ended.announced and ended.asked_to_save:
-            saved = _outcome(ended, Cause.EXIT_NONZERO, "It saved a checkpoint and stopped (exit code 85).")
-            return replace(saved, saved=True)
+            return _outcome(ended, Cause.RUN_TIMEOUT, f"{why}{_so_far(ended)}.")
+        case StopReason.PAUSE | None if ended.saved and ended.asked_to_save:
+            why = f"It saved a checkpoint and stopped (exit code {ended.code})."
+            return replace(_outcome(ended, Cause.EXIT_NONZERO, why), saved=True)
         case StopReason.PAUSE | None:
             return _own_exit(ended)
 
@@ -75,30 +121,58 @@ def canceled_by(asked_by: str) -> Cause:
 
 
 def _own_exit(ended: Exit) -> Outcome:
-    if ended.code == 0:
-        return _outcome(ended, Cause.OK, "Finished with exit code 0.")
-    if ended.code == CANCELED_ON_PURPOSE and ended.announced:
-        return _outcome(ended, Cause.SELF_CANCELED, "The program canceled itself (exit code 86).")
-    if ended.init_complaint is not None and ended.code in {NOT_FOUND, NOT_EXECUTABLE}:
-        return _unstartable(ended.code, ended.init_complaint)
-    if ended.oom_killed and ended.code == 128 + signal.SIGKILL:
+    if ended.interruption is not None:
+        return _outcome(ended, Cause.INTERRUPTED, ended.interruption)
+    if ended.ended_well and ended.missing:
+        return _outcome(ended, Cause.OUTPUT_MISSING, _without(ended.missing))
+    if ended.ended_well:
+        as_said = ", which its `exit_codes` call a success" if ended.code else ""
+        return _outcome(ended, Cause.OK, f"Finished with exit code {ended.code}{as_said}.")
+    if ended.canceled_itself:
+        return _outcome(ended, Cause.SELF_CANCELED, f"The program canceled itself (exit code {ended.code}).")
+    if ended.never_ran:
+        return _unstartable(ended)
+    failure = _of_setup(ended, _failure(ended)) if ended.in_setup else _failure(ended)
+    return replace(failure, meaning=ended.meaning)
+
+
+def _without(missing: tuple[str, ...]) -> str:
+    named = ", ".join(f"`{path}`" for path in missing[:NAMED_AT_MOST])
+    more = len(missing) - NAMED_AT_MOST
+    return f"Ended well, but left nothing for {named}{f' and {more} more' if more > 0 else ''}, which it has to."
+
+
+def _of_setup(ended: Exit, failure: Outcome) -> Outcome:
+    """That failure, of the setup."""
+    if ended.late_after is not None:
+        why = f"The setup took longer than its timeout of {ended.late_after} s; the main command was not started."
+        return replace(failure, cause=Cause.EXIT_NONZERO, message=why)
+    what = f"{failure.message[0].lower()}{failure.message[1:]}"
+    return replace(failure, message=f"The setup failed, and the main command was not started: {what}")
+
+
+def _failure(ended: Exit) -> Outcome:
+    if ended.ran_out_of_memory:
         return _outcome(ended, Cause.OOM_KILLED, "Killed by the kernel: it used more memory than `limits.memory`.")
     if 128 < ended.code < 128 + signal.NSIG:
         return _outcome(ended, Cause.SIGNALED, f"Ended by {_signal_name(ended.code - 128)} (exit code {ended.code}).")
     return _outcome(ended, Cause.EXIT_NONZERO, f"Exit code {ended.code}.")
 
 
-def _unstartable(code: int, complaint: str) -> Outcome:
+def _unstartable(ended: Exit) -> Outcome:
     """The program never ran."""
-    if code == NOT_FOUND:
-        return Outcome(Cause.COMMAND_NOT_FOUND, f"The command is not in the image: {complaint}", code)
-    return Outcome(Cause.COMMAND_NOT_EXECUTABLE, f"The command cannot be executed: {complaint}", code)
+    if ended.code == NOT_FOUND:
+        why = f"{ended.whose} is not in the image: {ended.init_complaint}"
+        return Outcome(Cause.COMMAND_NOT_FOUND, why, ended.code)
+    return Outcome(
+        Cause.COMMAND_NOT_EXECUTABLE, f"{ended.whose} cannot be executed: {ended.init_complaint}", ended.code
+    )
 
 
-def _and_saved(ended: Exit) -> str:
-    if ended.code == SAVED_AND_STOPPED and ended.announced:
-        return "; it saved a checkpoint first"
-    return ""
+def _so_far(ended: Exit) -> str:
+    if ended.in_setup:
+        return " during its setup"
+    return "; it saved a checkpoint first" if ended.saved else ""
 
 
 def _signal_name(number: int) -> str:

@@ -27,6 +27,7 @@ from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
 from worker.pausing import Pausing
 from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
+from worker.stage_watch import StageWatch
 from worker.story import Story
 from worker.told import Step
 from worker.workspace import Workspace
@@ -73,6 +74,7 @@ class Oversight:
         self._unnoted: Said | None = None
         self._watched_since = 0.0
         self._clocks = Clocks(context, workspace, story)
+        self.stages = StageWatch(context, lease, record, workspace, story)
         self._noticed: datetime | None = None
         # As of the last look at the record: they may be changed.
         self.limits = record.limits
@@ -121,17 +123,18 @@ class Oversight:
             again_in = await self.pausing.follow(container, order)
             if again_in <= 0:
                 continue
-            if self.pausing.frozen:
-                await self._notified_within(again_in)
-            elif order.stop is None or order.stop.reason is StopReason.PAUSE:
-                await self._keep_time(container, order, within=again_in)
+            if order.stop is None or order.stop.reason is StopReason.PAUSE:
+                if self.pausing.frozen:
+                    await self._notified_within(again_in)
+                else:
+                    await self._keep_time(container, order, within=again_in)
             else:
                 if self._rung is Rung.NONE:
                     await self._story.catch_up()
                 if self._rung < Rung.SIGNAL:
                     # What it announced just before the request decides when the signal comes.
                     await self._hear()
-                await self._climb(container, order.stop, order.clock)
+                await self._climb(container, order.stop, order.clock, within=again_in)
 
     async def _read_order(self) -> ledger.Order:
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
@@ -144,10 +147,12 @@ class Oversight:
         """Hear the program's events file, until cancelled."""
         while True:
             await self._hear()
+            await self.stages.look(frozen=self.pausing.frozen)
             await asyncio.sleep(LISTEN_EVERY)
 
     async def hear_out(self) -> None:
         """All that it said before it ended, within reason: its result may be the last line."""
+        await self.stages.look(frozen=True)
         for _ in range(LAST_WORDS):
             if not await self._hear():
                 return
@@ -176,7 +181,7 @@ class Oversight:
     async def note_engine(self, away: bool) -> None:  # noqa: FBT001 - a callback
         """For people: whether the engine answers."""
         self._story.say("The container engine does not answer." if away else "The container engine answers again.")
-        phase = "engine_away" if away else "frozen" if self.pausing.frozen else "running"
+        phase = "engine_away" if away else "frozen" if self.pausing.frozen else self.stages.phase
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, phase))
 
     def close(self) -> None:
@@ -205,20 +210,20 @@ class Oversight:
         crash_here(CrashPoint.TIMED_OUT)
         await self._context.announce(self._lease.execution, event)
 
-    async def _climb(self, container: str, stop: Stop, clock: ledger.Clock) -> None:
+    async def _climb(self, container: str, stop: Stop, clock: ledger.Clock, *, within: float) -> None:
         if self._rung > Rung.NONE and stop.deadline != self._noticed:
             self._write_notice(stop)  # it has been moved
         step = next_step(
             done=self._rung,
             since_request=clock.since_stop_request,
             until_kill=clock.until_kill,
-            notice=self.limits.notice_seconds(announced=self.announced),
+            notice=self.limits.notice_seconds(announced=self.announced or self._record.saves_checkpoints),
             force=stop.force,
         )
         due_in = step.due_in
         if step.rung is Rung.SIGNAL:
             due_in = max(due_in, SIGNALS_ARRIVE_AFTER - (time.monotonic() - self._watched_since))
-        if due_in > 0 and await self._notified_within(due_in):
+        if due_in > 0 and (await self._notified_within(min(due_in, within)) or within < due_in):
             return  # something changed: perhaps the stop is forced now
         await self._context.commit(lambda connection: ledger.climb(connection, self._lease, step.rung))
         crash_here(COMMITTED[step.rung])

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 # Somebody may let a frozen container go on behind our back: it is frozen again so often, in seconds.
 FREEZE_AGAIN_EVERY = 15.0
+# An engine that refuses to let it go on is asked again so often, in seconds.
+THAW_AGAIN_EVERY = 5.0
 
 
 class Pausing:
@@ -43,6 +45,7 @@ class Pausing:
         self.asked_to_save = False
         self.frozen = False
         self.thawed = -math.inf
+        self._refused = False
 
     def resume(self, attempt: claims.AttemptState, *, frozen: bool) -> None:
         """Go on where the worker that held this attempt before had come; `inspect` says whether it is frozen."""
@@ -59,8 +62,7 @@ class Pausing:
         if order.stop is None and order.pause is not None and order.pause.freezes:
             return await self._freeze(container, order)
         if self.frozen or order.status is Status.PAUSED:
-            await self._thaw(container, order)
-            return 0.0
+            return 0.0 if await self._thaw(container, order) else THAW_AGAIN_EVERY
         if order.stop is not None and order.stop.reason is StopReason.PAUSE:
             return await self._let_save(order.stop, until_missed=order.clock.until_kill)
         return math.inf
@@ -88,16 +90,27 @@ class Pausing:
             await self._context.announce(self._lease.execution, event)
         return FREEZE_AGAIN_EVERY
 
-    async def _thaw(self, container: str, order: Order) -> None:
-        """It goes on, to run or to be stopped; it finds in its mount what it has to know then."""
+    async def _thaw(self, container: str, order: Order) -> bool:
+        """It goes on, to run or to be stopped; it finds in its mount what it has to know then. False when the engine
+        would not: a stop walks on all the same, for SIGKILL is felt by what is frozen, too.
+        """
         if order.stop is not None:
             self._write(order.stop)
         else:
             # Its clock goes on if the pause was taken back before it was on record.
             left = order.clock.until_deadline
             self._write_deadline(order.clock.time_left if left is None else left)
-        await self._context.ask_engine(lambda: self._context.runtime.unpause(container))
-        self.frozen, self.thawed = False, time.monotonic()
+        try:
+            await self._context.ask_engine(lambda: self._context.runtime.unpause(container))
+        except NoSuchContainer:
+            raise
+        except EngineError as error:
+            log.warning("attempt.not_thawed", error=str(error))
+            if not self._refused:
+                self._story.say(f"The container engine does not let it go on; it is asked again. It says: {error}")
+            self._refused = True
+            return False
+        self.frozen, self.thawed, self._refused = False, time.monotonic(), False
         crash_here(CrashPoint.THAWED)
         actor = self._context.identity.actor
         event = await self._context.commit(lambda connection: pauses.note_thawed(connection, self._lease, actor=actor))
@@ -105,6 +118,7 @@ class Pausing:
             log.info("attempt.thawed")
             await self._story.catch_up()
             await self._context.announce(self._lease.execution, event)
+        return True
 
     async def _let_save(self, stop: Stop, *, until_missed: float) -> float:
         """Tell the program, and wait for its exit; no signal is sent."""

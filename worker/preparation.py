@@ -25,6 +25,7 @@ from worker.container import container_spec
 from worker.context import WorkerContext
 from worker.engine.port import ContainerSpec, EngineError, Image, NameTaken, SpecRejected
 from worker.image import find, pull
+from worker.inputs import InputFiles
 from worker.over import Over
 from worker.story import Story
 from worker.workspace import Workspace
@@ -58,10 +59,13 @@ class Preparation:
         self._story = story
         self._limits = limits
         self._secrets = secrets
+        self._files = InputFiles(context, record.spec.files, workspace, story)
 
     async def make_workspace(self) -> None:
         """The mount, with the inputs and the kit."""
         await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
+        if self._record.spec.has_stages:
+            await asyncio.to_thread(self._workspace.make_stages)
         crash_here(CrashPoint.WORKSPACE_MADE)
 
     async def restore_checkpoint(self) -> None:
@@ -75,9 +79,14 @@ class Preparation:
             self._story.say(f"The checkpoint of {group.execution} is in place: {sentences.count(len(files), 'file')}.")
 
     async def fetch_inputs(self) -> None:
-        """Copies of what those have left that it needs, each below its name. Raises `Over` if something is gone."""
-        if self._record.batch_id is None and self._record.rerun_of is None:
-            return
+        """Copies of what those have left that it needs, each below its name; then the files that it asks for. Raises
+        `Over` if something is gone.
+        """
+        if self._record.batch_id is not None or self._record.rerun_of is not None:
+            await self._fetch_needed()
+        await self._files.place()
+
+    async def _fetch_needed(self) -> None:
         needs = await self._context.read(lambda connection: batches.list_needs_of(connection, self._record.id))
         files = 0
         for name, needed in needs.items():
@@ -155,7 +164,10 @@ class Preparation:
     async def create(self, image: Image) -> str:
         """The container, which is committed before it may exist. Raises `Over`."""
         instance = self._context.process.instance
-        spec = container_spec(self._record, image, self._workspace, self._lease, instance, self._secrets)
+        try:
+            spec = container_spec(self._record, image, self._workspace, self._lease, instance, self._secrets)
+        except SpecRejected as error:
+            raise Over(Cause.SPEC_REJECTED, f"There is nothing to run: {error}.") from error
         await self._context.commit(
             lambda connection: ledger.intend_create(
                 connection, self._lease, container_name=spec.name, image_id=image.id, image_digest=image.digest

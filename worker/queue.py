@@ -7,7 +7,8 @@ turns alike, is exact. Submissions do not wait for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import (
@@ -34,7 +35,7 @@ from app.executions import repository
 from app.executions.intents import NO_PAUSE
 from app.executions.model import Event, Lane, Lease
 from app.executions.record import LOG_COLUMNS, record_of
-from app.executions.tables import READY, TAKES_A_SLOT, Attempt, Execution
+from app.executions.tables import OF_A_METHOD, READY, TAKES_A_SLOT, Attempt, Execution
 from app.logs.tables import LogHead
 from app.pools.order import ANY_IN_LANE, MAY_START, OWN_ORDER, OWNERS, TURNS
 from app.pools.tables import PoolTurn
@@ -50,9 +51,26 @@ _LIMITED_OWNERS = f"""
         )
     )
 """  # noqa: S608 - of constants
+# The methods of what waits here, by as many steps through their index; one that comes later has no turn this time.
+_METHODS = f"""
+    WITH RECURSIVE waiting AS (
+        (
+            SELECT method_name FROM executions WHERE pool = :pool AND {READY} AND {OF_A_METHOD}
+            ORDER BY method_name LIMIT 1
+        )
+        UNION ALL
+        SELECT following.method_name FROM waiting CROSS JOIN LATERAL (
+            SELECT method_name FROM executions
+            WHERE pool = :pool AND {READY} AND {OF_A_METHOD} AND method_name > waiting.method_name
+            ORDER BY method_name LIMIT 1
+        ) AS following
+    )
+    SELECT method_name FROM waiting
+"""  # noqa: S608 - of constants
 # Nobody is locked out for a worker that takes nothing, or has nothing to take.
 _LOCK = text(f"""
     SELECT max_running, max_running_per_owner,
+        ARRAY ({_METHODS}) AS methods,
         ARRAY (
             SELECT lane FROM unnest(CAST(:lanes AS text[])) WITH ORDINALITY AS lanes (lane, place)
             WHERE ({ANY_IN_LANE}) ORDER BY place
@@ -64,7 +82,19 @@ _LOCK = text(f"""
         AND EXISTS (SELECT FROM workers WHERE id = :worker AND wanted = 'work' AND gone_at IS NULL)
     FOR NO KEY UPDATE OF pools
 """)  # noqa: S608 - of constants
+# What of a method runs is counted under the lock of its row, which other pools take, too.
+_LOCK_METHODS = text("""
+    SELECT name, CASE WHEN runnable THEN max_running ELSE 0 END AS most FROM methods
+    WHERE name = ANY (CAST(:methods AS text[])) AND (max_running IS NOT NULL OR NOT runnable)
+    ORDER BY name FOR NO KEY UPDATE
+""")
+_COUNT_METHODS = text(f"""
+    SELECT method_name, count(*) AS running FROM executions
+    WHERE method_name = ANY (CAST(:methods AS text[])) AND {TAKES_A_SLOT} AND {OF_A_METHOD} GROUP BY method_name
+""")  # noqa: S608 - of constants
 _LOCK_QUOTAS = text(f"{_LIMITED_OWNERS} ORDER BY owner FOR NO KEY UPDATE")
+# Of a method of which more may run, or of none: whatever is of another one is not looked at.
+_HAS_ROOM = "CASE WHEN method_name IS NULL THEN true ELSE method_name = ANY (CAST(:methods AS text[])) END"
 # By the order in `app/pools/order.py`, nobody but the first `most` owners can be picked from, which is why no more of
 # them are looked at closely.
 _PICK = text(f"""
@@ -83,16 +113,16 @@ _PICK = text(f"""
             SELECT * FROM roomy WHERE coalesce(room > 0, true) ORDER BY held, {TURNS} OFFSET 0
         ) AS candidates CROSS JOIN LATERAL (
             SELECT FROM executions
-            WHERE pool = :pool AND lane = :lane AND owner = candidates.owner AND {MAY_START}
+            WHERE pool = :pool AND lane = :lane AND owner = candidates.owner AND {MAY_START} AND {_HAS_ROOM}
                 AND id <> ALL (CAST(:passed_over AS uuid[]))
             ORDER BY {OWN_ORDER} LIMIT 1
         ) AS head
         ORDER BY held, {TURNS} LIMIT :most
     )
-    SELECT id, owner FROM next_owners CROSS JOIN LATERAL (
-        SELECT id, row_number() OVER () - 1 AS nth FROM (
-            SELECT id FROM executions
-            WHERE pool = :pool AND lane = :lane AND owner = next_owners.owner AND {MAY_START}
+    SELECT id, owner, method_name FROM next_owners CROSS JOIN LATERAL (
+        SELECT id, method_name, row_number() OVER () - 1 AS nth FROM (
+            SELECT id, method_name FROM executions
+            WHERE pool = :pool AND lane = :lane AND owner = next_owners.owner AND {MAY_START} AND {_HAS_ROOM}
                 AND id <> ALL (CAST(:passed_over AS uuid[]))
             ORDER BY {OWN_ORDER} LIMIT least(CAST(:most AS bigint), room)
         ) AS ordered
@@ -157,11 +187,53 @@ async def claim(connection: Connection, worker: Identity, *, most: int) -> list[
         "most_per_owner": pool.max_running_per_owner,
         "limited": await _lock_limited(connection, asked) if pool.has_limited_owners else [],
     }
+    methods = await _Methods.of(connection, pool.methods)
     taken: list[Claim] = []
     for lane in pool.lanes:
         if len(taken) < most:
-            taken += await _claim_of_lane(connection, worker, within | {"lane": lane}, most=most - len(taken))
+            asked = within | {"lane": lane}
+            taken += await _claim_of_lane(connection, worker, asked, methods, most=most - len(taken))
     return taken
+
+
+@dataclass(slots=True)
+class _Methods:
+    """How many more of each method may be started; None is any number."""
+
+    room: dict[str, int | None]
+
+    @classmethod
+    async def of(cls, connection: Connection, names: Sequence[str]) -> Self:
+        """Lock those that have a limit, and count what runs of them."""
+        room: dict[str, int | None] = dict.fromkeys(names)
+        if names:
+            most = {row.name: row.most for row in await connection.execute(_LOCK_METHODS, {"methods": list(names)})}
+            running = await connection.execute(_COUNT_METHODS, {"methods": list(most)}) if any(most.values()) else ()
+            room |= most | {row.method_name: most[row.method_name] - row.running for row in running}
+        return cls(room)
+
+    @property
+    def open(self) -> list[str]:
+        """Those of which more may be started."""
+        return [name for name, room in self.room.items() if room is None or room > 0]
+
+    def admit(self, picked: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """Those for which there is room, in this order."""
+        left = {name: room for name, room in self.room.items() if room is not None}
+        admitted = []
+        for row in picked:
+            if row.method_name in left:
+                left[row.method_name] -= 1
+            if left.get(row.method_name, 0) >= 0:
+                admitted.append(row)
+        return admitted
+
+    def take(self, claims: Sequence[Claim]) -> None:
+        """These are started."""
+        for claim in claims:
+            method = claim.record.spec.method
+            if method is not None and (room := self.room.get(method.name)) is not None:
+                self.room[method.name] = room - 1
 
 
 async def _lock_limited(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
@@ -169,18 +241,21 @@ async def _lock_limited(connection: Connection, asked: Mapping[str, Any]) -> lis
 
 
 async def _claim_of_lane(
-    connection: Connection, worker: Identity, within: Mapping[str, Any], *, most: int
+    connection: Connection, worker: Identity, within: Mapping[str, Any], methods: _Methods, *, most: int
 ) -> list[Claim]:
     taken: list[Claim] = []
     passed_over: list[UUID] = []
     while len(taken) < most:
-        asked = {**within, "most": most - len(taken), "passed_over": passed_over}
+        asked = {**within, "methods": methods.open, "most": most - len(taken), "passed_over": passed_over}
         picked = (await connection.execute(_PICK, asked)).all()
-        claims = await _take(connection, worker, picked)
+        admitted = methods.admit(picked)
+        claims = await _take(connection, worker, admitted)
+        methods.take(claims)
         taken += claims
-        # What somebody is canceling at this moment is not waited for; somebody else's turn comes instead.
-        missed = {row.id for row in picked} - {claim.lease.execution for claim in claims}
-        if not missed:
+        # What somebody is canceling at this moment is not waited for, and of a method that is full no more is taken;
+        # somebody else's turn comes instead.
+        missed = {row.id for row in admitted} - {claim.lease.execution for claim in claims}
+        if not missed and len(admitted) == len(picked):
             break
         passed_over = [*passed_over, *missed]
     return taken

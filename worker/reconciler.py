@@ -23,6 +23,7 @@ from app.db.engine import is_outage, reading, transaction
 from app.events import store as events
 from app.executions.states import Cause
 from app.idempotency import repository as idempotency
+from app.retention import repository as retention
 from app.secrets import repository as secrets
 from app.stats import repository as counts
 from worker import estate
@@ -70,18 +71,21 @@ class Reconciler:
         self._containers = Suspects()
         self._workspaces = Suspects()
         self._settled: UUID | None = None
-        settings, database = context.process.settings, context.process.database
-        self._logs = LogKeeper(database, retention_days=settings.log_retention_days)
+        self._logs = LogKeeper(context.process.database)
         self._retention = RetentionKeeper(context.process)
+        self._begun = False
 
     async def sweep(self) -> None:
         """Once through the duties that are ours. Raises what the database raises."""
         if not self._presence.certain:
             return
+        if not self._begun:
+            await self._retention.begin()
+            self._begun = True
         for duty, act in (
             (f"engine {self._context.identity.engine.id}", self._clear_engine),
             ("records", self._settle_records),
-            ("logs", self._logs.sweep),
+            ("logs", self._keep_logs),
             ("retention", self._retention.sweep),
             ("counts", self._fold_counts),
         ):
@@ -176,6 +180,11 @@ class Reconciler:
             await events.forget_old(connection)
             await secrets.forget_ended(connection)
         await self._settle_batches()
+
+    async def _keep_logs(self) -> None:
+        async with reading(self._context.process.database) as connection:
+            force = await retention.read_policy(connection)
+        await self._logs.sweep(days=force.policy.logs)
 
     async def _fold_counts(self) -> None:
         async with transaction(self._context.process.database) as connection:

@@ -20,6 +20,7 @@ from app.artifacts.removals import Removal
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.executions import deleting
+from app.files import repository as file_records
 from app.retention import repository as retention
 
 log = structlog.get_logger(__name__)
@@ -34,18 +35,24 @@ Take = Callable[[Connection], Awaitable[Collection[UUID]]]
 
 
 class RetentionKeeper:
-    """Lets go, by the policy of this worker's settings, which it makes that of the installation."""
+    """Lets go of what is due by the policy of the installation: that of the worker that was started last."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._policy = retention.policy_of(process.settings)
+
+    async def begin(self) -> None:
+        """Make the policy of this worker's settings that of the installation."""
+        policy = retention.policy_of(self._process.settings)
+        async with transaction(self._process.database) as connection:
+            before = (await retention.read_policy(connection)).policy
+            changed = await retention.set_policy(connection, policy)
+        if changed:
+            log.warning("retention.changed", before=str(before), policy=str(policy))
 
     async def sweep(self) -> None:
         """Let go of what is due, as much as there is time for. Raises what the database raises."""
         until = time.monotonic() + SWEEP_AT_MOST
-        async with transaction(self._process.database) as connection:
-            if await retention.set_policy(connection, self._policy):
-                log.info("retention.changed", policy=str(self._policy))
+        async with reading(self._process.database) as connection:
             force = await retention.read_policy(connection)
         await self._drain("deleted executions", partial(deleting.remove_asked, most=EXECUTIONS_AT_ONCE), until)
         if not force.days_of_notice:
@@ -54,17 +61,20 @@ class RetentionKeeper:
             for kind in Kind:
                 files = partial(retention.expire_files, kind=kind, policy=force.policy, most=EXECUTIONS_AT_ONCE)
                 await self._drain(f"{kind}s", files, until)
+            uploaded = partial(file_records.expire, days=force.policy.files, most=FILES_AT_ONCE)
+            await self._drain("uploaded files", uploaded, until, watched=False)
         await self._remove_files(until)
 
-    async def _drain(self, what: str, take: Take, until: float) -> None:
-        """Take some, again and again, until none are left or the time is over."""
+    async def _drain(self, what: str, take: Take, until: float, *, watched: bool = True) -> None:
+        """Take some, again and again, until none are left or the time is over; executions may be watched."""
         while time.monotonic() < until:
             async with transaction(self._process.database) as connection:
                 taken = await take(connection)
             if not taken:
                 return
-            log.info("retention.removed", what=what, executions=len(taken))
-            await deleting.tell_gone(self._process, taken)
+            log.info("retention.removed", what=what, number=len(taken))
+            if watched:
+                await deleting.tell_gone(self._process, taken)
 
     async def _remove_files(self, until: float) -> None:
         while time.monotonic() < until:

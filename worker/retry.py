@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from app.executions.model import Outcome, Retries
+from app.executions.model import ExitMeaning, Outcome, Retries
 from app.executions.states import Cause
 
 # Ends of a program that never started for which nobody's request is to blame: tried again without being asked.
@@ -29,11 +29,12 @@ def may_try_again(outcome: Outcome, retries: Retries, tries: Tries, *, ran: bool
 
     `ran`: its program may have started; `final`: somebody asked for its end.
     """
-    if final:
+    if final or outcome.meaning is ExitMeaning.FAIL:
         return False
     if not ran and outcome.cause in NOT_ITS_FAULT and tries.in_vain < IN_VAIN_AT_MOST:
         return True
-    return tries.started + tries.in_vain < retries.max_attempts and retries.allows(outcome.cause, outcome.exit_code)
+    wanted = outcome.meaning is ExitMeaning.RETRY or retries.allows(outcome.cause, outcome.exit_code)
+    return wanted and tries.started + tries.in_vain < retries.max_attempts
 
 
 def delay_before(attempts: int) -> float:

@@ -18,7 +18,7 @@ import structlog
 
 from app.crash_points import CrashPoint, crash_here
 from app.executions import deleting
-from app.executions.model import Event, Lease, Limits, Outcome, Stop
+from app.executions.model import Event, Lease, Stop
 from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import TERMINAL, Cause, Status, StopReason
@@ -42,6 +42,7 @@ from worker.outcome import Exit, read_exit
 from worker.over import Over, stopped_before_start
 from worker.oversight import Oversight
 from worker.preparation import Preparation
+from worker.stages import read_stages, stop_in_time, warning_of
 from worker.story import Story
 from worker.told import Step
 from worker.verdict import find_complaint, find_end, find_interruption, withdraw
@@ -76,6 +77,7 @@ class Runner:
         self._container: str | None = None
         self._meant_to_start = False
         self._started = False
+        self._keeps_workspace = False
         self._began = time.monotonic()
         self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
         self._story = Story(context, record, sink)
@@ -223,23 +225,21 @@ class Runner:
         await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
         self._context.metrics.exited(ended, order)
-        outcome = await self._judge(ended, order.stop, order.limits)
+        stop = stop_in_time(order.stop, self._oversight.stages.course)
+        exit_ = await self._examine(ended, stop)
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
         crash_here(CrashPoint.COLLECTING)
         if order.stop is not None:
             await self._story.catch_up()
         kept = await self._keep(log_complete=log_complete)
+        outcome = read_exit(replace(exit_, missing=kept.missing), stop, order.limits)
         if outcome.saved and not kept.checkpoint:
             kept = replace(kept, warnings=[*kept.warnings, sentences.NOTHING_SAVED])
         crash_here(CrashPoint.COLLECTED)
         await self._finish(End(outcome=outcome, ran=True, kept=kept, exited_at=ended.finished_at))
 
-    async def _judge(self, ended: Inspection, stop: Stop | None, limits: Limits) -> Outcome:
-        """What the exit means."""
-        unasked = stop is None or stop.reason is StopReason.PAUSE
-        interruption = await find_interruption(self._context, ended) if unasked else None
-        if interruption is not None:
-            return Outcome(Cause.INTERRUPTED, interruption, ended.exit_code, ended.oom_killed)
+    async def _examine(self, ended: Inspection, stop: Stop | None) -> Exit:
+        """All that can be known of the exit."""
         exit_ = Exit(
             code=-1 if ended.exit_code is None else ended.exit_code,
             oom_killed=ended.oom_killed,
@@ -247,11 +247,20 @@ class Runner:
             announced=self._oversight.announced,
             asked_to_save=self._oversight.pausing.asked_to_save,
             init_complaint=await find_complaint(self._context, ended, self._sink),
+            meaning=self._record.spec.meaning_of(ended.exit_code),
         )
-        return read_exit(exit_, stop, limits)
+        if self._record.spec.has_stages:
+            exit_ = read_stages(exit_, self._oversight.stages.course, self._record.spec)
+        unasked = stop is None or stop.reason is StopReason.PAUSE
+        if exit_.ended_well or exit_.code != ended.exit_code or not unasked:
+            return exit_
+        return replace(exit_, interruption=await find_interruption(self._context, ended))
 
     async def _keep(self, *, log_complete: bool) -> Kept:
         kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
+        if wrong := warning_of(self._record.spec, self._oversight.stages.course):
+            self._story.say(f"Warning: {wrong}")
+            kept = replace(kept, warnings=[*kept.warnings, {"code": "teardown_failed", "message": wrong}])
         self._sink.flush()
         if text := sentences.of_kept(kept):
             self._story.once(Step.KEPT, text)
@@ -271,8 +280,9 @@ class Runner:
             if refused.current not in TERMINAL:
                 raise
             # Our own commit whose answer was lost: the end is there already.
-            log.warning("attempt.ended_already", status=refused.current)
-            self._context.metrics.concluded(end.outcome.cause, refused.current)
+            status = refused.current
+            log.warning("attempt.ended_already", status=status)
+            self._context.metrics.concluded(end.outcome.cause, status)
         else:
             if not end.outcome.saved:
                 self._context.metrics.concluded(end.outcome.cause, event.to_status)
@@ -281,6 +291,8 @@ class Runner:
             await self._context.announce(self._lease.execution, event)
             if end.outcome.saved and event.to_status is Status.QUEUED:
                 await self._context.process.hints.ring(self._record.pool)
+            status = event.to_status
+        self._keeps_workspace = self._record.spec.keep_workspace and status in TERMINAL
         # Nobody comes back to what has ended: a worker that is asked to go clears up first.
         await to_the_end(self._clear_up(), within=CLEAR_UP_WITHIN)
         await self._delete_if_asked()
@@ -321,6 +333,8 @@ class Runner:
         if self._container is not None:
             await self._preparation.discard(self._container)
         crash_here(CrashPoint.CONTAINER_REMOVED)
+        if self._keeps_workspace:
+            return
         try:
             await asyncio.to_thread(self._workspace.remove)
         except (OSError, RecursionError) as error:

@@ -8,9 +8,10 @@ from app.executions.states import Cause, Status
 from worker.ending import Kept
 from worker.engine.layers import PullProgress
 from worker.outcome import SYSTEM
+from worker.stages import StageName
 
 NOTHING_SAVED = (
-    "It stopped for a pause as if it had saved a checkpoint (exit code 85), but none was kept: "
+    "It stopped for a pause as if it had saved a checkpoint, but none was kept: "
     "it goes on from an earlier one, or from the beginning."
 )
 SHORT_ID = len("sha256:") + 12
@@ -65,6 +66,11 @@ def of_start(record: Record, image_id: str | None) -> str:
     """The program runs."""
     exactly = f" ({image_id[:SHORT_ID]})" if image_id else ""
     return f"Started from {record.spec.image}{exactly}."
+
+
+def of_stage(stage: StageName) -> str:
+    """A stage begins."""
+    return f"The {'main command' if stage is StageName.MAIN else stage} begins."
 
 
 def of_pull(image: str, progress: PullProgress) -> str:

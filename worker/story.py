@@ -59,6 +59,12 @@ class Story:
         for event, ended_by in moves:
             self._tell(event, after=ended_by)
 
+    def cover(self, text: str) -> str:
+        """A few words of the program's without its secrets; none of them where nobody here knows these."""
+        if not self._sink.hides:
+            return text
+        return HIDDEN if self._sink.blind else self._sink.hide(text)
+
     async def clear(self, said: Said) -> Said:
         """What the program said, without its secrets; where nobody here knows them, without its words."""
         if not self._sink.hides:

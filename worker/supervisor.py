@@ -33,11 +33,13 @@ from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.expiry import expire_overdue
 from worker.log_writer import LogWriter
+from worker.messenger import Messenger
 from worker.metrics import WorkerMetrics
 from worker.presence import EngineWatch, Presence, ProcessLock, bury, list_gone
 from worker.pulse import Pulse
 from worker.reconciler import Reconciler
 from worker.runner import CLEAR_UP_WITHIN, Runner
+from worker.schedules import LOOK_EVERY, ScheduleKeeper
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +64,8 @@ class Supervisor:
         self._worker = context.identity
         self._presence = presence
         self._reconciler = Reconciler(context, presence)
+        self._schedules = ScheduleKeeper(context.process, self._worker.id, presence)
+        self._messenger = Messenger(context, presence)
         self._runners: dict[UUID, Runner] = {}
         self._tasks: dict[asyncio.Task[None], UUID] = {}
         self._unattended: set[UUID] = set()
@@ -102,6 +106,7 @@ class Supervisor:
                         self._context.logs.run(),
                         self._context.usage.run(self._context.process.database),
                         self._presence.run(self.ring),
+                        self._messenger.run(),
                         self._hear(channels.bell(self._worker.pool), self._bell),
                         self._hear(channels.control(self._worker.id), self._intent),
                         self._hear(channels.control(self._worker.id), self._presence.asked),
@@ -109,6 +114,8 @@ class Supervisor:
                         self._forever(self._reconciler.sweep, self._context.process.settings.reconcile_every),
                         self._forever(partial(self._taking, self._claim), CLAIM_ANYWAY_EVERY, self._bell),
                         self._forever(partial(expire_overdue, self._context), EXPIRE_EVERY),
+                        self._hear(channels.schedules, self._schedules.wake),
+                        self._forever(self._schedules.look, LOOK_EVERY, self._schedules.wake),
                         self._forever(self._pass_intents_on, INTENTS_EVERY, self._intent),
                     )
                 ]
@@ -304,6 +311,7 @@ async def open_supervisor(
         log.info("worker.started", worker_id=str(worker.id), pool=worker.pool, slots=worker.slots)
         logs = LogWriter(process.database, process.hints, metrics)
         context = WorkerContext(process, runtime, worker, logs, metrics)
+        process.on_settled.append(metrics.settled)
         heartbeats = open_engine(settings.database_url, pool_size=1, application="tailrace-heartbeat")
         presence = Presence(heartbeats, worker.id, EngineWatch(runtime, worker.engine))
         try:

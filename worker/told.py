@@ -15,6 +15,9 @@ class Step(IntEnum):
     STARTED = 8
     KEPT = 16
     ENDED = 32
+    SETUP = 64
+    MAIN = 128
+    TEARDOWN = 256
 
 
 class Told(NamedTuple):

@@ -29,7 +29,9 @@ SIGNALED_ABOVE = 128
 
 
 async def find_interruption(context: WorkerContext, ended: Inspection) -> str | None:
-    """What ended the program from outside of its container, if anything did. Only for ends that we did not ask for."""
+    """What ended the program from outside of its container, if anything did. Only for ends that we did not ask for, and
+    that do not say that it ended well.
+    """
     if not ended.exit_code or ended.oom_killed:
         return None
     memory = await _recall(context, ended.id)

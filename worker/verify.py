@@ -22,6 +22,8 @@ from app.db.engine import is_outage, open_engine, snapshot
 from app.observability.logging import configure_logging
 from app.settings import Settings
 from worker import evidence
+from worker.batch_evidence import gather_batches
+from worker.batch_invariants import BATCH_RULES
 from worker.container import INSTANCE_LABEL
 from worker.engine.docker import DockerRuntime
 from worker.engine.port import ContainerRuntime, EngineError, Inspection
@@ -30,6 +32,8 @@ from worker.workspace import list_workspaces
 
 DAY = 86_400.0
 PAGE = 500
+# Each may have ten thousand children.
+BATCHES = 20
 SHOWN = 5
 # Sweeps that a reconciler may need until it acts, when its leader has just died.
 SWEEPS = 6
@@ -65,23 +69,30 @@ class Verifier:
 
     async def verify(self, *, within: float | None) -> Findings:
         """Look at all executions, or at those of the last so many seconds and all active ones; twice if need be."""
-        first = await self._look(self._pages(within))
+        first = await self._look(self._pages(within), within)
         suspects = sorted({UUID(each) for name in RULES for each in first[name].wrong})
         if not any(finding.wrong for finding in first.values()):
             return first
         await asyncio.sleep(self.second_look_after)
-        second = await self._look(self._again(suspects))
+        second = await self._look(self._again(suspects), within)
         for name, finding in first.items():
             finding.wrong = {each: why for each, why in second[name].wrong.items() if each in finding.wrong}
         return first
 
-    async def _look(self, pages: AsyncIterator[list[Facts]]) -> dict[str, Finding]:
+    async def _look(self, pages: AsyncIterator[list[Facts]], within: float | None) -> dict[str, Finding]:
         findings = {name: Finding() for name in RULES}
         async for page in pages:
             for name, rule in RULES.items():
                 findings[name].looked_at += len(page)
                 findings[name].wrong |= {str(facts.id): "; ".join(whys) for facts in page if (whys := [*rule(facts)])}
-        return {**findings, **await self._look_at_engine(), "workspaces": await self._look_at_workspaces()}
+        return {
+            **findings,
+            **await self._look_at_batches(within),
+            "counts": await self._look_at_counts(),
+            "removals": await self._look_at_removals(),
+            **await self._look_at_engine(),
+            "workspaces": await self._look_at_workspaces(),
+        }
 
     async def _pages(self, within: float | None) -> AsyncIterator[list[Facts]]:
         """Each as of one moment, so that no snapshot is held for long."""
@@ -106,6 +117,33 @@ class Verifier:
             async with snapshot(self.database) as connection:
                 page = await evidence.gather(connection, executions[start : start + PAGE])
             yield page
+
+    async def _look_at_batches(self, within: float | None) -> dict[str, Finding]:
+        findings = {name: Finding() for name in BATCH_RULES}
+        last = UUID(int=0)
+        while True:
+            async with snapshot(self.database) as connection:
+                page = await gather_batches(connection, after=last, within=within, most=BATCHES)
+            if not page:
+                return findings
+            for name, rule in BATCH_RULES.items():
+                findings[name].looked_at += len(page)
+                findings[name].wrong |= {str(facts.id): "; ".join(whys) for facts in page if (whys := [*rule(facts)])}
+            last = page[-1].id
+
+    async def _look_at_counts(self) -> Finding:
+        async with snapshot(self.database) as connection:
+            counts = await evidence.counts(connection)
+        wrong = {name: (there, said) for name, (there, said) in counts.items() if there != said}
+        whys = {name: f"there are {there}, and {said} are counted" for name, (there, said) in wrong.items()}
+        return Finding(looked_at=len(counts), wrong=whys)
+
+    async def _look_at_removals(self) -> Finding:
+        async with snapshot(self.database) as connection:
+            removals = await evidence.removals(connection)
+        late = {prefix: due for prefix, due in removals.items() if due > self.patience}
+        wrong = {prefix: f"its files were to go {due:.0f} s ago" for prefix, due in late.items()}
+        return Finding(looked_at=len(removals), wrong=wrong)
 
     async def _look_at_engine(self) -> dict[str, Finding]:
         stray, missing = Finding(), Finding()

@@ -5,6 +5,7 @@
     outputs/        → /tailrace/outputs      the program writes: hostile
     checkpoint/     → /tailrace/checkpoint   the program writes: hostile
     events          → /tailrace/events       the program writes: hostile
+    stages          → /tailrace/stages       our script in the container writes, and the program may: hostile
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 import orjson
@@ -24,6 +25,8 @@ from worker.engine.port import Mount
 TARGET = "/tailrace"
 KIT = Path(__file__).resolve().parent.parent / "sdk" / "job" / "tailrace_job.py"
 KIT_TARGET = f"{TARGET}/python"
+STAGES_SCRIPT = "stages.sh"
+STAGES_SOURCE = Path(__file__).resolve().parent / STAGES_SCRIPT
 # Linux's limit on one argument or environment string, its closing NUL included.
 ENVIRONMENT_STRING_BYTES = 131_071
 OPEN_DIRECTORY = 0o777
@@ -38,7 +41,10 @@ class Workspace:
         self.outputs = self.root / "outputs"
         self.checkpoint = self.root / "checkpoint"
         self.events = self.root / "events"
+        self.stages = self.root / "stages"
         self._mount = self.root / "mount"
+        # Those that are ours: they may be written again, others are what it needs.
+        self._inputs: set[Path] = set()
 
     def create(self, *, inputs: Mapping[str, Any]) -> None:
         """Make it, empty but for the inputs and the kit; what a dead attempt of this number left is removed."""
@@ -57,13 +63,22 @@ class Workspace:
         self._write("inputs.json", orjson.dumps(dict(inputs), option=orjson.OPT_INDENT_2))
         self._write("python/tailrace_job.py", KIT.read_bytes())
 
-    def mounts(self) -> tuple[Mount, ...]:
-        """What the engine mounts, parents first."""
+    def make_stages(self) -> None:
+        """The script that runs the stages, and the file in which it notes how far they have come."""
+        self.stages.touch()
+        self.stages.chmod(OPEN_FILE)
+        (self._mount / "stages").touch()
+        self._write(STAGES_SCRIPT, STAGES_SOURCE.read_bytes())
+
+    def mounts(self, *, stages: bool = False) -> tuple[Mount, ...]:
+        """What the engine mounts, parents first; with `stages` also the file of these."""
+        of_stages = (Mount(str(self.stages), f"{TARGET}/stages", read_only=False),) if stages else ()
         return (
             Mount(str(self._mount), TARGET, read_only=True),
             Mount(str(self.outputs), f"{TARGET}/outputs", read_only=False),
             Mount(str(self.checkpoint), f"{TARGET}/checkpoint", read_only=False),
             Mount(str(self.events), f"{TARGET}/events", read_only=False),
+            *of_stages,
         )
 
     def make_input(self, name: str) -> Path:
@@ -71,6 +86,22 @@ class Workspace:
         directory = self._mount / "inputs" / name
         _make(directory, 0o755)
         return directory
+
+    def open_input(self, path: str) -> BinaryIO:
+        """A file of `inputs/` to write into, with the directories that it lies in. `path` is one that a submission may
+        name. Raises `FileExistsError` and `NotADirectoryError` if something else is there.
+        """
+        target, folder = self._mount / "inputs" / path, self._mount / "inputs"
+        for part in path.split("/")[:-1]:
+            folder /= part
+            if not folder.is_dir():
+                _make(folder, 0o755)
+        if target.is_file() and target not in self._inputs:
+            raise FileExistsError(path)
+        opened = target.open("wb")
+        self._inputs.add(target)
+        target.chmod(0o644)
+        return opened
 
     def write_stop(self, *, reason: str, by: str, deadline: float) -> None:
         """Ask the program to stop; `deadline` is when it is killed, unix seconds."""

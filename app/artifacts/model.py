@@ -34,6 +34,19 @@ class ArtifactSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a file: from byte `start` on, up to before `end`. Never empty."""
+
+    start: int
+    end: int
+
+    @property
+    def bytes(self) -> int:
+        """How many that are."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """One collected file; `path` is relative, normalised and free of `..`."""
 

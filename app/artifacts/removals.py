@@ -1,4 +1,5 @@
-"""SQL of files that are to go: asked for in the transaction that makes them unwanted, removed by the leader afterwards.
+"""SQL of what is to go from the store: asked for in the transaction that makes it unwanted, removed by the leader
+afterwards.
 
 Of a prefix goes whatever no manifest names. It is done twice, the second time an hour later: a worker that does not
 know yet that somebody took over may still have been storing.
@@ -18,6 +19,8 @@ from app.artifacts.model import ArtifactSet, Kind
 from app.artifacts.tables import Artifact, ArtifactRemoval
 from app.db.engine import Connection
 from app.db.orm import clock
+from app.files.model import key_of
+from app.files.tables import File
 
 AGAIN_AFTER = timedelta(hours=1)
 # For so long it is known of an execution that it was deleted: what is left of it on a host may be cleared up.
@@ -27,19 +30,28 @@ ROUNDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What lies below this prefix of the artifact store is to go, but for what is on record."""
+    """What lies below this prefix of the store is to go, but for what is on record of that execution or file."""
 
     prefix: str
-    execution: UUID
+    of: UUID
 
 
-async def ask(connection: Connection, prefixes: Mapping[str, UUID]) -> None:
-    """Let whatever is not on record below these prefixes be removed, soon; each with the execution that left it."""
-    rows = [{"prefix": prefix, "execution_id": execution} for prefix, execution in prefixes.items()]
-    again = {"due_at": clock(), "rounds": 0}
+async def ask(connection: Connection, prefixes: Mapping[str, UUID], *, after: timedelta = timedelta()) -> None:
+    """Let whatever is not on record below these prefixes be removed, soon or `after` some time; each with the execution
+    that left it, or the file that it is.
+    """
+    due = clock() + literal(after, Interval())
+    rows = [{"prefix": prefix, "execution_id": of, "due_at": due} for prefix, of in prefixes.items()]
+    again = {"due_at": due, "rounds": 0}
     await connection.execute(
         insert(ArtifactRemoval).values(rows).on_conflict_do_update(index_elements=[ArtifactRemoval.prefix], set_=again)
     )
+
+
+async def take_back(connection: Connection, prefix: str) -> bool:
+    """What was asked for is on record now; False if it was removed meanwhile."""
+    untouched = delete(ArtifactRemoval).where(ArtifactRemoval.prefix == prefix, text("rounds = 0"))
+    return (await connection.execute(untouched)).rowcount > 0
 
 
 async def list_due(connection: Connection, *, most: int) -> list[Removal]:
@@ -53,9 +65,11 @@ async def list_due(connection: Connection, *, most: int) -> list[Removal]:
 
 async def list_kept(connection: Connection, removal: Removal) -> set[str]:
     """The keys below its prefix that are on record."""
-    statement = select(Artifact.attempt, Artifact.kind, Artifact.path).where(Artifact.execution_id == removal.execution)
+    statement = select(Artifact.attempt, Artifact.kind, Artifact.path).where(Artifact.execution_id == removal.of)
     rows = await connection.execute(statement)
-    return {ArtifactSet(removal.execution, row.attempt, Kind(row.kind)).key(row.path) for row in rows}
+    kept = {ArtifactSet(removal.of, row.attempt, Kind(row.kind)).key(row.path) for row in rows}
+    files = await connection.execute(select(File.id).where(File.id == removal.of))
+    return kept | {key_of(file) for file in files.scalars()}
 
 
 async def note_done(connection: Connection, prefixes: Sequence[str]) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.convertors import Convertor, register_url_convertor
 from typing_extensions import override
 
-from app.artifacts import service
-from app.artifacts.model import Artifact
+from app.artifacts import previewing, service
+from app.artifacts.previewing import PreviewQuery, send_preview
 from app.artifacts.schemas import OutputList
+from app.artifacts.sending import HEADERS, RESPONSES, send
 from app.artifacts.zip import zip_files
 from app.attachment import attachment
 from app.deps import ExecutionId, ProcessDep, ReaderDep
-from app.etags import is_known
 
 
 class _AnyPath(Convertor[str]):
@@ -34,16 +35,6 @@ class _AnyPath(Convertor[str]):
 
 register_url_convertor("file", _AnyPath())
 router = APIRouter(prefix="/v1/executions/{id}", tags=["outputs"])
-
-OPAQUE = "application/octet-stream"
-# What no browser ever runs, opened directly or not.
-_HARMLESS = re.compile(r"text/(plain|csv|markdown)|application/(json|pdf|zip|gzip)|image/(png|jpeg|gif|webp|bmp)")
-_PLAIN_NAME = re.compile(r"[^A-Za-z0-9._ -]")
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cache-Control": "private, no-cache",
-}
 
 
 @router.get("/outputs", operation_id="list_outputs", summary="The files it left behind")
@@ -73,25 +64,32 @@ async def download_outputs(execution: ExecutionId, process: ProcessDep, caller: 
     operation_id="download_output",
     summary="One output file",
     response_class=StreamingResponse,
-    responses={
-        200: {"content": {OPAQUE: {}}, "description": "The file's bytes, as an attachment"},
-        304: {"description": "Its SHA-256 is the ETag in `If-None-Match`"},
-    },
+    responses=RESPONSES,
 )
 async def download_output(
     execution: ExecutionId, path: str, request: Request, process: ProcessDep, caller: ReaderDep
 ) -> Response:
-    """As an attachment, and never under a type that a browser would run."""
-    output = await service.open_output(process, caller, execution, path)
-    headers = _headers_of(output.file)
-    if is_known(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return StreamingResponse(output.pieces, headers=headers | {"Content-Length": str(output.file.bytes)})
+    """As an attachment, and never under a type that a browser would run. `Range` asks for a part of it."""
+    output = await service.find_output(process, caller, execution, path)
+    name = path.rpartition("/")[2]
+    return await send(request, name, output.file, partial(service.open_bytes, process, output.key))
 
 
-def _headers_of(file: Artifact) -> dict[str, str]:
-    return HEADERS | {
-        "Content-Type": file.media_type if _HARMLESS.fullmatch(file.media_type) else OPAQUE,
-        "Content-Disposition": attachment(file.path.rpartition("/")[2]),
-        "ETag": f'"{file.sha256}"',
-    }
+@router.get(
+    "/previews/{path:file}",
+    operation_id="preview_output",
+    summary="What can be shown of an output",
+    response_model=None,
+    responses=previewing.RESPONSES,
+)
+async def preview_output(
+    execution: ExecutionId,
+    path: str,
+    query: Annotated[PreviewQuery, Query()],
+    request: Request,
+    process: ProcessDep,
+    caller: ReaderDep,
+) -> Response:
+    """A small description, whatever the file is: the head of a text or a table, a document, or what kind it is."""
+    output = await service.find_output(process, caller, execution, path)
+    return await send_preview(request, path, output.file, query, partial(service.open_bytes, process, output.key))

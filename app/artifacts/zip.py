@@ -52,12 +52,16 @@ def zip_folders(store: ArtifactStore, folders: AsyncIterable[Folder]) -> AsyncIt
     async def members() -> AsyncIterator[AsyncMemberFile]:
         async for folder in folders:
             for name, file in safe_names(folder.files):
-                level = STORED if _COMPRESSED_ALREADY.fullmatch(file.media_type) else LEVEL
                 mode = _PROGRAM if file.executable else _FILE
                 pieces = store.read(folder.group, file.path)
-                yield folder.path + name, folder.modified_at, mode, ZIP_AUTO(file.bytes, level=level), pieces
+                yield folder.path + name, folder.modified_at, mode, ZIP_AUTO(file.bytes, level=level_of(file)), pieces
 
     return async_stream_zip(members())
+
+
+def level_of(file: Artifact) -> int:
+    """How much effort to compress it is worth."""
+    return STORED if _COMPRESSED_ALREADY.fullmatch(file.media_type) else LEVEL
 
 
 def safe_names(files: Iterable[Artifact]) -> Iterator[tuple[str, Artifact]]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from app.auth.tables import Token
 from app.auth.tokens import LENGTH, PREFIX, Scope, hash_token, is_well_formed
 from app.bootstrap import Process
-from app.db.engine import reading, transaction
+from app.db.engine import Connection, reading, transaction
 from app.errors import NotAllowed, NotAuthenticated
 from app.quotas.tables import Quota
 
@@ -21,14 +22,14 @@ log = structlog.get_logger(__name__)
 
 BOOTSTRAP_OWNER = "admin"
 HOW_TO = "Send the header `Authorization: Bearer <token>`."
+_IS_VALID = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > func.now()))
 # Every request asks this, so it is built once.
 _VALID = (
-    select(Token.owner, Token.scopes, Quota.max_queued)
+    select(Token.hash, Token.owner, Token.scopes, Quota.max_queued)
     .outerjoin(Quota, Quota.owner == Token.owner)
     .where(
-        Token.hash == bindparam("hash"),
-        Token.revoked_at.is_(None),
-        or_(Token.expires_at.is_(None), Token.expires_at > func.now()),
+        Token.hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
+        *_IS_VALID,
     )
 )
 
@@ -61,11 +62,26 @@ class Caller:
 async def authenticate(process: Process, headers: Mapping[str, str]) -> Caller:
     """Who holds the token in these headers, of a request or a WebSocket's handshake. Raises `NotAuthenticated`."""
     token = _bearer(headers.get("authorization", ""))
-    async with reading(process.database) as connection:
-        row = (await connection.execute(_VALID, {"hash": hash_token(token)})).one_or_none()
-    if row is None:
+    caller = await process.gathering.add(authenticate, hash_token(token), partial(_find_callers, process))
+    if caller is None:
         raise NotAuthenticated("This token is not valid.", hint=_why_not(token))
-    return Caller(row.owner, frozenset(map(Scope, row.scopes)), row.max_queued)
+    return caller
+
+
+async def _find_callers(process: Process, hashes: list[bytes]) -> list[Caller | None]:
+    """Who holds the tokens of these hashes; None for one that is not valid."""
+    async with reading(process.database) as connection:
+        rows = await connection.execute(_VALID, {"hashes": list(set(hashes))})
+    callers = {row.hash: Caller(row.owner, frozenset(map(Scope, row.scopes)), row.max_queued) for row in rows}
+    return [callers.get(each) for each in hashes]
+
+
+async def find_owner(connection: Connection, owner: str) -> Caller:
+    """An owner as a caller, for what happens in their name: with all that their valid tokens may do."""
+    mine = select(Token.scopes).where(Token.owner == owner, *_IS_VALID)
+    scopes = {Scope(scope) for row in await connection.execute(mine) for scope in row.scopes}
+    limit = (await connection.execute(select(Quota.max_queued).where(Quota.owner == owner))).scalar_one_or_none()
+    return Caller(owner, frozenset(scopes), limit)
 
 
 async def ensure_bootstrap_token(process: Process) -> None:

@@ -54,6 +54,8 @@ BATCH: dict[str, Any] = {
     "stop": None,
     "lineage": {"rerun_of": None},
     "created_at": "2026-01-15T10:00:00Z",
+    "delete_requested_at": None,
+    "delete_requested_by": None,
     "finished_at": None,
     "links": {
         "self": _OWN,

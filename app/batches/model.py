@@ -118,6 +118,8 @@ class BatchRecord:
     stop_by: str | None
     stop_message: str | None
     stop_requested_at: datetime | None
+    delete_requested_at: datetime | None
+    delete_requested_by: str | None
     rerun_of: UUID | None
     children: Mapping[Status, int]
     created_at: datetime

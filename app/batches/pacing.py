@@ -10,13 +10,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, select, text
 
 from app.batches.model import FAILURES, StopReason
+from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.executions.states import Status
+from app.executions.tables import Execution
 
 SYSTEM = "system"
+# Of an execution: whether it is one of a batch that lets only so many go.
+_PACED = select(Batch.id).where(Batch.id == Execution.batch_id, Batch.max_parallel.is_not(None))
+IS_PACED = _PACED.correlate(Execution).exists()
 
 # Those whose children all start as soon as they can have nothing to wait for here.
 _LOCK_PACED = text("""
@@ -48,15 +53,21 @@ _LET_THROUGH_BEHIND = text(
 )
 _LET_THROUGH_ALL = text(_LET_THROUGH.format(candidates="batch_id = :batch"))
 # Whoever was let go has a place until they have ended, whatever their status: also paused, or queued once more.
+# Places are counted only if somebody waits for one: at most as many as there may be.
 _LET_GO = text("""
-    WITH taken AS (
-        SELECT count(*) AS places FROM executions
-        WHERE batch_id = :batch AND NOT gated AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
-    ), following AS (
+    WITH following AS (
         SELECT id FROM executions
         WHERE batch_id = :batch AND status = 'queued' AND gated AND NOT hold AND needs_left = 0
         ORDER BY batch_index
-        LIMIT greatest(0, CAST(:max_parallel AS bigint) - (SELECT places FROM taken))
+        LIMIT CASE WHEN EXISTS (
+            SELECT FROM executions
+            WHERE batch_id = :batch AND status = 'queued' AND gated AND NOT hold AND needs_left = 0
+        ) THEN
+            greatest(0, CAST(:max_parallel AS bigint) - (
+                SELECT count(*) FROM executions WHERE batch_id = :batch AND NOT gated
+                    AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+            ))
+        ELSE 0 END
         FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE executions SET gated = false, queued_at = clock_timestamp(), updated_at = clock_timestamp()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, func, insert, literal, select, text
+from sqlalchemy import ARRAY, Row, RowMapping, Uuid, any_, delete, func, insert, literal, select, text
 
 from app.batches.model import BatchRecord, NewBatch, StopReason
 from app.batches.tables import Batch, ExecutionNeed
@@ -50,6 +50,20 @@ _STOP = text("""
         stop_message = coalesce(stop_message, :message),
         stop_requested_at = coalesce(stop_requested_at, clock_timestamp()), stop_force = stop_force OR :force
     WHERE id = :batch AND finished_at IS NULL
+""")
+_ASK_TO_DELETE = text("""
+    UPDATE batches SET delete_requested_at = coalesce(delete_requested_at, clock_timestamp()),
+        delete_requested_by = coalesce(delete_requested_by, :by)
+    WHERE id = :batch
+""")
+_NEEDING = text("""
+    SELECT other.id, other.status FROM executions AS child JOIN executions AS other ON other.resumed_from = child.id
+    WHERE child.batch_id = :batch AND other.finished_at IS NULL AND other.batch_id IS DISTINCT FROM :batch
+    UNION ALL
+    SELECT other.id, other.status FROM executions AS child
+    JOIN execution_needs ON needed_id = child.id JOIN executions AS other ON other.id = execution_id
+    WHERE child.batch_id = :batch AND other.finished_at IS NULL AND other.batch_id IS DISTINCT FROM :batch
+    LIMIT 1
 """)
 _LOOK = text("""
     SELECT id, stop_reason, stop_by, stop_message, stop_force, has_needs,
@@ -145,6 +159,23 @@ class Doomed:
     ended: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """What an execution gets from another, under this name; None as `needed`: that was deleted."""
+
+    execution: UUID
+    name: str
+    needed: UUID | None
+    expired: bool
+
+    @property
+    def lost(self) -> str | None:
+        """Why it cannot be had any more; None if it can."""
+        if self.needed is None:
+            return "was deleted"
+        return "has left outputs that have expired" if self.expired else None
+
+
 async def add(connection: Connection, new: NewBatch) -> None:
     """A new batch; its children follow in the same transaction."""
     columns = ("id", "owner", "name", "note", "size", "max_parallel", "fail_fast", "has_needs", "rerun_of")
@@ -224,9 +255,57 @@ async def list_needs_of(connection: Connection, execution: UUID) -> dict[str, UU
     return {row.name: row.needed_id for row in await connection.execute(statement)}
 
 
+async def list_upstream(connection: Connection, executions: Collection[UUID]) -> list[Upstream]:
+    """What these need, by name, and whether it still can be had."""
+    statement = (
+        select(
+            ExecutionNeed.execution_id.label("execution"),
+            ExecutionNeed.name,
+            ExecutionNeed.needed_id.label("needed"),
+            Execution.outputs_expired_at.is_not(None).label("expired"),
+        )
+        .outerjoin(Execution, Execution.id == ExecutionNeed.needed_id)
+        .where(ExecutionNeed.execution_id == any_(literal(list(executions), ARRAY(Uuid))))
+        .order_by(ExecutionNeed.execution_id, ExecutionNeed.name)
+    )
+    return [Upstream(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def list_expired(connection: Connection, executions: Collection[UUID]) -> set[UUID]:
+    """Of these, those whose outputs were let go."""
+    statement = select(Execution.id).where(
+        Execution.id == any_(literal(list(executions), ARRAY(Uuid))), Execution.outputs_expired_at.is_not(None)
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
 async def ask_to_stop(connection: Connection, batch: UUID, *, by: str, message: str, force: bool) -> None:
     """From now on nothing of it is let go, and what is active is to be stopped; not if all has ended."""
     await connection.execute(_STOP, {"batch": batch, "by": by, "message": message, "force": force})
+
+
+async def ask_to_delete(connection: Connection, batch: UUID, *, by: str) -> None:
+    """It goes with the last of its children, and they go as soon as they have ended."""
+    await connection.execute(_ASK_TO_DELETE, {"batch": batch, "by": by})
+
+
+async def find_needing(connection: Connection, batch: UUID) -> Row[Any] | None:
+    """An execution that is not of it, has not ended, and needs what a child left: its id and status."""
+    return (await connection.execute(_NEEDING, {"batch": batch})).one_or_none()
+
+
+async def list_to_delete(connection: Connection, *, most: int) -> Sequence[UUID]:
+    """Those that are to go, the first that were asked to."""
+    to_delete = select(Batch.id).where(Batch.delete_requested_at.is_not(None)).order_by(Batch.delete_requested_at)
+    return (await connection.execute(to_delete.limit(most))).scalars().all()
+
+
+async def remove_childless(connection: Connection, batches: Collection[UUID]) -> None:
+    """Let go of those of these that have no children any more."""
+    # Two that delete the last two children see each other's only one after the other.
+    await connection.execute(select(Batch.id).where(Batch.id.in_(batches)).order_by(Batch.id).with_for_update())
+    child = select(Execution.id).where(Execution.batch_id == Batch.id)
+    await connection.execute(delete(Batch).where(Batch.id.in_(batches), ~child.exists()))
 
 
 async def look(connection: Connection, batch: UUID) -> Look | None:

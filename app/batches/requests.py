@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -10,30 +10,32 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from app.batches import examples
 from app.batches.matrix import combinations, count_combinations
 from app.batches.model import MAX_CHILDREN, ItemKey
 from app.batches.needs import Link, check_needs
 from app.batches.service import BatchDraft, ChildDraft
-from app.errors import FieldError, InvalidRequest
-from app.executions.query import MAX_PAGE, FilterBody
+from app.batches.subjects import Subject, SubjectQuery, patch_of, upstream_of
+from app.errors import FieldError, InvalidRequest, ServiceError
+from app.executions.query import MAX_PAGE
 from app.executions.requests import Submission
-from app.executions.vocabulary import IsJson, JsonObject, Labels, Name, Note
+from app.executions.vocabulary import Inputs, IsJson, JsonObject, Labels, Name, Note
+from app.explaining import fields_of
 from app.idempotency.model import Once
 from app.merging import is_own, merged
-from app.problems import fields_of
+from app.methods.document import Document
+from app.methods.model import MethodText, is_method
+from app.methods.resolution import Catalog, Refused, expand, unknown_method
 from app.secrets.vault import Vault
 
 # No more is looked for: the answer has fewer.
 MOST_WRONG = 1000
-# The name of the execution that a child of a `query` is about: of an input, and of a directory of inputs.
-SUBJECT = "execution"
 # Bytes of JSON that all children together may repeat: each has its own copy of the defaults, and of its combination.
 MAX_REPEATED = 64 * 1024 * 1024
 # How a submission says who its children are.
-WAYS = ("items", "matrix", "count", "query")
+WAYS = ("items", "matrix", "count", "query", "method")
 
 
 class Item(Submission):
@@ -70,7 +72,7 @@ class Matrix(BaseModel):
 
 
 class BatchSubmission(BaseModel):
-    """Many executions at once, in exactly one of four ways: `items`, `matrix`, `count` or `query`."""
+    """Many executions at once, in exactly one of five ways: `items`, `matrix`, `count`, `query` or `method`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
 
@@ -87,11 +89,15 @@ class BatchSubmission(BaseModel):
     )
     matrix: Matrix | None = Field(default=None, description="One child per combination")
     count: int | None = Field(default=None, ge=1, le=MAX_CHILDREN, strict=True, description="So many children alike")
-    query: FilterBody | None = Field(
+    query: SubjectQuery | None = Field(
         default=None,
         description="One child per execution that matches and has ended. It has the id as the input `execution`, and "
-        "finds the outputs in `/tailrace/inputs/execution`",
+        "finds the outputs in `/tailrace/inputs/execution`. Or, with `files`, one per uploaded file, which it finds in "
+        "`/tailrace/inputs/file/`; the input `file` is the path",
     )
+    method: MethodText | None = Field(default=None, description="One child per step of this method, which has `steps`")
+    profile: ItemKey | None = Field(default=None, description="A preset of that method")
+    inputs: Inputs = Field(default={}, description="The inputs of that method, which hands them on to its steps")
     max_parallel: int | None = Field(
         default=None,
         ge=1,
@@ -105,36 +111,55 @@ class BatchSubmission(BaseModel):
     def _check_ways(self) -> Self:
         given = [way for way in WAYS if getattr(self, way) is not None]
         if len(given) != 1:
-            message = "must say who its children are in exactly one way: `items`, `matrix`, `count` or `query`"
+            ways = ", ".join(f"`{way}`" for way in WAYS)
+            message = f"must say who its children are in exactly one way, of {ways}"
             raise PydanticCustomError("not_one_way", message, {"at": given[-1] if given else "items"})
+        for name in ("profile", "inputs"):
+            if self.method is None and getattr(self, name):
+                message = "is of a method with steps; what all children have is in `defaults`"
+                raise PydanticCustomError("no_method", message, {"at": name})
         return self
 
-    def draft(self, subjects: list[UUID] | None = None) -> BatchDraft:
-        """The same for the service; `subjects` are what its query found. Raises `InvalidRequest` naming every field."""
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods that have to be looked up for it, but for those of its method's steps."""
+        named = {fields.get("method") for fields in (self.defaults, *(self.items or []))} | {self.method}
+        return frozenset(name for name in named if isinstance(name, str) and is_method(name))
+
+    def draft(self, subjects: Sequence[Subject] | None = None, catalog: Catalog | None = None) -> BatchDraft:
+        """The same for the service; `subjects` are what its query found, the catalog has the methods that it names.
+
+        Raises `InvalidRequest` naming every field, and `Conflict` for a method that is disabled.
+        """
         self._check_size(len(subjects or []))
+        catalog = catalog or {}
         children: list[ChildDraft] = []
         wrong: dict[tuple[str, str], FieldError] = {}
-        for where, patch in self._patches(subjects or []):
+        for where, patch in self._patches(subjects or [], catalog):
             try:
                 item = Item.model_validate(merged(self.defaults, patch))
+                draft = item.draft(catalog)
             except ValidationError as error:
-                for found in fields_of([_located(each, where, patch) for each in error.errors(include_url=False)]):
-                    wrong.setdefault((found.field, found.code), found)
+                found = [_located(each, where, patch) for each in error.errors(include_url=False)]
+                wrong |= {(each.field, each.code): each for each in fields_of(found)}
+            except Refused as refused:
+                found = [_located({**each, "loc": each["loc"][1:]}, where, patch) for each in refused.wrong]
+                wrong |= {(each.field, each.code): each for each in fields_of(found)}
             else:
                 needs = tuple(dict.fromkeys(item.needs))
-                children.append(ChildDraft(draft=item.draft(), key=item.key, needs=needs, where=_path(where)))
+                children.append(ChildDraft(draft=draft, key=item.key, needs=needs, where=_path(where), own=patch))
             if len(wrong) >= MOST_WRONG:
                 break
         if wrong:
             raise InvalidRequest.of(list(wrong.values()))
         children *= self.count or 1
-        if refused := check_needs([Link(child.where, child.key, child.needs) for child in children]):
-            raise InvalidRequest.of(refused)
+        if unmet := check_needs([Link(child.where, child.key, child.needs) for child in children]):
+            raise InvalidRequest.of(unmet)
         if subjects is not None:
             pairs = zip(children, subjects, strict=True)
-            children = [replace(child, upstream={SUBJECT: subject}) for child, subject in pairs]
+            children = [replace(child, upstream=upstream_of(subject)) for child, subject in pairs]
         return BatchDraft(
-            name=self.name,
+            name=self.name or self._name_of_method(catalog),
             note=self.note,
             labels=self.labels,
             children=children,
@@ -155,9 +180,17 @@ class BatchSubmission(BaseModel):
             message = f"must be smaller: {children} children would repeat more than 64 MiB of JSON"
             raise InvalidRequest.of([FieldError(max(sizes, key=sizes.__getitem__), "too_large", message)])
 
-    def _patches(self, subjects: list[UUID]) -> Iterator[tuple[tuple[object, ...], JsonObject]]:
-        """What each child has beside the defaults, and where in the body that is."""
-        if self.items is not None:
+    def _name_of_method(self, catalog: Catalog) -> str | None:
+        document = catalog.get(self.method or "")
+        return f"{document.name}@{document.version}" if isinstance(document, Document) else None
+
+    def _patches(
+        self, subjects: Sequence[Subject], catalog: Catalog
+    ) -> Iterator[tuple[tuple[object, ...], JsonObject]]:
+        """What each child has beside the defaults, and where in the body that is. Raises `ServiceError`."""
+        if self.method is not None:
+            yield from ((("steps", step["key"]), step) for step in self._steps(self.method, catalog))
+        elif self.items is not None:
             yield from ((("items", index), item) for index, item in enumerate(self.items))
         elif self.matrix is not None:
             yield from ((("matrix",), {**item}) for item in combinations(self.matrix.axes()))
@@ -165,15 +198,30 @@ class BatchSubmission(BaseModel):
             # All are the same.
             yield ("defaults",), {}
         else:
-            yield from ((("query",), {"inputs": {SUBJECT: str(subject)}}) for subject in subjects)
+            by_method = self.defaults.get("method") is not None
+            yield from ((("query",), patch_of(subject, by_method=by_method)) for subject in subjects)
+
+    def _steps(self, name: str, catalog: Catalog) -> list[JsonObject]:
+        found = catalog.get(name) or unknown_method(name)
+        if isinstance(found, ServiceError):
+            raise found
+        return expand(found, {"profile": self.profile, "inputs": self.inputs})
 
     def confided(self) -> dict[str, Any]:
         """What makes this body another one, but is not to be read anywhere: whatever was written of secrets."""
-        written = [fields["secrets"] for fields in (self.defaults, *(self.items or [])) if fields.get("secrets")]
-        return {"secrets": written} if written else {}
+        bodies = (self.defaults, *(self.items or []))
+        written = [fields["secrets"] for fields in bodies if fields.get("secrets")]
+        # Which inputs of a method are secret, only the method tells.
+        inputs = [fields.get("inputs") for fields in bodies] if self.methods else []
+        return {name: part for name, part in {"secrets": written, "inputs": inputs}.items() if part}
+
+    def once(self, key: str, vault: Vault) -> Once:
+        """What tells this request from others with the same key."""
+        # Without a key to seal them with secrets are refused further on.
+        return Once.of(key, self, self.confided() if vault.has_key else {}, vault)
 
 
-def _located(error: ErrorDetails, where: tuple[object, ...], patch: JsonObject) -> dict[str, Any]:
+def _located(error: Mapping[str, Any], where: tuple[object, ...], patch: JsonObject) -> dict[str, Any]:
     """The error where the client wrote it: what all children have wrong is wrong with the defaults."""
     path = [part for part in error["loc"] if part != "[key]"]
     own = is_own(patch, path) or (error["type"] == "missing" and where[0] == "items")

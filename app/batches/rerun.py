@@ -19,6 +19,7 @@ from app.executions.model import Limits
 from app.executions.record import Record, record_of
 from app.executions.service import Draft
 from app.executions.states import Status
+from app.methods.catalog import look_up
 
 Needs = Mapping[UUID, Mapping[str, UUID | None]]
 
@@ -30,11 +31,26 @@ async def draft_again(process: Process, caller: Caller, batch: UUID, *, only_fai
     """
     async with reading(process.database) as connection:
         record = await get_batch(connection, caller, batch)
+        if record.delete_requested_at is not None:
+            raise Conflict("It is about to be deleted.", hint="Submit what is to run again.")
         if record.finished_at is None:
             raise Conflict(f"It has not ended: its status is {record.status}.", hint="Cancel it, or wait until it has.")
         rows = await repository.list_children(connection, batch)
         needs = await repository.list_needs(connection, batch)
+    await _check_methods(process, caller, rows, only_failed=only_failed)
     return await asyncio.to_thread(_draft, record, rows, needs, only_failed=only_failed)
+
+
+async def _check_methods(process: Process, caller: Caller, rows: Sequence[RowMapping], *, only_failed: bool) -> None:
+    """Nothing of a method that is disabled is accepted. Raises `Conflict`."""
+    names = {
+        row["method_name"] + "@" + row["method_version"]
+        for row in rows
+        if row["method_name"] is not None and not (only_failed and row["status"] == Status.SUCCEEDED)
+    }
+    for found in (await look_up(process, caller, names)).values():
+        if isinstance(found, Conflict):
+            raise found
 
 
 def _draft(record: BatchRecord, rows: Sequence[RowMapping], needs: Needs, *, only_failed: bool) -> BatchDraft:

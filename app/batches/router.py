@@ -10,21 +10,23 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.artifacts.router import HEADERS
+from app.artifacts.sending import HEADERS
 from app.attachment import attachment
 from app.background import Background
-from app.batches import service
+from app.batches import removing, service
 from app.batches.outputs import zip_outputs
 from app.batches.requests import Again, BatchListQuery, BatchSubmission, RerunBatchRequest
 from app.batches.rerun import draft_again
 from app.batches.schemas import Batch, BatchList, BatchRehearsal
 from app.batches.service import BatchDraft, SubmittedBatch
+from app.batches.steps import catalog_of
+from app.batches.subjects import find_subjects
 from app.bootstrap import Process
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.executions.answers import ACCEPTED, answer
 from app.executions.requests import CancelRequest, SubmitQuery
 from app.idempotency.header import IdempotencyKeyDep
-from app.idempotency.model import REPLAYED_HEADER, Once
+from app.idempotency.model import REPLAYED_HEADER
 from app.observability.metrics import ApiMetrics
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=BodyRoute)
@@ -58,13 +60,13 @@ async def submit_batch(
     async def draft() -> BatchDraft:
         subjects = None
         if submission.query is not None:
-            subjects = await service.find_subjects(process, caller, submission.query.filter())
-        return await asyncio.to_thread(submission.draft, subjects)
+            subjects = await find_subjects(process, caller, submission.query)
+        return await asyncio.to_thread(submission.draft, subjects, await catalog_of(process, caller, submission))
 
     if query.dry_run:
         record = await service.rehearse(process, caller, draft)
         return answer(BatchRehearsal(accepted=True, batch=Batch.of(record)))
-    once = Once.of(key, submission, submission.confided(), process.vault) if key is not None else None
+    once = submission.once(key, process.vault) if key is not None else None
     return _accepted(await service.submit(process, caller, draft, once=once), process, background, metrics)
 
 
@@ -131,6 +133,24 @@ async def rerun_batch(  # noqa: PLR0917 - FastAPI gives them by name
         return answer(BatchRehearsal(accepted=True, batch=Batch.of(record)))
     once = what.once(key, batch, process.vault) if key is not None else None
     return _accepted(await service.submit(process, caller, draft, once=once), process, background, metrics)
+
+
+@one.delete(
+    "",
+    operation_id="delete_batch",
+    summary="Delete it, with all its children",
+    status_code=204,
+    response_model=None,
+    responses={
+        202: {"model": Batch, "description": "What is active is being stopped; all of it goes when that has ended"},
+        204: {"description": "It is gone"},
+        409: {"description": "An execution that is not of it, and has not ended, needs what a child left"},
+    },
+)
+async def delete_batch(batch: BatchId, process: ProcessDep, caller: CancelerDep) -> Response:
+    """Its record, and all that belongs to its children. What has not ended is asked to stop first. Not to be undone."""
+    record = await removing.delete(process, caller, batch)
+    return Response(status_code=204) if record is None else answer(Batch.of(record), status=202)
 
 
 @one.get(

@@ -47,6 +47,22 @@ class BatchLinks(BaseModel):
     outputs: str
 
 
+_SAME_IN_RECORD = (
+    "id",
+    "name",
+    "note",
+    "labels",
+    "owner",
+    "status",
+    "max_parallel",
+    "fail_fast",
+    "created_at",
+    "delete_requested_at",
+    "delete_requested_by",
+    "finished_at",
+)
+
+
 class Batch(BaseModel):
     """Executions that were submitted together. Its status follows from theirs."""
 
@@ -64,6 +80,8 @@ class Batch(BaseModel):
     stop: BatchStop | None
     lineage: BatchLineage
     created_at: datetime
+    delete_requested_at: datetime | None = Field(description="It goes with the last of its children")
+    delete_requested_by: str | None
     finished_at: datetime | None = Field(description="When the last of its children ended")
     links: BatchLinks
 
@@ -71,9 +89,8 @@ class Batch(BaseModel):
     def of(cls, record: BatchRecord) -> Self:
         """From the record."""
         own = f"/v1/batches/{record.id}"
-        same = ("id", "name", "note", "labels", "owner", "status", "max_parallel", "fail_fast", "created_at")
         return cls(
-            **{name: getattr(record, name) for name in same},
+            **{name: getattr(record, name) for name in _SAME_IN_RECORD},
             progress=BatchProgress(
                 total=record.size,
                 ended=record.ended,
@@ -82,7 +99,6 @@ class Batch(BaseModel):
             ),
             stop=_stop_of(record),
             lineage=BatchLineage(rerun_of=record.rerun_of),
-            finished_at=record.finished_at,
             links=BatchLinks(
                 self=own,
                 executions=f"/v1/executions?batch={record.id}&archived=any",

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,15 +25,19 @@ from app.executions.accepting import NewExecution
 from app.executions.filters import Filter
 from app.executions.listing import conditions
 from app.executions.repository import keep
+from app.executions.resuming import find_refused
 from app.executions.service import LOOKS_FOR_A_KEY, Draft
 from app.executions.tables import Execution
+from app.files.referring import find_gone
 from app.idempotency.model import HEADER, Once
+from app.merging import is_own
 from app.quotas import admission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildDraft:
-    """One child of a submission of many. `where` is its path in the request.
+    """One child of a submission of many. `where` is its path in the request, and `own` what it says there itself, if
+    the rest of it are the defaults.
 
     `needs` are keys of others, `upstream` executions that have ended, by the names under which it gets their outputs.
     `place` is its index, and of how many, if that is not where it stands.
@@ -44,6 +49,16 @@ class ChildDraft:
     needs: Sequence[str] = ()
     upstream: Mapping[str, UUID] = field(default_factory=dict)
     place: tuple[int, int] | None = None
+    own: Mapping[str, Any] | None = None
+
+    def path(self, field: str) -> str:
+        """Where the request says this of it: what all children have wrong is wrong with the defaults."""
+        is_its_own = self.own is None or is_own(self.own, field.split("."))
+        return f"{self.where if is_its_own else 'defaults'}.{field}"
+
+    def located(self, refused: InvalidRequest) -> list[FieldError]:
+        """What is wrong with it, where the request says so."""
+        return [FieldError(self.path(each.field), each.code, each.message) for each in refused.fields]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +87,13 @@ class SubmittedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """All that is to be written."""
 
     batch: NewBatch
     children: list[NewExecution]
     needs: dict[UUID, dict[str, UUID]]
-    where: list[str]
+    drafts: Sequence[ChildDraft]
 
 
 class _KeyTaken(Exception):
@@ -94,12 +109,12 @@ async def submit(process: Process, caller: Caller, draft_of: DraftOf, *, once: O
 
     Raises `InvalidRequest`, `NotAllowed` and `QuotaExceeded`.
     """
-    plan: _Plan | None = None
+    plan: Plan | None = None
     for _ in range(LOOKS_FOR_A_KEY):
         if once is not None and (original := await _find_submitted(process, caller, once)):
             return original
         if plan is None:
-            plan = await asyncio.to_thread(_plan, process, caller, await draft_of())
+            plan = await prepare(process, caller, await draft_of())
         try:
             async with transaction(process.database) as connection:
                 record = await _add(connection, process, caller, plan, once)
@@ -112,9 +127,19 @@ async def submit(process: Process, caller: Caller, draft_of: DraftOf, *, once: O
 
 async def rehearse(process: Process, caller: Caller, draft_of: DraftOf) -> BatchRecord:
     """What `submit` would do, by doing it and taking it back. Raises `InvalidRequest`."""
-    plan = await asyncio.to_thread(_plan, process, caller, await draft_of())
+    plan = await prepare(process, caller, await draft_of())
     async with process.database.connect() as connection:  # never committed
         return await _add(connection, process, caller, plan, None)
+
+
+async def prepare(process: Process, caller: Caller, draft: BatchDraft) -> Plan:
+    """What the draft becomes, as far as nothing has to be looked up for it. Raises `InvalidRequest`."""
+    return await asyncio.to_thread(_plan, process, caller, draft)
+
+
+async def accept(connection: Connection, process: Process, caller: Caller, plan: Plan) -> BatchRecord:
+    """`submit` within the caller's transaction. Raises `InvalidRequest` and `QuotaExceeded`."""
+    return await _add(connection, process, caller, plan, None)
 
 
 async def find_subjects(process: Process, caller: Caller, wanted: Filter) -> list[UUID]:
@@ -189,7 +214,7 @@ async def _find_submitted(process: Process, caller: Caller, once: Once) -> Submi
     return SubmittedBatch(record, {original.record.pool: 1}, replayed=True)
 
 
-def _plan(process: Process, caller: Caller, draft: BatchDraft) -> _Plan:
+def _plan(process: Process, caller: Caller, draft: BatchDraft) -> Plan:
     """What the draft becomes. Takes a while for many: in a thread. Raises `InvalidRequest` naming every field."""
     batch = NewBatch(
         id=uuid7(),
@@ -209,7 +234,7 @@ def _plan(process: Process, caller: Caller, draft: BatchDraft) -> _Plan:
         new.id: {**child.upstream, **{key: by_key[key] for key in child.needs}}
         for child, new in zip(draft.children, children, strict=True)
     }
-    return _Plan(batch, children, needs, [child.where for child in draft.children])
+    return Plan(batch, children, needs, draft.children)
 
 
 def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatch) -> list[NewExecution]:
@@ -222,7 +247,7 @@ def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatc
         try:
             new = service.prepare(caller, child.draft, process)
         except InvalidRequest as refused:
-            wrong += (FieldError(f"{child.where}.{each.field}", each.code, each.message) for each in refused.fields)
+            wrong += child.located(refused)
             continue
         goes = places > 0 and not child.needs and not new.hold
         places -= goes
@@ -240,7 +265,7 @@ def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatc
     return children
 
 
-async def _add(connection: Connection, process: Process, caller: Caller, plan: _Plan, once: Once | None) -> BatchRecord:
+async def _add(connection: Connection, process: Process, caller: Caller, plan: Plan, once: Once | None) -> BatchRecord:
     await admission.wait_for_turn(connection, caller, process.settings)
     await _check(connection, caller, plan)
     await admission.check_room(connection, caller, process.settings, adding=len(plan.children))
@@ -252,22 +277,24 @@ async def _add(connection: Connection, process: Process, caller: Caller, plan: _
     return await get_batch(connection, caller, plan.batch.id)
 
 
-async def _check(connection: Connection, caller: Caller, plan: _Plan) -> None:
+async def _check(connection: Connection, caller: Caller, plan: Plan) -> None:
     """What has to be looked up: pools, and what is referred to. Raises `InvalidRequest` naming every field."""
     pools = await accepting.lock_pools(connection, set(_pools_of(plan)))
+    together = list(zip(plan.drafts, plan.children, strict=True))
     wrong = [
-        FieldError(f"{where}.pool", "unknown_pool", f"names a pool that does not exist: `{child.pool}`")
-        for where, child in zip(plan.where, plan.children, strict=True)
+        FieldError(draft.path("pool"), "unknown_pool", f"names a pool that does not exist: `{child.pool}`")
+        for draft, child in together
         if child.pool not in pools
     ]
     wrong += await _keep(connection, plan)
-    resumed: dict[UUID, InvalidRequest | None] = {}
-    for where, child in zip(plan.where, plan.children, strict=True):
-        if child.resumed_from is not None:
-            if child.resumed_from not in resumed:
-                resumed[child.resumed_from] = await _why_not_resumable(connection, caller, child.resumed_from)
-            if refused := resumed[child.resumed_from]:
-                wrong += (FieldError(f"{where}.{each.field}", each.code, each.message) for each in refused.fields)
+    sources = {child.resumed_from for child in plan.children if child.resumed_from is not None}
+    refused = await find_refused(connection, caller, sources) if sources else {}
+    for draft, child in together:
+        if child.resumed_from is not None and child.resumed_from in refused:
+            wrong += draft.located(refused[child.resumed_from])
+    gone = await find_gone(connection, {child.id: child.spec.files for child in plan.children}, owner=caller.sees)
+    for draft, child in together:
+        wrong += (FieldError(draft.path(each.field), each.code, each.message) for each in gone[child.id])
     if wrong:
         raise InvalidRequest.of(_each_once(wrong))
 
@@ -277,28 +304,29 @@ def _each_once(wrong: Sequence[FieldError]) -> list[FieldError]:
     return list(dict.fromkeys(wrong))
 
 
-async def _keep(connection: Connection, plan: _Plan) -> list[FieldError]:
-    """Nobody deletes what the children refer to before they do; somebody may just have done so."""
+async def _keep(connection: Connection, plan: Plan) -> list[FieldError]:
+    """Nobody deletes what the children refer to, nor lets outputs of it go, before they do; somebody may just have done
+    so.
+    """
     own = {child.id for child in plan.children}
-    referred_to = [
-        {child.resumed_from, child.rerun_of, *plan.needs[child.id].values()} - {None} - own for child in plan.children
-    ]
-    everything = {each for those in referred_to for each in those if each is not None}
-    found = await keep(connection, everything) if everything else set()
-    return [
-        FieldError(where, "gone", "refers to an execution that does not exist, or not any more")
-        for where, child, those in zip(plan.where, plan.children, referred_to, strict=True)
-        if not those - {child.resumed_from} <= found
-    ]
+    needed = {each for those in plan.needs.values() for each in those.values()} - own
+    others = {each for child in plan.children for each in (child.resumed_from, child.rerun_of) if each is not None}
+    if not needed and not others:
+        return []
+    found = await keep(connection, needed | others) | own
+    expired = await repository.list_expired(connection, needed) if needed else set()
+    wrong: list[FieldError] = []
+    for draft, child in zip(plan.drafts, plan.children, strict=True):
+        referred_to = {child.rerun_of, *plan.needs[child.id].values()} - {None}
+        if not referred_to <= found:
+            wrong.append(FieldError(draft.where, "gone", "refers to an execution that does not exist, or not any more"))
+        wrong += (
+            FieldError(draft.where, "outputs_expired", f"needs outputs that have expired: `{name}`, of {execution}")
+            for name, execution in plan.needs[child.id].items()
+            if execution in expired
+        )
+    return wrong
 
 
-async def _why_not_resumable(connection: Connection, caller: Caller, execution: UUID) -> InvalidRequest | None:
-    try:
-        await service.check_resumable(connection, caller, execution)
-    except InvalidRequest as refused:
-        return refused
-    return None
-
-
-def _pools_of(plan: _Plan) -> Mapping[str, int]:
+def _pools_of(plan: Plan) -> Mapping[str, int]:
     return Counter(child.pool for child in plan.children)

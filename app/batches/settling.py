@@ -107,6 +107,7 @@ async def _cancel_queued(process: Process, batch: Look) -> None:
             async with transaction(process.database) as connection:
                 events = await _cancel(connection, batch, dict(reasons[start : start + CANCELED_AT_ONCE]))
             frames = [(child, status_message(event)) for child, event in events.items()]
+            _tell_settled(process, events.values())
             await process.hints.publish(frames, to_all=BELL)
             canceled += len(events)
         if not canceled:
@@ -129,7 +130,7 @@ def _why(doomed: Doomed) -> str:
 
 
 async def _cancel(connection: Connection, batch: Look, reasons: Mapping[UUID, str]) -> dict[UUID, Event]:
-    by_user = batch.stop_reason is StopReason.CANCEL
+    by_user = batch.stop_reason is StopReason.CANCEL and batch.stop_by != SYSTEM
     return await move_queued(
         connection,
         reasons,
@@ -142,6 +143,13 @@ async def _cancel(connection: Connection, batch: Look, reasons: Mapping[UUID, st
     )
 
 
+def _tell_settled(process: Process, events: Iterable[Event | None]) -> None:
+    for event in events:
+        for told in process.on_settled:
+            if event is not None:
+                told(event)
+
+
 async def _stop_active(process: Process, batch: Look) -> None:
     """By the ladder of whoever runs them, as if each had been asked."""
     async with reading(process.database) as connection:
@@ -152,4 +160,5 @@ async def _stop_active(process: Process, batch: Look) -> None:
         # It may have ended, or be deleted, meanwhile.
         with suppress(Conflict, NotFound):
             outcome = await service.cancel(process, caller, child, force=batch.stop_force, why=why)
+            _tell_settled(process, [outcome.event])
             await service.tell(process, outcome)

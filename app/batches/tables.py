@@ -35,6 +35,9 @@ class Batch(Base):
     stop_message: Mapped[str | None]
     stop_force: Mapped[bool] = mapped_column(server_default=text("false"))
     stop_requested_at: Mapped[datetime | None]
+    # It goes with the last of its children.
+    delete_requested_at: Mapped[datetime | None]
+    delete_requested_by: Mapped[str | None]
 
     created_at: Mapped[Now]
     finished_at: Mapped[datetime | None]
@@ -51,8 +54,10 @@ class Batch(Base):
             name="stop_whole",
         ),
         CheckConstraint("(finished_at IS NULL) = (ended IS NULL)", name="finished_whole"),
+        CheckConstraint("(delete_requested_at IS NULL) = (delete_requested_by IS NULL)", name="delete_whole"),
         Index("ix_batches_owner", "owner", "id"),
         Index("ix_batches_unfinished", "id", postgresql_where=text("finished_at IS NULL")),
+        Index("ix_batches_to_delete", "delete_requested_at", postgresql_where=text("delete_requested_at IS NOT NULL")),
         Index("ix_batches_rerun_of", "rerun_of", postgresql_where=text("rerun_of IS NOT NULL")),
     )
 

@@ -8,14 +8,20 @@ from app.batches import tables as batches
 from app.db.orm import Base
 from app.events import tables as events
 from app.executions import tables as executions
+from app.files import tables as files
 from app.idempotency import tables as idempotency
 from app.logs import tables as logs
+from app.methods import tables as methods
+from app.notifications import tables as notifications
 from app.pools import tables as pools
 from app.quotas import tables as quotas
 from app.retention import tables as retention
+from app.schedules import tables as schedules
 from app.secrets import tables as secrets
 from app.stats import tables as stats
+from app.triggers import tables as triggers
 from app.usage import tables as usage
+from app.webhooks import tables as webhooks
 from app.workers import tables as workers
 
 MODULES = (
@@ -24,14 +30,20 @@ MODULES = (
     batches,
     events,
     executions,
+    files,
     idempotency,
     logs,
+    methods,
+    notifications,
     pools,
     quotas,
     retention,
+    schedules,
     secrets,
     stats,
+    triggers,
     usage,
+    webhooks,
     workers,
 )
 

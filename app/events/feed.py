@@ -20,6 +20,7 @@ import structlog
 from app.bootstrap import Process
 from app.db.engine import Connection, is_outage, reading
 from app.events import store
+from app.events.following import until_writers_end
 from app.events.protocol import BELL, hello_frame, resync_frame, unpack_progress
 from app.events.store import Happened, Progressed
 from app.events.wanted import Wanted
@@ -34,7 +35,6 @@ LOOK_ANYWAY_EVERY = 2.0
 LOOK_WITHOUT_HINTS_EVERY = 1.0
 # What rings within so many seconds is one look.
 GATHER = 0.05
-WRITERS_END_WITHIN = (0.005, 0.2)
 PROGRESS_WITHIN = timedelta(seconds=5)
 PAGE = 500
 # Beyond that, to list the executions again is less work than to hear what happened to each.
@@ -207,7 +207,7 @@ class Feed:
         """Hand out what is new and settled."""
         top = await self._ask(store.last_position)
         if self._settled is None or not 0 <= top - self._settled <= RESYNC_BEYOND:
-            await self._until_writers_end()
+            await until_writers_end(self._process.database)
             self._settled = top
             for seat in self._seats:
                 seat.miss()
@@ -216,7 +216,7 @@ class Feed:
             page, upto = await self._next_page(self._settled, top)
             if len(page) < upto - self._settled:
                 # What is missing is not committed yet, or never will be.
-                await self._until_writers_end()
+                await until_writers_end(self._process.database)
                 page, upto = await self._next_page(self._settled, top)
             for item in page:
                 self._hand_out(item)
@@ -226,15 +226,6 @@ class Feed:
         """Events behind `after`, and the position that is reached with them."""
         page = await self._read(after, top)
         return page, page[-1].position if len(page) == PAGE else top
-
-    async def _until_writers_end(self) -> None:
-        """Return when all transactions have ended that may be writing events now."""
-        pause, longest = WRITERS_END_WITHIN
-        writers = await self._ask(store.list_writers)
-        while writers:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, longest)
-            writers &= await self._ask(store.list_writers)
 
     def _hand_out(self, item: Happened | Progressed) -> None:
         for seat in self._seats:

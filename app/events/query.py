@@ -11,7 +11,7 @@ from app.auth.service import Caller
 from app.errors import InvalidRequest
 from app.events.wanted import Wanted
 from app.executions.states import Status
-from app.problems import explain
+from app.explaining import explain
 
 MAX_CURSOR = 2**62
 MAX_FILTERS = 100

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Interval, Row, bindparam, delete, insert, or_, select, text
+from sqlalchemy import Interval, Row, bindparam, delete, func, insert, or_, select, text
 
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.events.protocol import Subject, deleted_frame, execution_frame, progress_frame
-from app.events.tables import EventPosition
+from app.events.tables import EventCursor, EventPosition
 from app.executions.model import Event
 from app.executions.repository import event_of
 from app.executions.states import Status
@@ -38,6 +39,12 @@ class Happened:
     subject: Subject
     event: Event
     frame: bytes
+    execution: UUID
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it says that the execution is not there any more."""
+        return self.event.number == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ def _gone(row: Mapping[Any, Any]) -> Happened:
     status, subject = Status(was["ended"]), Subject(was["owner"], was["pool"], was["labels"])
     # As what it is chosen by: something that left its status as it was.
     event = Event(0, status, status, cause=None, message=None, actor="", attempt=0, at=EPOCH)
-    return Happened(position, subject, event, deleted_frame(position, id_, status, subject))
+    return Happened(position, subject, event, deleted_frame(position, id_, status, subject), id_)
 
 
 def _happened(row: Mapping[Any, Any]) -> Happened:
@@ -163,14 +170,19 @@ def _happened(row: Mapping[Any, Any]) -> Happened:
         created_at=row["created_at"],
         exit_code=row["exit_code"],
     )
-    return Happened(row["position"], subject, event, frame)
+    return Happened(row["position"], subject, event, frame, row["execution_id"])
 
 
 async def forget_old(connection: Connection, *, kept: int = KEPT) -> None:
-    """Forget positions beyond the newest `kept`; some of them, if they are many."""
+    """Forget positions beyond the newest `kept`, or ten times as many as long as somebody follows who is not there yet;
+    some of them, if they are many.
+    """
+    last = await last_position(connection)
+    behind = (await connection.execute(select(func.coalesce(func.min(EventCursor.position), last)))).scalar_one()
+    upto = max(min(last - kept, behind), last - 10 * kept)
     old = (
         select(EventPosition.position)
-        .where(EventPosition.position <= await last_position(connection) - kept)
+        .where(EventPosition.position <= upto)
         .order_by(EventPosition.position)
         .limit(FORGOTTEN_AT_ONCE)
     )

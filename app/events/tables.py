@@ -1,4 +1,4 @@
-"""Table of the order in which all events were written."""
+"""Tables of the order in which all events were written, and of those who go through it."""
 
 from __future__ import annotations
 
@@ -25,3 +25,12 @@ class EventPosition(Base):
     number: Mapped[int]
     # What was deleted, for those who may know of it: nothing else is left of it, and `number` is 0.
     deleted: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class EventCursor(Base):
+    """How far somebody has come who acts once on every event. Moved in the transaction of what they did."""
+
+    __tablename__ = "event_cursors"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]

@@ -8,7 +8,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Insert, Select, bindparam, column, exists, func, insert, literal, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Insert,
+    Select,
+    TableValuedAlias,
+    bindparam,
+    column,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
@@ -20,11 +34,14 @@ from app.executions.repository import placing
 from app.executions.states import Status
 from app.executions.tables import Execution, ExecutionEvent
 from app.executions.waiting import waiting_on
+from app.files import repository as files
+from app.files.model import ids_of
 from app.idempotency.model import Once
 from app.idempotency.tables import IdempotencyKey
 from app.logs.tables import LogHead
 from app.pools.tables import Pool
 from app.secrets import repository as secrets
+from app.webhooks import repository as webhooks
 
 ROWS_PER_STATEMENT = 1000
 
@@ -48,6 +65,7 @@ class NewExecution:
     limits: Limits
     resumed_from: UUID | None
     rerun_of: UUID | None = None
+    schedule: UUID | None = None
     retries: Retries = NO_RETRIES
     priority: int = 0
     lane: Lane = Lane.NORMAL
@@ -55,6 +73,7 @@ class NewExecution:
     not_before: datetime | None = None
     warnings: Sequence[Any] = ()
     sealed: Mapping[str, bytes] = field(default_factory=dict)
+    webhooks: Sequence[Mapping[str, Any]] = ()
     member: Membership | None = None
     gated: bool = False
     needs_left: int = 0
@@ -77,6 +96,7 @@ _NEW_COLUMNS = (
     "not_before",
     "resumed_from",
     "rerun_of",
+    "schedule_id",
     "warnings",
     "status",
     "gated",
@@ -85,6 +105,8 @@ _NEW_COLUMNS = (
     "batch_index",
     "batch_size",
     "batch_key",
+    "method_name",
+    "method_version",
 )
 _NEW = {name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _NEW_COLUMNS}
 
@@ -112,12 +134,17 @@ def _accepting(execution: Insert) -> Select[Any]:
     return select(new, waiting_on(new), *log).add_cte(*beside)
 
 
+def _rows() -> TableValuedAlias:
+    """Many of what is new, as JSON."""
+    columns = (column(name, Execution.__table__.c[name].type) for name in _NEW_COLUMNS)
+    return (
+        func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns).render_derived(with_types=True)
+    )
+
+
 def _accepting_all() -> Select[Any]:
     """The same for many, which gives how many they are."""
-    columns = (column(name, Execution.__table__.c[name].type) for name in _NEW_COLUMNS)
-    rows = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns)
-    rows = rows.render_derived(with_types=True)
-    adding = insert(Execution).from_select(_NEW_COLUMNS, select(*rows.c))
+    adding = insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW_ROWS.c))
     new, *beside = _beginning(adding, *(Execution.__table__.c[name] for name in ("id", "owner", "status")))
     return select(func.count()).select_from(new).add_cte(*beside)
 
@@ -146,7 +173,9 @@ _key = (
     .cte("key")
 )
 _ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
+_NEW_ROWS = _rows()
 _ADD_ALL = _accepting_all()
+_ADD_TOGETHER = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW_ROWS.c).join(_pool, true())))
 _ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
 
 
@@ -156,7 +185,7 @@ async def add(connection: Connection, new: NewExecution) -> Record:
     added = row.mappings().one_or_none()
     if added is None:
         raise NoSuchPool(new.pool)
-    await _keep_secrets(connection, new)
+    await _keep_beside(connection, new)
     return record_of(added)
 
 
@@ -171,24 +200,26 @@ async def add_once(connection: Connection, new: NewExecution, once: Once) -> Rec
         raise NoSuchPool(new.pool)
     if added is None:
         return None
-    await _keep_secrets(connection, new)
+    await _keep_beside(connection, new)
     return record_of(added)
+
+
+async def add_together(connection: Connection, pool: str, many: Sequence[NewExecution]) -> list[Record]:
+    """Accept them all, which are of this pool and have nothing beside their records. Raises `NoSuchPool`."""
+    added = await connection.execute(_ADD_TOGETHER, {"new_pool": pool, "rows": list(map(_row, many))})
+    records = {row["id"]: record_of(row) for row in added.mappings()}
+    if not records:
+        raise NoSuchPool(pool)
+    return [records[new.id] for new in many]
 
 
 async def add_all(connection: Connection, many: Sequence[NewExecution]) -> None:
     """Accept all of them, whose pools are locked."""
     for start in range(0, len(many), ROWS_PER_STATEMENT):
-        # Without the prefix of their names: there they are columns of a row, here its keys.
-        rows = [
-            {
-                # A driver's own kind of UUID is one too, but not to who writes JSON.
-                name.removeprefix("new_"): str(value) if isinstance(value, UUID) else value
-                for name, value in _parameters(new).items()
-            }
-            for new in many[start : start + ROWS_PER_STATEMENT]
-        ]
-        await connection.execute(_ADD_ALL, {"rows": rows})
+        await connection.execute(_ADD_ALL, {"rows": list(map(_row, many[start : start + ROWS_PER_STATEMENT]))})
     await secrets.add_all(connection, {new.id: new.sealed for new in many if new.sealed})
+    await webhooks.add_for_executions(connection, [row for new in many for row in new.webhooks])
+    await files.refer(connection, {new.id: ids_of(new.spec.files).values() for new in many if new.spec.files})
 
 
 async def lock_pools(connection: Connection, names: Collection[str]) -> set[str]:
@@ -212,14 +243,27 @@ async def add_key(connection: Connection, owner: str, once: Once, execution: UUI
     return (await connection.execute(statement)).rowcount > 0
 
 
-async def _keep_secrets(connection: Connection, new: NewExecution) -> None:
+async def _keep_beside(connection: Connection, new: NewExecution) -> None:
     if new.sealed:
         await secrets.add(connection, new.id, new.sealed)
+    if new.webhooks:
+        await webhooks.add_for_executions(connection, new.webhooks)
+    if new.spec.files:
+        await files.refer(connection, {new.id: ids_of(new.spec.files).values()})
 
 
 async def _is_pool(connection: Connection, name: str) -> bool:
     statement = select(exists().where(Pool.name == name, Pool.deleted_at.is_(None)))
     return bool((await connection.execute(statement)).scalar_one())
+
+
+def _row(new: NewExecution) -> dict[str, Any]:
+    """As JSON, whose keys are the columns."""
+    return {
+        # A driver's own kind of UUID is one too, but not to who writes JSON.
+        name.removeprefix("new_"): str(value) if isinstance(value, UUID) else value
+        for name, value in _parameters(new).items()
+    }
 
 
 def _parameters(new: NewExecution) -> dict[str, Any]:
@@ -240,6 +284,7 @@ def _parameters(new: NewExecution) -> dict[str, Any]:
         "new_not_before": new.not_before,
         "new_resumed_from": new.resumed_from,
         "new_rerun_of": new.rerun_of,
+        "new_schedule_id": new.schedule,
         "new_warnings": list(new.warnings),
         "new_status": Status.QUEUED,
         "new_gated": new.gated,
@@ -248,4 +293,6 @@ def _parameters(new: NewExecution) -> dict[str, Any]:
         "new_batch_index": new.member.index if new.member else None,
         "new_batch_size": new.member.size if new.member else None,
         "new_batch_key": new.member.key if new.member else None,
+        "new_method_name": new.spec.method.name if new.spec.method else None,
+        "new_method_version": new.spec.method.version if new.spec.method else None,
     }

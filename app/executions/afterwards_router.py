@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, SubmitterDep
 from app.executions import archiving, deleting, rerun
 from app.executions.answers import ACCEPTED, accepted, answer
-from app.executions.requests import SubmitQuery
+from app.executions.requests import ArchiveRequest, SubmitQuery
 from app.executions.rerun_body import RerunRequest
 from app.executions.schemas import Execution, Rehearsal
 from app.idempotency.header import IdempotencyKeyDep
@@ -43,10 +43,10 @@ async def rerun_execution(
     """A new execution of what has ended, by its record and what the body says otherwise; `lineage` links the two."""
     request = request or RerunRequest()
     if query.dry_run:
-        record = await rerun.rehearse(process, caller, execution, request.draft)
+        record = await rerun.rehearse(process, caller, execution, request)
         return answer(Rehearsal(accepted=True, execution=Execution.of(record)))
     once = request.once(key, execution, process.vault) if key is not None else None
-    submitted = await rerun.rerun(process, caller, execution, request.draft, once=once)
+    submitted = await rerun.rerun(process, caller, execution, request, once=once)
     return accepted(submitted, process, background, metrics)
 
 
@@ -54,13 +54,18 @@ async def rerun_execution(
     "/archive",
     operation_id="archive_execution",
     summary="Put it aside",
-    responses={409: {"description": "It has not ended"}},
+    responses={409: {"description": "It has not ended, or another needs what would be removed"}},
 )
 async def archive_execution(
-    execution: ExecutionId, process: ProcessDep, background: BackgroundDep, caller: CancelerDep
+    execution: ExecutionId,
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: CancelerDep,
+    request: ArchiveRequest | None = None,
 ) -> Execution:
-    """It is not listed any more, unless asked for, and nothing of it expires. All else goes on as before."""
-    archived = await archiving.archive(process, caller, execution)
+    """It is not listed any more, unless asked for, and does not expire. What is not to be kept of it is removed now."""
+    level = request.archive if request else None
+    archived = await archiving.archive(process, caller, execution, level=level)
     background.start(archiving.tell(process, archived), what="archive")
     return Execution.of(archived.record)
 

@@ -2,37 +2,40 @@
 
 A request works through so many, in the order of their submission, some in each transaction. Bells and hints are sent
 once, after the last of them. Reruns go from the newest back, or they would meet, a request later, what they have made.
+What is done to them is in `bulk_acts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.auth.service import Caller
 from app.batches import settling
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
-from app.errors import NotFound, ServiceError
+from app.errors import Conflict, ServiceError
 from app.events.protocol import BELL
-from app.executions import archiving, deleting, repository, rerun, service
+from app.executions import repository, service
 from app.executions.filters import Filter
-from app.executions.finding import get_record
 from app.executions.listing import conditions
 from app.executions.model import Event
-from app.executions.operations import ANSWERS, Answer, Operation, Standing
+from app.executions.operations import ANSWERS, Answer, Operation, Standing, is_due
 from app.executions.record import Record
-from app.executions.states import PauseMode, Status
+from app.executions.states import ACTIVE, PauseMode, Status
 from app.executions.tables import Execution
+from app.idempotency.model import Once
 from app.logs.protocol import LOOK_MESSAGE, status_message
 
 AT_MOST = 1000
-# In one transaction, which holds the rows of all of them.
-AT_ONCE = 20
+# In one transaction, which holds the rows of all of them. What runs is asked to stop one by one, which takes as long as
+# so many others do.
+AT_ONCE = 100
+ACTIVE_COUNTS = 5
 
 Lock = Callable[[Connection, Sequence[UUID]], Awaitable[None]]
 
@@ -59,11 +62,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Of all in this request, in their order; whether there are more behind the last, and which that is."""
+    """Of all in this request, in their order; whether there are more behind the last, and which that is. `replayed`
+    says that the same request was carried out before, at least in part.
+    """
 
     items: Sequence[Outcome]
     more: bool
     last: UUID | None = None
+    replayed: bool = False
 
 
 @dataclass
@@ -104,28 +110,27 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks for it, and what they leave to be told."""
+    """Who asks for it, and what they leave to be told; with `once` what is to be done only once."""
 
     process: Process
     caller: Caller
+    once: Once | None = None
     told: Told = field(default_factory=Told)
 
 
-# Does it to one whose row is locked. Raises `ServiceError`, before it has written anything.
-Act = Callable[[Connection, Asking, Record], Awaitable[Outcome]]
+# Does it to some whose rows are locked, and in which there is something to do; what came of each, in any order.
+Act = Callable[[Connection, Asking, Sequence[Record]], Awaitable[list[Outcome]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """One of the operations; `act` does it, to as many in one transaction as `lock` has locked before.
-
-    With `backwards` the newest come first.
+    """One of the operations; `act` does it to some, which `lock` has locked before. With `backwards` the newest come
+    first.
     """
 
     operation: Operation
     act: Act
     lock: Lock = repository.lock
-    at_once: int = AT_ONCE
     backwards: bool = False
 
 
@@ -133,15 +138,33 @@ async def run(asking: Asking, bulk: Bulk, wanted: Filter, *, after: UUID | None,
     """Do it to the first of them behind `after`. Raises `InvalidRequest` for a filter that the caller may not use."""
     wanted = _within(wanted.within(asking.caller.sees), bulk.operation)
     order = Execution.id.desc() if bulk.backwards else Execution.id.asc()
-    statement = select(Execution.id).where(*conditions(wanted)).order_by(order).limit(most + 1)
+    statement = select(Execution.id, Execution.status).where(*conditions(wanted)).order_by(order).limit(most + 1)
     if after is not None:
         statement = statement.where(Execution.id < after if bulk.backwards else Execution.id > after)
     async with reading(asking.process.database) as connection:
-        found = (await connection.execute(statement)).scalars().all()
+        found = await _find(connection, statement)
+        # Looked for afterwards: whoever has met what it made finds it.
+        newest = await _newest_of(connection, asking.caller, asking.once) if asking.once else None
+        if newest is not None:
+            found = await _find(connection, statement.where(Execution.id <= newest))
     executions, outcomes = found[:most], list[Outcome]()
-    for start in range(0, len(executions), bulk.at_once):
-        outcomes += await _some(asking, bulk, executions[start : start + bulk.at_once])
-    return Outcomes(outcomes, more=len(found) > most, last=executions[-1] if executions else None)
+    for some in in_parts(executions, AT_ONCE):
+        outcomes += await _some(asking, bulk, some)
+    last = executions[-1][0] if executions else None
+    return Outcomes(outcomes, more=len(found) > most, last=last, replayed=newest is not None)
+
+
+async def _find(connection: Connection, statement: Select[UUID, str]) -> list[tuple[UUID, Status]]:
+    return [(row.id, Status(row.status)) for row in await connection.execute(statement)]
+
+
+async def _newest_of(connection: Connection, caller: Caller, once: Once) -> UUID | None:
+    """The newest that was run again when this was heard first, if it was: what has been made since is not meant.
+
+    Raises `InvalidRequest` if another body had the key.
+    """
+    begun = await service.find_submitted(connection, caller, once)
+    return (begun.record.rerun_of or begun.record.id) if begun else None
 
 
 def _within(wanted: Filter, operation: Operation) -> Filter:
@@ -153,89 +176,40 @@ def _within(wanted: Filter, operation: Operation) -> Filter:
     return replace(wanted, statuses=frozenset(statuses))
 
 
+def in_parts(found: Iterable[tuple[UUID, Status]], at_once: int) -> Iterator[list[UUID]]:
+    """As many at a time as one transaction is to hold. It may find them in another status than they were in here."""
+    some: list[UUID] = []
+    count = 0
+    for execution, status in found:
+        weight = ACTIVE_COUNTS if status in ACTIVE - {Status.QUEUED} else 1
+        if some and count + weight > at_once:
+            yield some
+            some, count = [], 0
+        some.append(execution)
+        count += weight
+    if some:
+        yield some
+
+
 async def _some(asking: Asking, bulk: Bulk, executions: Sequence[UUID]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
     # Nothing is told of what is not committed.
     these = replace(asking, told=Told())
     async with transaction(asking.process.database) as connection:
         await bulk.lock(connection, executions)
-        for execution in executions:
-            try:
-                record = await get_record(connection, execution)
-            except NotFound:
-                continue  # somebody deleted it just now
-            try:
-                outcomes.append(await bulk.act(connection, these, record))
-            except ServiceError as error:
-                outcomes.append(Outcome(execution, Result.REFUSED, record.status, error=error))
+        # Without those that somebody deleted just now.
+        records = await repository.find_all(connection, executions)
+        outcomes = {execution: _why_not(bulk.operation, record) for execution, record in records.items()}
+        due = [records[execution] for execution in executions if execution in records and not outcomes[execution]]
+        if due:
+            outcomes |= {outcome.id: outcome for outcome in await bulk.act(connection, these, due)}
     asking.told.join(these.told)
-    return outcomes
+    return [outcome for execution in executions if (outcome := outcomes.get(execution)) is not None]
 
 
-def cancel(*, force: bool) -> Bulk:
-    """As `service.cancel`."""
-
-    async def act(connection: Connection, asking: Asking, record: Record) -> Outcome:
-        canceled = await service.cancel_locked(connection, asking.caller, record, force=force)
-        _tell_of_stop(asking.told, canceled)
-        result = Result.UNCHANGED
-        if canceled.changed:
-            result = Result.DONE if canceled.record.is_terminal else Result.ACCEPTED
-        return Outcome(record.id, result, canceled.record.status)
-
-    return Bulk(Operation.FORCE_CANCEL if force else Operation.CANCEL, act)
-
-
-def _tell_of_stop(told: Told, canceled: service.Cancellation) -> None:
-    record = canceled.record
-    if canceled.changed and record.worker_id is not None and not record.is_terminal:
-        told.workers.add(record.worker_id)
-    told.note(record.id, canceled.event)
-
-
-def archive() -> Bulk:
-    """As `archiving.archive`."""
-    return Bulk(Operation.ARCHIVE, _putting(archiving.archive_locked))
-
-
-def restore() -> Bulk:
-    """As `archiving.restore`."""
-    return Bulk(Operation.RESTORE, _putting(archiving.restore_locked))
-
-
-def _putting(put: Callable[[Connection, Caller, Record], Awaitable[archiving.Archived]]) -> Act:
-    async def act(connection: Connection, asking: Asking, record: Record) -> Outcome:
-        archived = await put(connection, asking.caller, record)
-        return Outcome(record.id, Result.DONE if archived.event else Result.UNCHANGED, archived.record.status)
-
-    return act
-
-
-def delete() -> Bulk:
-    """As `deleting.delete_execution`."""
-
-    async def act(connection: Connection, asking: Asking, record: Record) -> Outcome:
-        deletion = await deleting.delete_locked(connection, asking.caller, record)
-        if deletion.stopped is not None:
-            _tell_of_stop(asking.told, deletion.stopped)
-        if deletion.gone:
-            asking.told.gone(record.id)
-            return Outcome(record.id, Result.DONE, deletion.record.status)
-        return Outcome(record.id, Result.ACCEPTED if deletion.changed else Result.UNCHANGED, deletion.record.status)
-
-    return Bulk(Operation.DELETE, act, deleting.lock)
-
-
-def rerun_as(draft_of: rerun.DraftOf) -> Bulk:
-    """As `rerun.rerun`."""
-
-    async def act(connection: Connection, asking: Asking, record: Record) -> Outcome:
-        submitted = await rerun.rerun_within(connection, asking.process, asking.caller, record, draft_of)
-        asking.told.pools.add(submitted.record.pool)
-        return Outcome(record.id, Result.DONE, record.status, rerun=submitted.record.id)
-
-    return Bulk(Operation.RERUN, act, _lock_nothing, at_once=1, backwards=True)
-
-
-async def _lock_nothing(_connection: Connection, _executions: Sequence[UUID]) -> None:
-    """A rerun locks what it refers to, in the order of ids, and what that is it finds out itself."""
+def _why_not(operation: Operation, record: Record) -> Outcome | None:
+    """What comes of one in whose status there is nothing to do."""
+    try:
+        is_due_now = is_due(operation, record.status, record.pause_mode)
+    except Conflict as refused:
+        return Outcome(record.id, Result.REFUSED, record.status, error=refused)
+    return None if is_due_now else Outcome(record.id, Result.UNCHANGED, record.status)

@@ -10,9 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from app.errors import ServiceError
 from app.executions.bulk import AT_MOST, Outcome, Outcomes, Result
+from app.executions.model import Archive
 from app.executions.query import FilterBody, Shelf
 from app.executions.rerun_body import RerunRequest
 from app.executions.states import Status
+from app.idempotency.model import Once
+from app.secrets.vault import Vault
 
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OTHER = "019a3e5c-7d21-7a02-8c44-52f0c1d7b9e3"
@@ -46,6 +49,21 @@ class RerunMany(Many):
     """Which executions to run again, and how otherwise."""
 
     changes: RerunRequest = Field(default=RerunRequest(), description="As the body of a single rerun")
+
+    def once(self, key: str, vault: Vault) -> Once:
+        """What tells this request from others with the same key."""
+        fields, secrets = self.changes.parted(vault)
+        return Once.of(key, self.model_copy(update={"changes": RerunRequest(fields)}), secrets, vault)
+
+    def once_of(self, key: str, execution: UUID, vault: Vault) -> Once:
+        """The same of one of them; no client can send such a key."""
+        return self.changes.once(f"{key} {execution}", execution, vault)
+
+
+class ArchiveMany(Many):
+    """Which executions to archive, and what is kept of them."""
+
+    archive: Archive | None = Field(default=None, description="As the body of a single one")
 
 
 class RestoreMany(Many):

@@ -32,19 +32,19 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
     Cause.COMMAND_NOT_FOUND: Explanation(
         "The image has no such program.",
         "Check the first item of `command`, and the image's entrypoint and PATH. A shell line needs "
-        '`["sh", "-c", "…"]`.',
+        '`["sh", "-c", "…"]`; `setup` and `teardown` need `/bin/sh` in the image.',
     ),
     Cause.COMMAND_NOT_EXECUTABLE: Explanation(
         "The program exists but cannot be executed.",
         "It needs the executable bit (`chmod +x`), a first line such as `#!/bin/sh`, and this machine's architecture.",
     ),
     Cause.SPEC_REJECTED: Explanation(
-        "The container engine refused to make this container.",
-        "The message is the engine's; check `workdir`, `user` and `limits`.",
+        "The container could not be made as it was asked for.",
+        "The message says why: the engine refused it (check `workdir`, `user`, `limits`), or an input cannot be had.",
     ),
     Cause.OUTPUT_MISSING: Explanation(
         "The program ended well but did not write an output that was required.",
-        "Outputs are collected from `/tailrace/outputs`.",
+        "The message names them. Outputs are collected from `/tailrace/outputs`; `warnings` say what was left out.",
     ),
     Cause.DISK_LIMIT: Explanation(
         "The program wrote more to disk than it may.",

@@ -28,12 +28,14 @@ class Filter:
     owners: frozenset[str] = frozenset()
     pools: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
     labels: Mapping[str, str | None] = field(default_factory=dict)
     image: str | None = None
     q: str | None = None
     batch: UUID | None = None
     rerun_of: UUID | None = None
     resumed_from: UUID | None = None
+    schedule: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     finished_after: datetime | None = None

@@ -19,7 +19,9 @@ from app.executions.record import Record
 
 async def hold(process: Process, caller: Caller, execution: UUID) -> Record:
     """Nobody claims it from now on. Raises `NotFound`, and `Conflict` when it is not queued."""
-    return await _set(process, caller, execution, Operation.HOLD, {"hold": True}, f"Held by {caller.owner}.")
+    # In a batch whose children take turns it gives its place back, and gets another one when it is released.
+    changes = {"hold": True, "gated": pacing.IS_PACED}
+    return await _set(process, caller, execution, Operation.HOLD, changes, f"Held by {caller.owner}.")
 
 
 async def release(process: Process, caller: Caller, execution: UUID) -> Record:
@@ -41,7 +43,7 @@ async def _set(
             return record
         await repository.note(connection, execution, actor=caller.owner, message=message, changes=changes)
         if record.batch_id is not None:
-            # Among those of a batch that take turns, one that is held has none.
+            # A place is free now, or it takes one.
             await pacing.open_all(connection, record.batch_id)
         return await get_record(connection, execution)
 

@@ -20,6 +20,7 @@ from math import prod
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     BindParameter,
     Boolean,
@@ -40,12 +41,13 @@ from sqlalchemy import (
     tuple_,
     union,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import JSONB, TSQUERY
 
 from app.db.engine import Connection
 from app.executions.filters import Filter
 from app.executions.record import Record, record_of, select_records
 from app.executions.tables import Execution, ExecutionWords
+from app.methods.model import Wanted
 
 MAX_ARMS = 16
 # A search looks at so many one by one, before it asks whether the words are rare; and at so many where they are not.
@@ -221,8 +223,14 @@ def _choices(wanted: Filter) -> list[list[Condition]]:
         [Execution.cause == _inlined(cause) for cause in sorted(wanted.causes)],
         [Execution.owner == owner for owner in sorted(wanted.owners)],
         [Execution.pool == pool for pool in sorted(wanted.pools)],
+        [_of_method(Wanted.parse(method)) for method in sorted(wanted.methods)],
     ]
     return [choice for choice in choices if choice]
+
+
+def _of_method(method: Wanted) -> Condition:
+    named = Execution.method_name == method.name
+    return named if method.version is None else and_(named, Execution.method_version == method.version)
 
 
 def _marks_of(wanted: Filter) -> list[ColumnElement[Any]]:
@@ -259,13 +267,15 @@ def _constraints(wanted: Filter) -> Iterator[Condition]:
     """All that is no choice."""
     for key, value in wanted.labels.items():
         # A key may have `=` in it: the word finds, the label decides.
-        yield Execution.labels.has_key(key) if value is None else Execution.labels.contains({key: value})
+        label = _inlined(key) if value is None else cast(_inlined(orjson.dumps({key: value}).decode()), JSONB)
+        yield Execution.labels.has_key(label) if value is None else Execution.labels.contains(label)
     if wanted.sources:
         yield Execution.source.in_(sorted(wanted.sources))
     for column, execution in (
         (Execution.batch_id, wanted.batch),
         (Execution.rerun_of, wanted.rerun_of),
         (Execution.resumed_from, wanted.resumed_from),
+        (Execution.schedule_id, wanted.schedule),
     ):
         if execution is not None:
             yield column == execution

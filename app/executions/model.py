@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from app.executions.states import TERMINAL, Cause, PauseMode, Status, StopClock, StopReason
+from app.files.model import FileSource
 
 MIB = 2**20
 GIB = 2**30
@@ -47,6 +48,14 @@ class Network(StrEnum):
 
     NONE = "none"
     BRIDGE = "bridge"
+
+
+class Archive(StrEnum):
+    """What is kept of an execution that is archived, beside its record."""
+
+    ALL = "all"
+    OUTPUTS = "outputs"
+    RECORD = "record"
 
 
 class Stored(BaseModel):
@@ -116,6 +125,40 @@ class Limits(Stored):
         return self.grace * 0.75 if announced else 0.0
 
 
+class ExitMeaning(StrEnum):
+    """What an exit code of the program means, where its submission says so."""
+
+    SUCCESS = "success"
+    FAIL = "fail"
+    RETRY = "retry"
+    CANCELED = "canceled"
+    CHECKPOINT = "checkpoint"
+
+
+class MethodRef(Stored):
+    """The method that an execution is of, in the version and by the profile that it was submitted with."""
+
+    name: str
+    version: str
+    profile: str | None = None
+
+
+class Stage(Stored):
+    """A command that runs before or after the main command, in the same container; `timeout` in seconds."""
+
+    command: tuple[str, ...]
+    timeout: int = 300
+
+
+class DeclaredOutput(Stored):
+    """Files that the program is to leave: a path below its outputs, or a pattern for several."""
+
+    path: str
+    required: bool = True
+    media_type: str | None = None
+    title: str | None = None
+
+
 class Spec(Stored):
     """What to run, as resolved at acceptance; never changed afterwards."""
 
@@ -129,8 +172,27 @@ class Spec(Stored):
     stop_signal: str = "SIGTERM"
     network: Network = Network.NONE
     image_policy: ImagePolicy = ImagePolicy.MISSING
+    # What a schedule fired it for: a rerun is for the same time.
+    logical_time: datetime | None = None
     # The names only; where the values are, `app/secrets` knows.
     secrets: tuple[str, ...] = ()
+    method: MethodRef | None = None
+    archive: Archive = Archive.ALL
+    setup: Stage | None = None
+    teardown: Stage | None = None
+    exit_codes: dict[str, ExitMeaning] = {}
+    outputs: tuple[DeclaredOutput, ...] = ()
+    keep_workspace: bool = False
+    files: dict[str, FileSource] = {}
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether anything runs around its main command."""
+        return self.setup is not None or self.teardown is not None
+
+    def meaning_of(self, exit_code: int | None) -> ExitMeaning | None:
+        """What it says of an exit code, if anything."""
+        return self.exit_codes.get(str(exit_code))
 
 
 # Ends that are the program's own doing: for these `retry_on` may name the exit code.
@@ -220,7 +282,8 @@ class Pause:
 class Outcome:
     """How an execution ends: the terminal status follows from the cause.
 
-    `saved`: its program saved a checkpoint and stopped, as it was asked to: only the attempt ends.
+    `saved`: its program saved a checkpoint and stopped, as it was asked to: only the attempt ends. `meaning` is what
+    its submission says of the exit code, for an end of the program's own that is a failure.
     """
 
     cause: Cause
@@ -228,6 +291,7 @@ class Outcome:
     exit_code: int | None = None
     oom_killed: bool = False
     saved: bool = False
+    meaning: ExitMeaning | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ async def pause(process: Process, caller: Caller, execution: UUID, mode: PauseMo
     """
     async with transaction(process.database) as connection:
         record = await get_record(connection, execution, caller.sees, lock=True)
-        mode = mode or record.pause_mode or (PauseMode.CHECKPOINT if record.announced else PauseMode.FREEZE)
+        mode = mode or record.pause_mode or (PauseMode.CHECKPOINT if record.saves_checkpoints else PauseMode.FREEZE)
         due = is_due(_OPERATIONS[mode], record.status, record.pause_mode)
         # What is paused stays so, unless it is to be resumed; what runs may have been asked before.
         changed = record.pause is None or record.pause.resume_by is not None
@@ -88,7 +88,7 @@ async def _ask(connection: Connection, caller: Caller, record: Record, mode: Pau
         "resume_by": None,
     }
     if mode is PauseMode.CHECKPOINT:
-        if not record.announced:
+        if not record.saves_checkpoints:
             raise Conflict(
                 f"Its status is {record.status}, and its program has not said that it saves checkpoints.",
                 hint='It can be frozen: {"mode": "freeze"}. A program says so in its events: {"checkpoints": true}.',

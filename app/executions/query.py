@@ -31,11 +31,13 @@ from app.executions.listing import Place, Sort
 from app.executions.record import Record
 from app.executions.states import Cause, Status
 from app.executions.vocabulary import IMAGE_CHARS, LABELS, LabelKey, LabelValue, Name, Note
+from app.methods.model import MethodText
 
 MAX_PAGE = 200
 MAX_CHOICES = 100
 MAX_SECONDS = 10**9
 FIRST_YEAR, LAST_YEAR = 1970, 2999
+_PAIR = re.compile(r"((?:\\[=\\]|[^=])*)(?:=(.*))?", re.DOTALL)
 _UNESCAPED_OFFSET = re.compile(r" (?=\d\d:\d\d$)")
 
 
@@ -70,8 +72,14 @@ def _near(value: datetime) -> datetime:
     return value
 
 
+def _label_of(pair: str) -> tuple[str, str | None]:
+    r"""Key and value, if there is one. `\=` in a key is a `=` of its own, and `\\` a backslash."""
+    key, value = _PAIR.fullmatch(pair).groups()  # type: ignore[union-attr]  # everything is one
+    return re.sub(r"\\([=\\])", r"\1", key), value
+
+
 def _labels_of(pairs: list[str]) -> list[str]:
-    keys = [pair.partition("=")[0] for pair in pairs]
+    keys = [_label_of(pair)[0] for pair in pairs]
     if "" in keys:
         raise PydanticCustomError("not_a_pair", "must be written `key=value`, or `key` for those that have one")
     if len(set(keys)) < len(keys):
@@ -95,6 +103,9 @@ class Filters(BaseModel):
     cause: Annotated[list[Cause], BeforeValidator(_listed)] = Field(default=[], description="Ended for any of these")
     owner: Choice = Field(default=[], description="Whose; without the scope `admin` only your own")
     pool: Choice = Field(default=[], description="In any of these pools")
+    method: Annotated[list[MethodText], Field(max_length=MAX_CHOICES), BeforeValidator(_listed)] = Field(
+        default=[], description="Of any of these methods: `name` in any version, or `name@1.2.0`"
+    )
     source: Choice = Field(default=[], description="Where it came from, such as `api`")
     q: Words | None = Field(
         default=None,
@@ -104,6 +115,7 @@ class Filters(BaseModel):
     batch: UUID | None = Field(default=None, description="Children of this batch")
     rerun_of: UUID | None = Field(default=None, description="Run again from this execution")
     resumed_from: UUID | None = Field(default=None, description="Went on from this execution's checkpoint")
+    schedule: UUID | None = Field(default=None, description="Submitted by this schedule")
     created_after: Time | None = Field(default=None, description="Submitted then or later")
     created_before: Time | None = Field(default=None, description="Submitted earlier")
     finished_after: Time | None = Field(default=None, description="Ended then or later")
@@ -124,6 +136,7 @@ class Filters(BaseModel):
                 "owners": frozenset(self.owner),
                 "pools": frozenset(self.pool),
                 "sources": frozenset(self.source),
+                "methods": frozenset(self.method),
                 "labels": self._labels(),
                 "archived": self.archived.wanted,
             }
@@ -154,7 +167,8 @@ class ListQuery(Filters):
     """Filters of the list; all must hold. Repeat a parameter for several."""
 
     label: Annotated[list[Note], Field(max_length=LABELS), AfterValidator(_labels_of)] = Field(
-        default=[], description="`key=value`, or `key` for any value; all of several must match"
+        default=[],
+        description="`key=value`, or `key` for any value; all of several must match. A `=` in a key is written `\\=`",
     )
     sort: Sort = Field(
         default=Sort.CREATED_LAST,
@@ -190,8 +204,7 @@ class ListQuery(Filters):
 
     @override
     def _labels(self) -> Mapping[str, str | None]:
-        pairs = [pair.partition("=") for pair in self.label]
-        return {key: value if equals else None for key, equals, value in pairs}
+        return dict(map(_label_of, self.label))
 
 
 def _decode(cursor: str, asked: str, sort: Sort) -> Place:

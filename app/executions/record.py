@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Label, RowMapping, Select, join, select
 
-from app.executions.model import Lane, Limits, Pause, Retries, Spec, Stop
+from app.executions.model import ExitMeaning, Lane, Limits, Pause, Retries, Spec, Stop
 from app.executions.states import TERMINAL, Cause, PauseMode, Status, StopClock, StopReason
 from app.executions.tables import Execution
 from app.executions.waiting import WaitingOn, waiting_on
@@ -39,6 +39,7 @@ class Record:
     image_digest: str | None
     resumed_from: UUID | None
     rerun_of: UUID | None
+    schedule_id: UUID | None
     batch_id: UUID | None
     batch_index: int | None
     batch_size: int | None
@@ -67,6 +68,7 @@ class Record:
     log_bytes: int
     log_truncated: bool
     log_complete: bool | None
+    log_expired_at: datetime | None
     outputs_files: int
     outputs_bytes: int
     outputs_partial: bool
@@ -84,6 +86,7 @@ class Record:
     archived_at: datetime | None
     delete_requested_at: datetime | None
     delete_requested_by: str | None
+    imported: Any
     record_expires_at: datetime | None
     outputs_expire_at: datetime | None
     checkpoint_expires_at: datetime | None
@@ -93,6 +96,11 @@ class Record:
     def is_terminal(self) -> bool:
         """Whether it has ended."""
         return self.status in TERMINAL
+
+    @property
+    def saves_checkpoints(self) -> bool:
+        """Whether its program has said that it saves checkpoints, or its submission names an exit code for it."""
+        return self.announced or ExitMeaning.CHECKPOINT in self.spec.exit_codes.values()
 
     @property
     def pause_mode(self) -> PauseMode | None:

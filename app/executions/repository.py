@@ -12,6 +12,8 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     ColumnElement,
+    Select,
+    SQLColumnExpression,
     Text,
     Uuid,
     any_,
@@ -153,35 +155,41 @@ async def note(
     )
 
 
-# As after any move: the row locks make `max + 1` safe, but only for a statement of its own.
-_events = (
-    insert(ExecutionEvent)
-    .from_select(
-        ["execution_id", "number", "from_status", "to_status", "cause", "message", "actor", "attempt", "at"],
-        select(
-            Execution.id,
-            select(func.coalesce(func.max(ExecutionEvent.number), 0) + 1)
-            .where(ExecutionEvent.execution_id == Execution.id)
-            .scalar_subquery(),
-            bindparam("from", type_=Text),
-            Execution.status,
-            Execution.cause,
-            Execution.message,
-            bindparam("by", type_=Text),
-            Execution.attempt,
-            Execution.updated_at,
-        ).where(Execution.id == any_(bindparam("moved", type_=ARRAY(Uuid)))),
-    )
-    .returning(
-        ExecutionEvent.execution_id,
-        ExecutionEvent.number,
-        ExecutionEvent.message,
-        ExecutionEvent.attempt,
-        ExecutionEvent.at,
-    )
-    .cte("events")
-)
-_ADD_EVENTS = select(_events).add_cte(placing(_events))
+async def note_all(
+    connection: Connection, executions: Collection[UUID], *, actor: str, message: str, changes: Mapping[str, Any]
+) -> dict[UUID, Event]:
+    """`note` for several at once, ended ones too."""
+    ids = list(executions)
+    statement = update(Execution).where(Execution.id == any_(literal(ids, ARRAY(Uuid))))
+    await connection.execute(statement.values({"updated_at": clock(), **changes}))
+    rows = await connection.execute(_ADD_NOTES, {"of": ids, "note": readable(message), "by": actor})
+    return {row["execution_id"]: event_of(row) for row in rows.mappings()}
+
+
+def _adding_events(from_status: SQLColumnExpression[Any], message: SQLColumnExpression[Any]) -> Select[Any]:
+    """Write one for each of those in `of`, whose records say the rest, and give them."""
+    # As after any move: the row locks make `max + 1` safe, but only for a statement of its own.
+    last = func.coalesce(func.max(ExecutionEvent.number), 0)
+    number = select(last + 1).where(ExecutionEvent.execution_id == Execution.id).scalar_subquery()
+    columns = {
+        "execution_id": Execution.id,
+        "number": number,
+        "from_status": from_status,
+        "to_status": Execution.status,
+        "cause": Execution.cause,
+        "message": message,
+        "actor": bindparam("by", type_=Text),
+        "attempt": Execution.attempt,
+        "at": Execution.updated_at,
+    }
+    of = select(*columns.values()).where(Execution.id == any_(bindparam("of", type_=ARRAY(Uuid))))
+    adding = insert(ExecutionEvent).from_select(list(columns), of).returning(*ExecutionEvent.__table__.c)
+    events = adding.cte("events")
+    return select(events).add_cte(placing(events))
+
+
+_ADD_EVENTS = _adding_events(bindparam("from", type_=Text), Execution.message)
+_ADD_NOTES = _adding_events(Execution.status, bindparam("note", type_=Text))
 
 
 async def move_queued(
@@ -212,23 +220,15 @@ async def move_queued(
         .with_for_update(skip_locked=True, key_share=True)
     ).subquery("prior")
     statement = update(Execution).where(Execution.id == prior.c.id).values(values)
-    moved = list((await connection.execute(statement.returning(Execution.id))).scalars())
+    returning = statement.returning(Execution.id, Execution.batch_id)
+    moved = {row.id: row.batch_id for row in await connection.execute(returning)}
     if target in TERMINAL:
         await secrets.forget_all(connection, moved)
-    rows = await connection.execute(_ADD_EVENTS, {"moved": moved, "from": Status.QUEUED, "by": actor})
-    return {
-        row.execution_id: Event(
-            number=row.number,
-            from_status=Status.QUEUED,
-            to_status=target,
-            cause=cause,
-            message=row.message,
-            actor=actor,
-            attempt=row.attempt,
-            at=row.at,
-        )
-        for row in rows
-    }
+    rows = await connection.execute(_ADD_EVENTS, {"of": list(moved), "from": Status.QUEUED, "by": actor})
+    events = {row["execution_id"]: event_of(row) for row in rows.mappings()}
+    if target not in TERMINAL:
+        return events
+    return {execution: replace(event, batch=moved[execution]) for execution, event in events.items()}
 
 
 def _beside(target: Status, cause: Cause | None, message: ColumnElement[str] | str | None) -> dict[str, Any]:
@@ -318,6 +318,12 @@ async def find(
     return record_of(row)
 
 
+async def find_all(connection: Connection, executions: Collection[UUID]) -> dict[UUID, Record]:
+    """The records of those that there are."""
+    statement = select_records().where(Execution.id == any_(literal(list(executions), ARRAY(Uuid))))
+    return {row["id"]: record_of(row) for row in (await connection.execute(statement)).mappings()}
+
+
 async def lock(connection: Connection, executions: Collection[UUID]) -> None:
     """These stay as they are until the transaction ends; whoever refers to them need not wait."""
     statement = select(Execution.id).where(Execution.id.in_(executions)).order_by(Execution.id)
@@ -326,8 +332,9 @@ async def lock(connection: Connection, executions: Collection[UUID]) -> None:
 
 async def keep(connection: Connection, executions: Collection[UUID]) -> set[UUID]:
     """Nobody deletes these until the transaction ends, in which somebody else is to refer to them; those there are."""
-    statement = select(Execution.id).where(Execution.id.in_(executions)).order_by(Execution.id)
-    return set((await connection.execute(statement.with_for_update(read=True, key_share=True))).scalars())
+    statement = select(Execution.id).where(Execution.id == any_(literal(list(executions), ARRAY(Uuid))))
+    statement = statement.order_by(Execution.id).with_for_update(read=True, key_share=True)
+    return set((await connection.execute(statement)).scalars())
 
 
 async def list_events(connection: Connection, execution: UUID, *, after: int = 0) -> list[Event]:

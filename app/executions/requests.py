@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from app.batches.model import ItemKey
+from app.errors import ServiceError
 from app.executions import examples
-from app.executions.model import ImagePolicy, Lane, Limits, Network, Retries, Spec, Then
+from app.executions.course import ExitCodes, Outputs, StageBody
+from app.executions.model import Archive, ImagePolicy, Lane, Limits, Network, Retries, Spec, Then
 from app.executions.service import Draft
 from app.executions.states import PauseMode
 from app.executions.vocabulary import (
@@ -18,6 +31,7 @@ from app.executions.vocabulary import (
     Image,
     Inputs,
     Labels,
+    Moment,
     Name,
     Note,
     RetryOn,
@@ -27,7 +41,15 @@ from app.executions.vocabulary import (
     User,
     Workdir,
 )
+from app.files.sources import Files
+from app.idempotency.model import Once
+from app.methods.document import Document
+from app.methods.model import MethodText
+from app.methods.resolution import Catalog, Refused, resolve, said_at, unknown_method
 from app.pools.model import DEFAULT_POOL, PoolName
+from app.secrets.vault import Vault
+from app.webhooks.asked import Asked
+from app.webhooks.vocabulary import ExecutionWebhooks
 
 MAX_WAIT = 60
 
@@ -42,11 +64,18 @@ def fitting_limits(limits: Limits) -> Limits:
 
 
 class Submission(BaseModel):
-    """What to run. Only `image` is required; an unknown field is refused."""
+    """What to run: an `image`, or a `method` with its inputs. Only that is required; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
 
-    image: Image = Field(description="Image reference, such as `python:3.12-slim`")
+    method: MethodText | None = Field(
+        default=None,
+        description="Instead of an image: a method, as `name` or `name@latest` for its latest version, or `name@1.2.0`",
+    )
+    profile: ItemKey | None = Field(default=None, description="A preset of the method")
+    image: Image | None = Field(
+        default=None, validate_default=True, description="Image reference, such as `python:3.12-slim`"
+    )
     command: Argv | None = Field(default=None, description="Arguments, as Docker's Cmd; the image's entrypoint is kept")
     entrypoint: Argv | None = Field(default=None, description="Replaces the image's entrypoint")
     env: Env = Field(default={}, description="Environment variables; at most 128 KiB together")
@@ -57,6 +86,11 @@ class Submission(BaseModel):
     )
     inputs: Inputs = Field(
         default={}, description="The program finds them in `/tailrace/inputs.json` and as `INPUT_<NAME>`; ≤ 256 KiB"
+    )
+    files: Files = Field(
+        default={},
+        description="Files that the program finds, read-only, below `/tailrace/inputs`, by path: each is an uploaded "
+        "one, is given here (256 KiB together), or is fetched from a URL where that is allowed",
     )
     name: Name | None = Field(default=None, description="For people")
     note: Note | None = Field(default=None, description="For people")
@@ -85,19 +119,94 @@ class Submission(BaseModel):
     )
     hold: StrictBool = Field(default=False, description="Keep it in the queue until it is released")
     limits: Annotated[Limits, AfterValidator(fitting_limits)] = Field(default=Limits(), description="What it may use")
+    logical_time: Moment | None = Field(
+        default=None,
+        description="The time that it is about: the program finds it in `TAILRACE_LOGICAL_TIME`. A schedule says so of "
+        "what it submits",
+    )
     max_attempts: int = Field(
         default=1, ge=1, le=100, strict=True, description="Attempts that may have started the program, all together"
     )
     retry_on: RetryOn = Field(default=(), description="Causes and exit codes after which another attempt is made")
     on_timeout: Then = Field(default=Then.FAIL, description="`retry`: as `run_timeout`, `idle_timeout` in `retry_on`")
     on_interrupted: Then = Field(default=Then.FAIL, description="`retry`: as `interrupted`, `host_lost` in `retry_on`")
+    exit_codes: ExitCodes = Field(
+        default={},
+        description="What exit codes of the program mean, by code: `success`, `fail` (and never tried again), `retry`, "
+        "`canceled` or `checkpoint`",
+    )
+    setup: StageBody | None = Field(
+        default=None,
+        description="Runs before the main command, in the same container; if it fails, that is not started",
+    )
+    teardown: StageBody | None = Field(
+        default=None, description="Runs after it, however that ended, within what is left of `timeout` or `grace`"
+    )
+    keep_workspace: StrictBool = Field(
+        default=False,
+        description="Leave the directories of its last attempt on the worker's host, for an administrator to look at; "
+        "needs the scope `admin`",
+    )
+    outputs: Outputs = Field(default=(), description="Files that it is to leave in `/tailrace/outputs`")
+    archive: Archive = Field(
+        default=Archive.ALL,
+        description="What is kept when it is archived: `all` of it, record and `outputs`, or the `record` alone",
+    )
     resume_from: UUID | None = Field(
         default=None, description="An execution that has ended: this one starts from a copy of its last checkpoint"
     )
 
-    def draft(self) -> Draft:
-        """The same, for the service."""
-        spec = {name: getattr(self, name) for name in Spec.model_fields}
+    webhooks: ExecutionWebhooks = Field(
+        default=(),
+        description="Servers that want to hear what happens to it: at most 5. A rerun does not take them over",
+    )
+
+    @field_validator("image")
+    @classmethod
+    def _check_image(cls, value: str | None, info: ValidationInfo) -> str | None:
+        # Without a valid method nobody knows whether there has to be one.
+        if value is None and info.data.get("method", cls) is None:
+            raise PydanticCustomError("missing", "is required")
+        return value
+
+    @field_validator("profile")
+    @classmethod
+    def _check_profile(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("method", cls) is None:
+            raise PydanticCustomError("no_method", "is of a method, and none is named")
+        return value
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """The methods that have to be looked up for it."""
+        return frozenset() if self.method is None else frozenset({self.method})
+
+    def draft(self, catalog: Catalog | None = None) -> Draft:
+        """The same, for the service, with the method that it names from the catalog. Raises `InvalidRequest`, and
+        `Conflict` if the method is disabled.
+        """
+        if self.method is None:
+            return self._plain()
+        return self._by_method((catalog or {}).get(self.method) or unknown_method(self.method))
+
+    def _by_method(self, found: Document | ServiceError) -> Draft:
+        if isinstance(found, ServiceError):
+            raise found
+        said = {name: getattr(self, name) for name in self.model_fields_set & Submission.model_fields.keys()}
+        resolved = resolve(found, said)
+        try:
+            draft = Submission.model_validate(resolved.fields).draft()
+        except ValidationError as error:
+            errors = error.errors()
+            raise Refused([{**each, "loc": ("body", *said_at(each["loc"], found))} for each in errors]) from None
+        return replace(draft, spec=draft.spec.model_copy(update={"method": resolved.method}))
+
+    def sketch(self) -> Draft:
+        """The same as far as it can be told without its method."""
+        return self.model_copy(update={"method": None, "profile": None, "image": "unknown"}).draft()
+
+    def _plain(self) -> Draft:
+        spec = {name: getattr(self, name) for name in Spec.model_fields if name != "method"}
         return Draft(
             spec=Spec(**spec | {"secrets": tuple(sorted(self.secrets))}),
             secrets=self.secrets,
@@ -112,12 +221,22 @@ class Submission(BaseModel):
             hold=self.hold,
             not_before=self.not_before,
             resume_from=self.resume_from,
+            webhooks=tuple(Asked(each.url, each.events, each.secret) for each in self.webhooks),
         )
 
     def confided(self) -> dict[str, Any]:
         """What makes this body another one, but is not to be read anywhere: the secrets as they are."""
         values = {name: value.get_secret_value() for name, value in self.secrets.items()}
-        return {"secrets": values} if values else {}
+        signed = [each.confided() for each in self.webhooks] if any(each.secret for each in self.webhooks) else []
+        # Which inputs of a method are secret, only the method tells.
+        inputs = self.inputs if self.method is not None else {}
+        parts = {"secrets": values, "webhooks": signed, "inputs": inputs}
+        return {name: part for name, part in parts.items() if part}
+
+    def once(self, key: str, vault: Vault) -> Once:
+        """What tells this request from others with the same key."""
+        # Without a key to seal them with secrets are refused further on.
+        return Once.of(key, self, self.confided() if vault.has_key else {}, vault)
 
 
 class CancelRequest(BaseModel):
@@ -126,6 +245,16 @@ class CancelRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"force": True}]})
 
     force: StrictBool = Field(default=False, description="SIGKILL now, without notice or grace")
+
+
+class ArchiveRequest(BaseModel):
+    """How to archive it. The body may be left out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"archive": "outputs"}]})
+
+    archive: Archive | None = Field(
+        default=None, description="What is kept of it; default: what its submission says. The rest is removed now"
+    )
 
 
 class PauseRequest(BaseModel):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.batches import settling
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.etags import is_known
-from app.executions import holding, patching, pausing, service
+from app.executions import holding, patching, pausing, service, submitting
 from app.executions.answers import ACCEPTED, accepted, answer
 from app.executions.awaiting import wait_for_change, wait_for_end
 from app.executions.change_body import ChangeRequest
@@ -18,11 +18,15 @@ from app.executions.query import ListQuery
 from app.executions.record import Record
 from app.executions.requests import CancelRequest, PauseRequest, Submission, SubmitQuery, WaitQuery
 from app.executions.schemas import AttemptList, EventList, EventView, Execution, ExecutionList, Rehearsal
+from app.executions.states import Status
 from app.idempotency.header import IdempotencyKeyDep
-from app.idempotency.model import Once
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"], route_class=BodyRoute)
 one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=BodyRoute)
+
+# For programs that do not read JSON.
+STATUS_HEADER = "Tailrace-Status"
+STATUS = {"schema": {"type": "string", "enum": [*Status]}, "description": "Its `status`"}
 
 
 @router.post(
@@ -47,13 +51,11 @@ async def submit_execution(
     metrics: MetricsDep,
 ) -> Response:
     """Once this answers 201 the execution is on record and will run, whatever breaks in between."""
-    draft = submission.draft()
-    service.check_key(process, draft)
     if query.dry_run:
-        record = await service.rehearse(process, caller, draft)
+        record = await submitting.rehearse(process, caller, submission)
         return answer(Rehearsal(accepted=True, execution=Execution.of(record)))
-    once = Once.of(key, submission, submission.confided(), process.vault) if key is not None else None
-    submitted = await service.submit(process, caller, draft, once=once)
+    once = submission.once(key, process.vault) if key is not None else None
+    submitted = await submitting.submit(process, caller, submission, once)
     return accepted(submitted, process, background, metrics)
 
 
@@ -74,7 +76,7 @@ async def list_executions(
     summary="One execution; with `wait` once it has ended, or changed",
     response_model=Execution,
     responses={
-        200: {"description": "The record", "headers": {"ETag": {"schema": {"type": "string"}}}},
+        200: {"description": "The record", "headers": {"ETag": {"schema": {"type": "string"}}, STATUS_HEADER: STATUS}},
         304: {"description": "Unchanged since the answer with the ETag in `If-None-Match`"},
     },
 )
@@ -92,7 +94,8 @@ async def get_execution(
     """
 
     async def shown(record: Record) -> Response:
-        return answer(Execution.of(record, await service.look_ahead(process, record)))
+        shown = Execution.of(record, await service.look_ahead(process, record))
+        return answer(shown, headers={STATUS_HEADER: shown.status})
 
     async def differs(record: Record) -> bool:
         return not is_known(request, _etag_of(await shown(record)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Self
 from uuid import UUID
@@ -12,7 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.executions import examples
 from app.executions.attempts import AttemptRecord
 from app.executions.causes import EXPLANATIONS
-from app.executions.model import Event, Lane, Limits, Pause, Retries, Stop, Then
+from app.executions.model import (
+    Archive,
+    DeclaredOutput,
+    Event,
+    ExitMeaning,
+    Lane,
+    Limits,
+    Pause,
+    Retries,
+    Stage,
+    Stop,
+    Then,
+)
 from app.executions.outlook import UNKNOWN, Outlook
 from app.executions.record import Record
 from app.executions.states import Cause, PauseMode, Status, StopReason
@@ -20,6 +31,7 @@ from app.executions.vocabulary import (
     RetryReason,
 )
 from app.executions.waiting import WaitingOn
+from app.files.model import FileSource
 
 
 class StopView(BaseModel):
@@ -82,7 +94,37 @@ class Lineage(BaseModel):
 
     resumed_from: UUID | None
     rerun_of: UUID | None
+    schedule: UUID | None = Field(description="That submitted it; it may be deleted since")
     batch: BatchPlace | None
+
+
+class ImportView(BaseModel):
+    """Where it ran, if not here: in which installation and whose it was, and its lineage there.
+
+    `sealed`: it was sealed with a key of ours, so that nobody has changed it on its way.
+    """
+
+    at: datetime
+    by: str
+    instance: UUID
+    exported_at: datetime
+    owner: str
+    sealed: bool
+    lineage: dict[str, Any]
+
+
+class MethodView(BaseModel):
+    """The method that it is of, in this version, and by which of its presets."""
+
+    name: str
+    version: str
+    profile: str | None
+
+    @classmethod
+    def of(cls, record: Record) -> Self | None:
+        """From the record."""
+        method = record.spec.method
+        return None if method is None else cls(name=method.name, version=method.version, profile=method.profile)
 
 
 class LogSummary(BaseModel):
@@ -92,6 +134,7 @@ class LogSummary(BaseModel):
     bytes: int
     truncated: bool
     complete: bool | None
+    expired_at: datetime | None = Field(description="When it was removed, being archived without it")
 
 
 class OutputsSummary(BaseModel):
@@ -124,7 +167,7 @@ class Expiry(BaseModel):
         """From the record."""
         return cls(
             record=record.record_expires_at,
-            log=record.log_expires,
+            log=record.log_expires if record.log_expired_at is None else None,
             outputs=record.outputs_expire_at,
             checkpoint=record.checkpoint_expires_at,
         )
@@ -144,6 +187,8 @@ class Links(BaseModel):
     pause: str
     resume: str
     rerun: str
+    code: str
+    bundle: str
     reruns: str = Field(description="What was run again from it")
 
     @classmethod
@@ -165,6 +210,7 @@ class Execution(BaseModel):
     labels: dict[str, str]
     owner: str
     source: str
+    method: MethodView | None
     image: str
     image_id: str | None
     image_digest: str | None
@@ -173,23 +219,26 @@ class Execution(BaseModel):
     env: list[str] = Field(description="Names only")
     secrets: list[str] = Field(description="Names only")
     inputs: dict[str, Any]
+    files: dict[str, FileSource] = Field(description="Input files, by their path below `/tailrace/inputs`")
+    logical_time: datetime | None = Field(description="The time that it is about, if it is about one")
     pool: str
     priority: int
     lane: Lane
     status: Status
     phase: str | None
     waiting_on: WaitingOn | None = Field(
-        description="What a queued execution waits for: its release (`hold`), others of its batch (`needs`), its time "
-        "(`not_before`), a worker that serves its `pool`, a limit (`quota`), or its turn (`slot`)"
+        description="What a queued execution waits for: its release, or that of its method (`hold`), others of its "
+        "batch (`needs`), its time (`not_before`), a worker that serves its `pool`, a limit (`quota`), or its turn "
+        "(`slot`)"
     )
     queue_position: int | None = Field(
         description="How many would be started before it, and itself, if all slots became free now; up to 10,000. Told "
         "of a single record, null in lists, and while it is held or waits for its time"
     )
     expected_seconds: float | None = Field(
-        description="How long it will run: the median of its owner's last 20 that succeeded, of the same image and "
-        "name, or without a name of the same command. Told of a single record that has not ended, null in lists, and "
-        "when there are fewer than 3"
+        description="How long it will run: the median of its owner's last 20 that succeeded, of the same method, or "
+        "image and name, or without a name of the same command. Told of a single record that has not ended, null in "
+        "lists, and when there are fewer than 3"
     )
     expected_seconds_p90: float | None = Field(description="Of the same: nine of ten were done by then")
     cause: Cause | None = Field(description="Why it ended")
@@ -202,11 +251,18 @@ class Execution(BaseModel):
     retry_on: tuple[RetryReason, ...]
     on_timeout: Then
     on_interrupted: Then
+    setup: Stage | None = Field(description="What runs before it, in the same container")
+    teardown: Stage | None = Field(description="What runs after it")
+    exit_codes: dict[str, ExitMeaning] = Field(description="What exit codes mean, by code; the others as ever")
+    keep_workspace: bool
+    declared_outputs: tuple[DeclaredOutput, ...] = Field(
+        description="What it is to leave; the list of its outputs says what fills them"
+    )
     not_before: datetime | None = Field(description="A queued execution is not started before")
     progress: ProgressView | None
     warnings: list[Any] = Field(
         description="Of the program, as text; of ours, as `{code, message}`: `secret_not_masked`, "
-        "`checkpoint_missed`, `freeze_failed`"
+        "`checkpoint_missed`, `freeze_failed`, `teardown_failed`"
     )
     result: Any
     exit_code: int | None
@@ -221,9 +277,11 @@ class Execution(BaseModel):
     run_seconds: float | None = Field(description="From `started_at` to `finished_at`")
     limits: Limits
     lineage: Lineage
+    imported: ImportView | None = Field(description="Null if it ran here")
     log: LogSummary
     outputs: OutputsSummary
     checkpoint: CheckpointSummary
+    archive: Archive = Field(description="What is kept when it is archived")
     archived_at: datetime | None = Field(description="It is not listed unless asked for, and does not expire")
     delete_requested_at: datetime | None = Field(description="It is deleted as soon as it has ended")
     delete_requested_by: str | None
@@ -239,10 +297,12 @@ class Execution(BaseModel):
         queued = record.created_at if left_queue and left_queue < record.queued_at else record.queued_at
         return cls(
             **{name: getattr(record, name) for name in _SAME_IN_RECORD},
-            **{name: getattr(record.spec, name) for name in ("image", "command", "entrypoint", "inputs")},
+            **{name: getattr(record.spec, name) for name in _SAME_IN_SPEC},
             **{name: getattr(record.retries, name) for name in Retries.model_fields},
-            **asdict(outlook),
+            **{name: getattr(outlook, name) for name in Outlook.__slots__},
+            method=MethodView.of(record),
             env=sorted(record.spec.env),
+            declared_outputs=record.spec.outputs,
             secrets=sorted(record.spec.secrets),
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
@@ -251,12 +311,18 @@ class Execution(BaseModel):
             progress=_progress_of(record),
             queue_seconds=_seconds(queued, left_queue),
             run_seconds=_seconds(record.started_at, record.finished_at),
-            lineage=Lineage(resumed_from=record.resumed_from, rerun_of=record.rerun_of, batch=BatchPlace.of(record)),
+            lineage=Lineage(
+                resumed_from=record.resumed_from,
+                rerun_of=record.rerun_of,
+                schedule=record.schedule_id,
+                batch=BatchPlace.of(record),
+            ),
             log=LogSummary(
                 lines=record.log_lines,
                 bytes=record.log_bytes,
                 truncated=record.log_truncated,
                 complete=record.log_complete,
+                expired_at=record.log_expired_at,
             ),
             outputs=OutputsSummary(
                 files=record.outputs_files,
@@ -275,6 +341,19 @@ class Execution(BaseModel):
         )
 
 
+_SAME_IN_SPEC = (
+    "image",
+    "command",
+    "entrypoint",
+    "inputs",
+    "files",
+    "logical_time",
+    "setup",
+    "teardown",
+    "exit_codes",
+    "keep_workspace",
+    "archive",
+)
 _SAME_IN_RECORD = tuple(
     name for name in Execution.model_fields if name in Record.__slots__ and name not in {"message", "stop", "pause"}
 )

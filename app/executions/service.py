@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
 from app.auth.tokens import Scope
+from app.batches import pacing
 from app.batches.pacing import SYSTEM
 from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
@@ -33,8 +35,10 @@ from app.executions.model import Event, Lane, Limits, Retries, Spec
 from app.executions.operations import Operation, is_due
 from app.executions.outlook import UNKNOWN, Outlook, foresee
 from app.executions.record import Record
+from app.executions.resuming import check_resumable
 from app.executions.states import ACTIVE, Cause, PauseMode, Status, StopReason
 from app.executions.tables import Execution
+from app.files import referring
 from app.idempotency.model import HEADER, Once
 from app.idempotency.repository import Original, find_original
 from app.logs.protocol import status_message
@@ -42,11 +46,14 @@ from app.pools.model import DEFAULT_POOL
 from app.pools.repository import list_names
 from app.quotas import admission
 from app.secrets.model import warnings_of
+from app.webhooks.asked import Asked, rows_of
 
 # One finds a known key, two follow a race; more only if keys are forgotten in between.
 LOOKS_FOR_A_KEY = 3
 # So many pools are listed for whoever names one that is none.
 POOLS_NAMED = 20
+# What is written with a cancellation of what nobody holds: nothing ran since, so nothing more can be logged.
+_AT_ONCE: Mapping[str, Any] = {"log_complete": func.coalesce(Execution.log_complete, True), **NO_PAUSE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,25 @@ class Draft:
     not_before: datetime | None = None
     resume_from: UUID | None = None
     rerun_of: UUID | None = None
+    source: str = "api"
+    schedule: UUID | None = None
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+    webhooks: tuple[Asked, ...] = ()
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it is all in its record: nothing has to be looked up or kept beside. Of a new field it is not."""
+        return all(getattr(self, name) == none for name, none in _BESIDE) and all(
+            getattr(self.spec, name) == none for name, none in _BESIDE_IN_SPEC
+        )
+
+
+_ALONE = {"spec", "limits", "retries", "name", "note", "labels", "pool", "priority", "lane", "hold", "not_before"}
+_ALONE_IN_SPEC = {"image", "command", "entrypoint", "env", "inputs", "workdir", "user", "stop_signal", "network"}
+_ALONE_IN_SPEC |= {"image_policy", "archive", "setup", "teardown", "exit_codes", "outputs", "keep_workspace"}
+_NOTHING = Draft(spec=Spec(image="none"), limits=Limits(), retries=Retries(), labels={})
+_BESIDE = [(name, getattr(_NOTHING, name)) for name in Draft.__slots__ if name not in _ALONE]
+_BESIDE_IN_SPEC = [(name, getattr(_NOTHING.spec, name)) for name in Spec.model_fields if name not in _ALONE_IN_SPEC]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +114,20 @@ class Cancellation:
 
 async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once | None = None) -> Submitted:
     """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
-    async with transaction(process.database) as connection:
-        submitted = await accept(connection, process, caller, draft, once=once)
+    if once is None and draft.stands_alone and admission.max_queued(caller, process.settings) is None:
+        kind, new = (submit, draft.pool), prepare(caller, draft, process)
+        submitted = Submitted(await process.gathering.add(kind, new, partial(_add_together, process)))
+    else:
+        async with transaction(process.database) as connection:
+            submitted = await accept(connection, process, caller, draft, once=once)
     crash_here(CrashPoint.ACCEPTED)
     return submitted
+
+
+async def _add_together(process: Process, many: list[accepting.NewExecution]) -> list[Record]:
+    """Accept those who came at the same time for the same pool, in one transaction. Raises `InvalidRequest`."""
+    async with transaction(process.database) as connection, _known_pool(connection):
+        return await accepting.add_together(connection, many[0].pool, many)
 
 
 async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
@@ -114,13 +149,21 @@ async def accept(
 
 def check_key(process: Process, draft: Draft) -> None:
     """Secrets are not kept where nothing can seal them: trying again would not help. Raises `InvalidRequest`."""
-    if draft.secrets and not process.vault.has_key:
+    where = "secrets" if draft.secrets else "webhooks"
+    if (draft.secrets or any(each.secret for each in draft.webhooks)) and not process.vault.has_key:
         message = "cannot be kept by this installation: it has no key to encrypt them with"
         raise InvalidRequest(
-            f"`secrets` {message}.",
+            f"`{where}` {message}.",
             hint="Its administrator has to set TAILRACE_SECRET_KEY, for the API and for the workers.",
-            fields=[FieldError("secrets", "no_secret_key", message)],
+            fields=[FieldError(where, "no_secret_key", message)],
         )
+
+
+async def check_pool(connection: Connection, pool: str) -> None:
+    """Whether there is this pool. Raises `InvalidRequest`."""
+    async with _known_pool(connection):
+        if not await accepting.lock_pools(connection, [pool]):
+            raise accepting.NoSuchPool(pool)
 
 
 @asynccontextmanager
@@ -139,7 +182,7 @@ async def _known_pool(connection: Connection) -> AsyncIterator[None]:
 
 
 async def _add(connection: Connection, caller: Caller, draft: Draft, process: Process) -> Record:
-    return await accepting.add(connection, await _resolve(connection, caller, draft, process))
+    return await accepting.add(connection, await resolve(connection, caller, draft, process))
 
 
 async def _add_once(connection: Connection, caller: Caller, draft: Draft, process: Process, once: Once) -> Submitted:
@@ -147,7 +190,7 @@ async def _add_once(connection: Connection, caller: Caller, draft: Draft, proces
     for _ in range(LOOKS_FOR_A_KEY):
         if submitted := await find_submitted(connection, caller, once):
             return submitted
-        if record := await accepting.add_once(connection, await _resolve(connection, caller, draft, process), once):
+        if record := await accepting.add_once(connection, await resolve(connection, caller, draft, process), once):
             return Submitted(record)
         # Somebody was faster, and has committed: the next look finds it, unless it is forgotten at this moment.
     raise Unavailable(f"`{HEADER}` is taken and forgotten too fast.", hint="Send it again.")
@@ -159,6 +202,12 @@ async def find_submitted(connection: Connection, caller: Caller, once: Once) -> 
     return Submitted(_same(original, once), replayed=True) if original else None
 
 
+async def find_before(process: Process, caller: Caller, once: Once) -> Submitted | None:
+    """The same as it is committed. Raises the same."""
+    async with reading(process.database) as connection:
+        return await find_submitted(connection, caller, once)
+
+
 def _same(original: Original, once: Once) -> Record:
     """The execution of that key. Raises `InvalidRequest` if another body asked for it."""
     if original.body_sha256 not in once.fingerprints:
@@ -168,15 +217,17 @@ def _same(original: Original, once: Once) -> Record:
     return original.record
 
 
-async def _resolve(connection: Connection, caller: Caller, draft: Draft, process: Process) -> accepting.NewExecution:
-    """What the draft becomes. Raises `InvalidRequest`."""
-    referred_to = {each for each in (draft.resume_from, draft.rerun_of) if each is not None}
-    if referred_to:
-        await repository.keep(connection, referred_to)
+async def resolve(
+    connection: Connection, caller: Caller, draft: Draft, process: Process, *, ahead: int = 0
+) -> accepting.NewExecution:
+    """What the draft becomes; so many more are to be added before it. Raises `InvalidRequest` and `QuotaExceeded`."""
     if draft.resume_from is not None:
+        await repository.keep(connection, [draft.resume_from])
         await check_resumable(connection, caller, draft.resume_from)
+    if draft.spec.files:
+        await referring.check(connection, draft.spec.files, owner=caller.sees)
     new = prepare(caller, draft, process)
-    await admission.check_room(connection, caller, process.settings)
+    await admission.check_room(connection, caller, process.settings, ahead=ahead)
     return new
 
 
@@ -184,11 +235,14 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
     """The same, as far as nothing has to be looked up for it. Raises `InvalidRequest` and `NotAllowed`."""
     if draft.lane is Lane.HIGH:
         caller.require(Scope.ADMIN, to="use `lane: high`")
+    if draft.spec.keep_workspace:
+        caller.require(Scope.ADMIN, to="use `keep_workspace`")
+    referring.check_urls(draft.spec.files, process.settings)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,
         owner=caller.owner,
-        source="api",
+        source=draft.source,
         name=draft.name,
         note=draft.note,
         labels=draft.labels,
@@ -202,38 +256,11 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
         retries=draft.retries,
         resumed_from=draft.resume_from,
         rerun_of=draft.rerun_of,
+        schedule=draft.schedule,
         warnings=warnings_of(secrets.items()),
         sealed={name: process.vault.seal(value, execution=new, name=name) for name, value in secrets.items()},
+        webhooks=rows_of(process, new, caller.owner, draft.webhooks),
     )
-
-
-async def check_resumable(connection: Connection, caller: Caller, execution: UUID) -> None:
-    """Whether another one may start from its checkpoint. Raises `InvalidRequest` if not."""
-    record = await repository.find(connection, execution, owner=caller.sees)
-    if record is None:
-        raise _not_resumable("not_found", "is not an execution that you can see", "List yours: GET /v1/executions.")
-    if not record.is_terminal:
-        raise _not_resumable(
-            "still_active", f"is still {record.status}", "Cancel it or wait until it has ended, then submit again."
-        )
-    if record.delete_requested_at is not None:
-        raise _not_resumable("being_deleted", "is about to be deleted", "Submit without `resume_from` to start afresh.")
-    if record.checkpoint_expired_at is not None:
-        raise _not_resumable(
-            "checkpoint_expired",
-            f"had a checkpoint, which expired at {record.checkpoint_expired_at:%Y-%m-%d %H:%M} UTC",
-            "Submit without `resume_from` to start afresh.",
-        )
-    if not any(attempt.checkpoint_files for attempt in await list_attempts(connection, execution)):
-        raise _not_resumable(
-            "no_checkpoint",
-            "has kept no checkpoint",
-            "A program saves one by writing to `/tailrace/checkpoint`. Submit without `resume_from` to start afresh.",
-        )
-
-
-def _not_resumable(code: str, message: str, hint: str) -> InvalidRequest:
-    return InvalidRequest(f"`resume_from` {message}.", hint=hint, fields=[FieldError("resume_from", code, message)])
 
 
 async def get(process: Process, caller: Caller, execution: UUID) -> Record:
@@ -323,11 +350,31 @@ async def _cancel_at_once(connection: Connection, caller: Caller, record: Record
         Status.CANCELED,
         actor=caller.owner,
         only_from={record.status},
-        cause=Cause.CANCELED_BY_SYSTEM if caller.owner == SYSTEM else Cause.CANCELED_BY_USER,
+        cause=_cause_of(caller),
         message=f"Canceled by {caller.owner} {when}" + (f". {why}" if why else ""),
-        # Nothing ran since it was queued or paused, so nothing more can be logged.
-        changes={"log_complete": func.coalesce(Execution.log_complete, True), **NO_PAUSE},
+        changes=_AT_ONCE,
     )
+
+
+def _cause_of(caller: Caller) -> Cause:
+    return Cause.CANCELED_BY_SYSTEM if caller.owner == SYSTEM else Cause.CANCELED_BY_USER
+
+
+async def cancel_queued(connection: Connection, caller: Caller, queued: Collection[UUID]) -> dict[UUID, Event]:
+    """`cancel` for several that are queued, and whose rows the caller has locked; the moves."""
+    events = await repository.move_queued(
+        connection,
+        queued,
+        target=Status.CANCELED,
+        actor=caller.owner,
+        cause=_cause_of(caller),
+        messages=dict.fromkeys(queued, f"Canceled by {caller.owner} before it was started"),
+        changes=_AT_ONCE,
+    )
+    # In the order of their ids: others lock several, too.
+    for batch in sorted({event.batch for event in events.values() if event.batch is not None}):
+        await pacing.open_all(connection, batch)
+    return events
 
 
 async def _begin_stop(connection: Connection, caller: Caller, record: Record, *, force: bool, why: str | None) -> Event:

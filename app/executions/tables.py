@@ -23,9 +23,14 @@ TURN = "(timezone('UTC'::text, GREATEST(queued_at, not_before)) - priority::doub
 READY = "status = 'queued' AND NOT hold AND NOT gated AND needs_left = 0"
 # What is queued but kept out by a gate. No index has both: a claim could take that one, and read past all of this.
 CLOSED = "status = 'queued' AND (hold OR gated OR needs_left > 0)"
-# What is of the same kind takes about as long: the same image under the same name, or without one the same command. And
-# what of the past is looked at for that.
-KIND = "md5(((spec ->> 'image'::text) || '|'::text) || COALESCE(name, spec ->> 'command'::text, ''::text))"
+# What only waits for a place in its batch. Those behind a need or a hold would be passed over at every end of another.
+NEXT_OF_BATCH = "status = 'queued' AND gated AND NOT hold AND needs_left = 0"
+# What is of the same kind takes about as long: the same method, or else the same image under the same name, or without
+# one the same command. And what of the past is looked at for that.
+KIND = (
+    "md5(COALESCE('@'::text || method_name, ((spec ->> 'image'::text) || '|'::text)"
+    " || COALESCE(name, spec ->> 'command'::text, ''::text)))"
+)
 PAST_RUNS = "status = 'succeeded' AND resumed_from IS NULL"
 # When one that waits has waited for its `queue_timeout`, in UTC; only for those that have one.
 EXPIRY = (
@@ -36,6 +41,7 @@ EXPIRES = f"{READY} AND (limits ->> 'queue_timeout'::text) IS NOT NULL"
 HELD = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
 # What takes a slot, and counts for the limits of a pool: what is paused by its checkpoint has no worker.
 TAKES_A_SLOT = "status IN ('preparing', 'running', 'paused', 'stopping') AND worker_id IS NOT NULL"
+OF_A_METHOD = "method_name IS NOT NULL"
 # From when on the days count for which something of an execution is kept, and of what that is looked for.
 KEPT_SINCE = "COALESCE(restored_at, finished_at)"
 MAY_EXPIRE = "finished_at IS NOT NULL AND archived_at IS NULL"
@@ -44,6 +50,8 @@ CHECKPOINT_MAY_EXPIRE = f"{MAY_EXPIRE} AND checkpoint_files > 0 AND checkpoint_e
 # What the list has unless it is asked for the archive, and the orders of it. What these indexes are partial by changes
 # at most once at an end, so that the other moves of an execution do not write to them.
 LISTED = "archived_at IS NULL"
+# What a schedule has submitted and has not ended.
+SCHEDULED = "schedule_id IS NOT NULL AND finished_at IS NULL"
 ENDED = "finished_at IS NOT NULL AND archived_at IS NULL"
 RAN = f"started_at IS NOT NULL AND {ENDED}"
 RAN_FOR = "(finished_at - started_at)"
@@ -86,11 +94,16 @@ class Execution(Base):
     image_digest: Mapped[str | None]
     resumed_from: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
     rerun_of: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    # It outlives its schedule.
+    schedule_id: Mapped[UUID | None]
     # With its type, since the other table may not be known yet when that is needed.
     batch_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("batches.id"))
     batch_index: Mapped[int | None]
     batch_size: Mapped[int | None]
     batch_key: Mapped[str | None]
+    # Of the specification, for filters and limits.
+    method_name: Mapped[str | None]
+    method_version: Mapped[str | None]
 
     status: Mapped[str]
     phase: Mapped[str | None]
@@ -130,6 +143,8 @@ class Execution(Base):
     result: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
 
     log_complete: Mapped[bool | None]
+    # When it was archived without its log; of one whose week is over its head knows.
+    log_expired_at: Mapped[datetime | None]
     outputs_files: Mapped[int] = mapped_column(server_default=text("0"))
     outputs_bytes: Mapped[int] = mapped_column(server_default=text("0"))
     outputs_partial: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -149,6 +164,8 @@ class Execution(Base):
     restored_at: Mapped[datetime | None]
     delete_requested_at: Mapped[datetime | None]
     delete_requested_by: Mapped[str | None]
+    # Where it ran, if that was in another installation.
+    imported: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
 
     __table_args__ = (
         CheckConstraint(one_of("status", Status), name="status"),
@@ -210,8 +227,14 @@ class Execution(Base):
         Index("ix_executions_owner_ran_for", "owner", text(RAN_FOR), "id", postgresql_where=text(RAN)),
         Index("ix_executions_batch", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_executions_of_batch", "batch_id", "status", "gated", postgresql_where=text("batch_id IS NOT NULL")),
-        Index("ix_executions_gated", "batch_id", "batch_index", postgresql_where=text("status = 'queued' AND gated")),
+        Index("ix_executions_gated", "batch_id", "batch_index", postgresql_where=text(NEXT_OF_BATCH)),
+        Index("ix_executions_method", "method_name", "id", postgresql_where=text(OF_A_METHOD)),
+        Index("ix_executions_owner_method", "owner", "method_name", "id", postgresql_where=text(OF_A_METHOD)),
+        Index("ix_executions_method_queue", "pool", "method_name", postgresql_where=text(f"{READY} AND {OF_A_METHOD}")),
+        Index("ix_executions_method_held", "method_name", postgresql_where=text(f"{TAKES_A_SLOT} AND {OF_A_METHOD}")),
         Index("ix_executions_resumed_from", "resumed_from", postgresql_where=text("resumed_from IS NOT NULL")),
+        Index("ix_executions_schedule", "schedule_id", "id", postgresql_where=text("schedule_id IS NOT NULL")),
+        Index("ix_executions_scheduled", "schedule_id", postgresql_where=text(SCHEDULED)),
         Index("ix_executions_rerun_of", "rerun_of", postgresql_where=text("rerun_of IS NOT NULL")),
         CheckConstraint("archived_at IS NULL OR finished_at IS NOT NULL", name="archived_has_ended"),
         CheckConstraint("(delete_requested_at IS NULL) = (delete_requested_by IS NULL)", name="delete_whole"),

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BeforeValidator,
     Field,
     SecretStr,
@@ -43,6 +44,7 @@ ENV_BYTES = 128 * 1024
 INPUTS_BYTES = 256 * 1024
 RESERVED_ENV = "TAILRACE_"
 STARTS_WITHIN = timedelta(days=366)
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 
 _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
@@ -205,6 +207,13 @@ def _start_time(value: object) -> datetime:
     return at
 
 
+def _moment(value: datetime) -> datetime:
+    # At the ends of the calendar there is no hour before or behind, and no other time zone.
+    if not FIRST_YEAR < value.year <= LAST_YEAR:
+        raise _rule("out_of_range", "must be in the years {first} to {last}", first=FIRST_YEAR + 1, last=LAST_YEAR)
+    return value.astimezone(UTC)
+
+
 def _retry_reason(value: object) -> Cause | int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 255:
         return value
@@ -237,6 +246,7 @@ Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidato
 User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
 StopSignal = Annotated[str, AfterValidator(_signal)]
 StartTime = Annotated[datetime, BeforeValidator(_start_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
 RetryReason = Annotated[
     Cause | int,
     BeforeValidator(_retry_reason),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from app.db.orm import clock
 from app.executions.states import Status
 from app.executions.tables import TAKES_A_SLOT, Execution
+from app.methods.tables import Method
 from app.pools.tables import Pool
 from app.quotas.tables import Quota
 from app.workers.model import Wanted
@@ -35,6 +36,7 @@ def waiting_on(execution: FromClause) -> ColumnElement[str | None]:
     return case(
         (columns.status != Status.QUEUED, None),
         (columns.hold, literal(WaitingOn.HOLD)),
+        (_is_disabled(execution), literal(WaitingOn.HOLD)),
         (columns.needs_left > 0, literal(WaitingOn.NEEDS)),
         (columns.not_before > clock(), literal(WaitingOn.NOT_BEFORE)),
         (~served.correlate(execution), literal(WaitingOn.POOL)),
@@ -44,9 +46,14 @@ def waiting_on(execution: FromClause) -> ColumnElement[str | None]:
     ).label("waiting_on")
 
 
+def _is_disabled(execution: FromClause) -> ColumnElement[bool]:
+    """Whether its method is not to run for now."""
+    return exists().where(Method.name == execution.c.method_name, ~Method.runnable).correlate(execution)
+
+
 def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
-    """Whether as many run as may, in the pool, of this owner in the pool, or of this owner. Without limits nothing is
-    counted.
+    """Whether as many run as may, in the pool, of this owner in the pool, of this owner, or of its method. Without
+    limits nothing is counted.
     """
     other = aliased(Execution, name="other")
     # Written out, so that the partial index on what is held fits.
@@ -60,4 +67,10 @@ def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
     at_limit_of_pool = exists().where(Pool.name == execution.c.pool, at_a_limit).correlate(execution)
     everywhere = select(func.count()).where(other.owner == Quota.owner, text(TAKES_A_SLOT)).correlate(Quota)
     has_own, at_own = Quota.max_running.is_not(None), Quota.max_running <= everywhere.scalar_subquery()
-    return or_(at_limit_of_pool, exists().where(Quota.owner == execution.c.owner, has_own, at_own).correlate(execution))
+    of_method = select(func.count()).where(other.method_name == Method.name, text(TAKES_A_SLOT))
+    at_methods = Method.max_running <= of_method.correlate(Method).scalar_subquery()
+    return or_(
+        at_limit_of_pool,
+        exists().where(Quota.owner == execution.c.owner, has_own, at_own).correlate(execution),
+        exists().where(Method.name == execution.c.method_name, at_methods).correlate(execution),
+    )

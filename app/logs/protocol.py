@@ -130,6 +130,7 @@ class GapReason(StrEnum):
     ENGINE_LOG_ROTATED = "engine_log_rotated"
     MASKING_UNAVAILABLE = "masking_unavailable"
     EXPIRED = "expired"
+    NOT_IMPORTED = "not_imported"
 
 
 class Entry(NamedTuple):

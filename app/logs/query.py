@@ -22,12 +22,12 @@ from pydantic import (
 from starlette.datastructures import QueryParams
 from typing_extensions import override
 
+from app.explaining import explain
 from app.logs.filters import Selection
 from app.logs.grep import PATTERN_CHARS, Grep
 from app.logs.levels import LEVEL_OF, Level
 from app.logs.protocol import LogStream
 from app.logs.view import Format
-from app.problems import explain
 
 MAX_SEQ = 2**62
 # The year 9999, which is as far as times go.

@@ -23,12 +23,14 @@ async def wait_for_turn(connection: Connection, caller: Caller, settings: Settin
         await repository.lock_queue(connection, caller.owner)
 
 
-async def check_room(connection: Connection, caller: Caller, settings: Settings, *, adding: int = 1) -> None:
-    """Raises `QuotaExceeded` if that many more are too many."""
+async def check_room(
+    connection: Connection, caller: Caller, settings: Settings, *, adding: int = 1, ahead: int = 0
+) -> None:
+    """Raises `QuotaExceeded` if that many more are too many, `ahead` being about to be added already."""
     limit = max_queued(caller, settings)
     if limit is None:
         return
-    used = (await repository.count(connection, caller.owner)).queued
+    used = ahead + (await repository.count(connection, caller.owner)).queued
     if used + adding > limit:
         wanted = "" if adding == 1 else f", and these are {adding} more"
         raise QuotaExceeded(

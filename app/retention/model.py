@@ -10,9 +10,11 @@ from app.executions.states import TERMINAL, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Days by what is kept: records by how they ended, and of a record that is kept its outputs and its checkpoint.
+    """Days by what is kept: records by how they ended, and of a record that is kept its outputs, its checkpoint and its
+    log.
 
-    None is for ever. `failed` are also those that timed out or crashed.
+    `files` are those that clients upload, from then on. None is for ever. `failed` are also those that timed out or
+    crashed.
     """
 
     succeeded: int | None = None
@@ -20,6 +22,8 @@ class Policy:
     canceled: int | None = None
     outputs: int | None = None
     checkpoints: int | None = None
+    logs: int | None = None
+    files: int | None = None
 
     @property
     def of_status(self) -> Mapping[Status, int | None]:

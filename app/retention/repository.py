@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, case, delete, false, func, or_, select, text, update
 
 from app.artifacts import removals
 from app.artifacts.model import ArtifactSet, Kind
@@ -35,15 +35,19 @@ class InForce:
 
 def policy_of(settings: Settings) -> Policy:
     """What the settings ask for, in which 0 is for ever."""
-    return Policy(**{name: getattr(settings, f"retention_{name}_days") or None for name in _DAYS})
+    days = {name: getattr(settings, f"retention_{name}_days") for name in _DAYS if name != "logs"}
+    return Policy(**{name: number or None for name, number in {**days, "logs": settings.log_retention_days}.items()})
 
 
 async def set_policy(connection: Connection, policy: Policy) -> bool:
     """Let this hold from now on; whether it is another than before."""
     asked = asdict(policy)
-    changed = or_(*(column.is_distinct_from(asked[name]) for name, column in _DAYS.items()))
+    changed = {name: column.is_distinct_from(asked[name]) for name, column in _DAYS.items()}
+    # Of logs nothing goes by a change of the policy: when each goes was decided at its end.
+    noticed = or_(*(each for name, each in changed.items() if name != "logs"))
     values = {column: asked[name] for name, column in _DAYS.items()}
-    statement = update(Retention).where(changed).values({**values, Retention.since: clock()})
+    since = case((noticed, clock()), else_=Retention.since)
+    statement = update(Retention).where(or_(*changed.values())).values({**values, Retention.since: since})
     return (await connection.execute(statement)).rowcount > 0
 
 
@@ -95,11 +99,18 @@ async def expire_files(connection: Connection, kind: Kind, policy: Policy, *, mo
     """Remove the outputs, or the checkpoints, that are due; the executions that had them."""
     executions = await _lock(connection, files_due(kind, policy), most=most)
     if executions:
-        await _forget_files(connection, kind, executions)
-        column = Execution.outputs_expired_at if kind is Kind.OUTPUT else Execution.checkpoint_expired_at
-        changes = {column: clock(), Execution.updated_at: clock()}
-        await connection.execute(update(Execution).where(Execution.id.in_(executions)).values(changes))
+        await forget_files(connection, kind, executions)
     return executions
+
+
+async def forget_files(connection: Connection, kind: Kind, executions: Collection[UUID]) -> None:
+    """Let go of the outputs, or the checkpoints, of these; they have ended, nobody needs them, and they are locked."""
+    await _forget_sets(connection, kind, executions)
+    there, column = Execution.outputs_files, Execution.outputs_expired_at
+    if kind is Kind.CHECKPOINT:
+        there, column = Execution.checkpoint_files, Execution.checkpoint_expired_at
+    having = Execution.id.in_(executions) & (there > 0) & column.is_(None)
+    await connection.execute(update(Execution).where(having).values({column: clock(), Execution.updated_at: clock()}))
 
 
 async def _lock(connection: Connection, due: ColumnElement[bool], *, most: int) -> list[UUID]:
@@ -107,7 +118,7 @@ async def _lock(connection: Connection, due: ColumnElement[bool], *, most: int) 
     return await deleting.lock_unneeded(connection, select(Execution.id).where(due).order_by(KEPT_SINCE).limit(most))
 
 
-async def _forget_files(connection: Connection, kind: Kind, executions: Collection[UUID]) -> None:
+async def _forget_sets(connection: Connection, kind: Kind, executions: Collection[UUID]) -> None:
     forgotten = (
         delete(Artifact)
         .where(Artifact.execution_id.in_(executions), Artifact.kind == kind)

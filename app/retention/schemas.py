@@ -14,7 +14,15 @@ from app.retention.preview import SHOWN, Part
 
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 EXAMPLE: dict[str, Any] = {
-    "policy": {"succeeded": 30, "failed": 90, "canceled": 7, "outputs": 14, "checkpoints": None},
+    "policy": {
+        "succeeded": 30,
+        "failed": 90,
+        "canceled": 7,
+        "outputs": 14,
+        "checkpoints": None,
+        "logs": 30,
+        "files": None,
+    },
     "since": "2026-01-15T10:00:00Z",
     "in_force_at": "2026-01-16T10:00:00Z",
     "days": 7,
@@ -44,6 +52,8 @@ class PolicyView(BaseModel):
     canceled: int | None
     outputs: int | None
     checkpoints: int | None
+    logs: int | None
+    files: int | None = Field(description="Uploaded files, unless an execution on record has them among its inputs")
 
     @classmethod
     def of(cls, policy: Policy) -> Self:

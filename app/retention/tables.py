@@ -9,7 +9,9 @@ from app.db.orm import Base, Now
 
 
 class Retention(Base):
-    """One row: how many days what has ended is kept; null is for ever. `since` is when it was changed last."""
+    """One row: how many days what has ended is kept; null is for ever. `since` is when it was changed last, but for
+    that of logs, which holds for what ends from then on.
+    """
 
     __tablename__ = "retention"
 
@@ -19,6 +21,8 @@ class Retention(Base):
     canceled_days: Mapped[int | None] = mapped_column(Integer)
     outputs_days: Mapped[int | None] = mapped_column(Integer)
     checkpoints_days: Mapped[int | None] = mapped_column(Integer)
+    logs_days: Mapped[int | None] = mapped_column(Integer)
+    files_days: Mapped[int | None] = mapped_column(Integer)
     since: Mapped[Now]
 
     __table_args__ = (CheckConstraint("one", name="one"),)

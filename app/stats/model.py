@@ -18,19 +18,21 @@ class Group(StrEnum):
     STATUS = "status"
     OWNER = "owner"
     POOL = "pool"
+    METHOD = "method"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Whose executions, and in which pools; an empty set is all."""
+    """Whose executions, in which pools, of which methods; an empty set is all."""
 
     owners: frozenset[str] = frozenset()
     pools: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many there are of one group."""
+    """How many there are of one group; those of no method are in none by that."""
 
     group: Mapping[Group, str]
     n: int

@@ -16,9 +16,12 @@ from sqlalchemy import (
     FromClause,
     Interval,
     Select,
+    Table,
+    Text,
     bindparam,
     func,
     literal,
+    null,
     select,
     text,
     union_all,
@@ -29,7 +32,7 @@ from app.db.orm import clock, one_of
 from app.executions.states import ACTIVE, Status
 from app.executions.tables import LISTED, READY, Execution
 from app.stats.model import FINE_FOR, Count, Flow, Group, Scope
-from app.stats.tables import ended_counts, flow_counts
+from app.stats.tables import ended_counts, flow_counts, method_counts
 
 # In one statement; the rest comes next time.
 FOLD_AT_MOST = 50_000
@@ -40,38 +43,57 @@ async def count(
 ) -> list[Count]:
     """How many executions there are, by these groups; those of which there are none are left out."""
     rows = await connection.execute(counting(scope, by=by, archived=archived))
-    return [Count(dict(zip(by, row[:-1], strict=True)), int(row.n)) for row in rows]
+    return [
+        Count({group: value for group, value in zip(by, row[:-1], strict=True) if value is not None}, int(row.n))
+        for row in rows
+    ]
 
 
 def counting(scope: Scope, *, by: Sequence[Group], archived: bool | None) -> Select[Any]:
     """The groups, and `n`."""
-    counted = _counted(scope, archived=archived).subquery("counted")
+    by_method = Group.METHOD in by or bool(scope.methods)
+    counted = _counted(scope, archived=archived, by_method=by_method).subquery("counted")
     groups = [counted.c[group.value] for group in by]
     n = func.sum(counted.c.n)
     return select(*groups, n.label("n")).group_by(*groups).having(n > 0).order_by(*groups)
 
 
-def _counted(scope: Scope, *, archived: bool | None) -> CompoundSelect[Any]:
+def _counted(scope: Scope, *, archived: bool | None, by_method: bool) -> CompoundSelect[Any]:
     """What has ended by its sums, what has not by the indexes of what is queued and of what is active."""
-    n = func.sum(ended_counts.c.n).label("n")
-    kept: Select[Any] = select(*[ended_counts.c[group] for group in ("status", "owner", "pool")], n)
-    if archived is not None:
-        kept = kept.where(ended_counts.c.archived == archived)
-    parts = [_within(kept, ended_counts, scope)]
+    sums: list[tuple[Table, ColumnElement[Any] | None, int]] = []
+    if not scope.methods:
+        sums.append((ended_counts, None, 1))
+    if by_method:
+        sums.append((method_counts, method_counts.c.method, 1))
+    if by_method and not scope.methods:
+        # What is left is of no method.
+        sums.append((method_counts, None, -1))
+    parts = [_ended(table, method, scope, sign=sign, archived=archived) for table, method, sign in sums]
     if not archived:
+        table = Execution.__table__
+        method = table.c.method_name if by_method else None
         # Written out, so that partial indexes fit.
         for statuses in (frozenset({Status.QUEUED}), ACTIVE - {Status.QUEUED}):
-            active = select(Execution.status, Execution.owner, Execution.pool, func.count().label("n"))
-            listed = active.where(text(one_of("status", statuses)), text(LISTED))
-            parts.append(_within(listed, Execution.__table__, scope))
+            active = _grouped(table, method, func.count(), scope)
+            if scope.methods:
+                active = active.where(table.c.method_name.in_(sorted(scope.methods)))
+            parts.append(active.where(text(one_of("status", statuses)), text(LISTED)))
     return union_all(*parts)
 
 
-def _within(statement: Any, table: FromClause, scope: Scope) -> Select[Any]:
-    grouped: Select[Any] = statement.where(*_conditions(table, scope)).group_by(
-        table.c.status, table.c.owner, table.c.pool
-    )
-    return grouped
+def _ended(
+    table: Table, method: ColumnElement[Any] | None, scope: Scope, *, sign: int, archived: bool | None
+) -> Select[Any]:
+    kept = _grouped(table, method, sign * func.sum(table.c.n), scope)
+    if archived is not None:
+        kept = kept.where(table.c.archived == archived)
+    return kept.where(table.c.method.in_(sorted(scope.methods))) if scope.methods else kept
+
+
+def _grouped(table: FromClause, method: ColumnElement[Any] | None, n: ColumnElement[Any], scope: Scope) -> Select[Any]:
+    groups = [table.c.status, table.c.owner, table.c.pool, *([] if method is None else [method])]
+    named = null().cast(Text) if method is None else method
+    return select(*groups[:3], named.label("method"), n.label("n")).where(*_conditions(table, scope)).group_by(*groups)
 
 
 def _conditions(table: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
@@ -124,6 +146,21 @@ _FOLD_ENDED = text(
     SELECT owner, pool, status, archived, sum(n) FROM gone GROUP BY owner, pool, status, archived HAVING sum(n) <> 0
     """
 )
+_FOLD_METHODS = text(
+    """
+    WITH crowded AS (
+        SELECT method, owner, pool, status, archived FROM method_counts
+        GROUP BY method, owner, pool, status, archived HAVING count(*) > 1
+    ), gone AS (
+        DELETE FROM method_counts WHERE ctid = ANY (ARRAY(
+            SELECT each.ctid FROM method_counts AS each JOIN crowded USING (method, owner, pool, status, archived)
+            LIMIT :most
+        )) RETURNING method, owner, pool, status, archived, n
+    )
+    INSERT INTO method_counts SELECT method, owner, pool, status, archived, sum(n) FROM gone
+    GROUP BY method, owner, pool, status, archived HAVING sum(n) <> 0
+    """
+)
 _FOLD_FLOWS = text(
     """
     WITH crowded AS (
@@ -157,5 +194,5 @@ _FOLD_AGED_FLOWS = text(
 
 async def fold(connection: Connection) -> int:
     """Make fewer rows of the same sums; how many it made. To be called now and then, when nobody waits for it."""
-    folds = (_FOLD_ENDED, _FOLD_FLOWS, _FOLD_AGED_FLOWS)
+    folds = (_FOLD_ENDED, _FOLD_METHODS, _FOLD_FLOWS, _FOLD_AGED_FLOWS)
     return sum([(await connection.execute(statement, {"most": FOLD_AT_MOST})).rowcount for statement in folds])

@@ -26,6 +26,6 @@ async def get_stats(query: Annotated[StatsQuery, Query()], process: ProcessDep, 
     "/counts", operation_id="get_counts", summary="How many executions there are", response_model_exclude_none=True
 )
 async def get_counts(query: Annotated[CountsQuery, Query()], process: ProcessDep, caller: ReaderDep) -> CountList:
-    """Exactly, by status, owner or pool, or by several of them."""
+    """Exactly, by status, owner, pool or method, or by several of them."""
     counts = await service.count(process, caller, query.scope(), by=query.groups(), archived=query.archived.wanted)
     return CountList(items=[CountView.of(count) for count in counts], total=sum(count.n for count in counts))

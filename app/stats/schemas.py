@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import override
 
 from app.executions.query import Choice, Shelf, Time
 from app.executions.states import Status
@@ -40,7 +42,12 @@ class CountsQuery(ScopeQuery):
     group_by: Annotated[list[Group], BeforeValidator(_by), Field(max_length=len(Group))] = Field(
         default=[Group.STATUS], description="One or several, repeated or separated by commas"
     )
+    method: Choice = Field(default=[], description="Of any of these methods, in any version")
     archived: Shelf = Field(default=Shelf.FALSE, description="Those in the archive too (`any`), or only (`true`)")
+
+    @override
+    def scope(self) -> Scope:
+        return replace(super().scope(), methods=frozenset(self.method))
 
     def groups(self) -> list[Group]:
         """Each once, in the order that was asked for."""
@@ -93,6 +100,7 @@ class CountView(BaseModel):
     status: Status | None = None
     owner: str | None = None
     pool: str | None = None
+    method: str | None = Field(default=None, description="Left out for those that are of none")
     n: int
 
     @classmethod

@@ -22,6 +22,20 @@ ended_counts = Table(
     Index("ix_ended_counts_owner", "owner"),
 )
 
+# The same of those that are of a method, by that. On its own: what an older version folds together stays what it is.
+method_counts = Table(
+    "method_counts",
+    Base.metadata,
+    Column("method", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Index("ix_method_counts_method", "method"),
+    Index("ix_method_counts_owner", "owner"),
+)
+
 # How many were submitted or started, or ended with which status, by the minute; later by the hour. Never less.
 flow_counts = Table(
     "flow_counts",

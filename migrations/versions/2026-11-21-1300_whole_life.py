@@ -20,9 +20,10 @@ EXPIRY = (
     "(timezone('UTC'::text, GREATEST(queued_at, not_before))"
     " + ((limits ->> 'queue_timeout'::text)::integer)::double precision * '00:00:01'::interval)"
 )
-RETENTION = ("succeeded", "failed", "canceled", "outputs", "checkpoints")
+RETENTION = ("succeeded", "failed", "canceled", "outputs", "checkpoints", "logs")
 KEPT_SINCE = "COALESCE(restored_at, finished_at)"
 MAY_EXPIRE = "finished_at IS NOT NULL AND archived_at IS NULL"
+ENDS_EXPIRED = ("log_expired_at", "outputs_expired_at", "checkpoint_expired_at")
 ENDS_CHECKED = {
     "archived_has_ended": "archived_at IS NULL OR finished_at IS NOT NULL",
     "delete_whole": "(delete_requested_at IS NULL) = (delete_requested_by IS NULL)",
@@ -52,7 +53,7 @@ def upgrade() -> None:
 def _add_ends() -> None:
     """What comes after the end: run again, archived, deleted, expired."""
     time = sa.DateTime(timezone=True)
-    for name in ("outputs_expired_at", "checkpoint_expired_at", "archived_at", "restored_at", "delete_requested_at"):
+    for name in (*ENDS_EXPIRED, "archived_at", "restored_at", "delete_requested_at"):
         op.add_column("executions", sa.Column(name, time, nullable=True))
     op.add_column("executions", sa.Column("delete_requested_by", sa.Text(), nullable=True))
     for name in ("checkpoint_files", "checkpoint_bytes"):
@@ -171,6 +172,8 @@ def _add_batches() -> None:
         sa.Column("stop_message", sa.Text(), nullable=True),
         sa.Column("stop_force", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("stop_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delete_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delete_requested_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended", JSONB(), nullable=True),
@@ -185,12 +188,17 @@ def _add_batches() -> None:
             name=op.f("ck_batches_stop_whole"),
         ),
         sa.CheckConstraint("(finished_at IS NULL) = (ended IS NULL)", name=op.f("ck_batches_finished_whole")),
+        sa.CheckConstraint(
+            "(delete_requested_at IS NULL) = (delete_requested_by IS NULL)", name=op.f("ck_batches_delete_whole")
+        ),
         sa.ForeignKeyConstraint(["rerun_of"], ["batches.id"], name=op.f("fk_batches_rerun_of"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     op.create_index("ix_batches_owner", "batches", ["owner", "id"])
     op.create_index("ix_batches_unfinished", "batches", ["id"], postgresql_where=sa.text("finished_at IS NULL"))
     op.create_index("ix_batches_rerun_of", "batches", ["rerun_of"], postgresql_where=sa.text("rerun_of IS NOT NULL"))
+    to_delete = sa.text("delete_requested_at IS NOT NULL")
+    op.create_index("ix_batches_to_delete", "batches", ["delete_requested_at"], postgresql_where=to_delete)
     op.create_table(
         "execution_needs",
         sa.Column("execution_id", sa.Uuid(), nullable=False),
@@ -228,7 +236,7 @@ def _add_batches() -> None:
         "ix_executions_gated",
         "executions",
         ["batch_id", "batch_index"],
-        postgresql_where=sa.text("status = 'queued' AND gated"),
+        postgresql_where=sa.text("status = 'queued' AND gated AND NOT hold AND needs_left = 0"),
     )
 
 
@@ -269,7 +277,7 @@ def _drop_ends() -> None:
     op.drop_constraint(op.f("fk_executions_rerun_of"), "executions", type_="foreignkey")
     for name in (
         "rerun_of", "checkpoint_bytes", "checkpoint_files", "delete_requested_by", "delete_requested_at",
-        "restored_at", "archived_at", "checkpoint_expired_at", "outputs_expired_at",
+        "restored_at", "archived_at", *ENDS_EXPIRED,
     ):  # fmt: skip
         op.drop_column("executions", name)
 

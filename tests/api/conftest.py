@@ -18,6 +18,8 @@ def settings(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPat
         redis_url=redis_url,
         data=tmp_path_factory.mktemp("data"),
         secret_key=SecretStr("k" * 32),
+        outbound_allow="127.0.0.1",
+        webhook_retry_after=0.05,
     )
 
 

@@ -1,6 +1,5 @@
 """Does to executions what a worker would do, by the same one function that writes the status."""
 
-import io
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from app.executions.states import STATUS_OF, Cause, PauseMode, Status, StopReaso
 from app.executions.tables import Attempt, Execution
 from app.logs.protocol import status_message
 from app.workers.tables import Worker
+from support.pieces import in_one
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Hand:
             for path, content in contents.items()
         ]
         for path, content in contents.items():
-            await self.process.artifacts.put(group, path, io.BytesIO(content))
+            await self.process.artifacts.put(group, path, in_one(content))
         async with transaction(self.process.database) as connection:
             await add_artifacts(connection, group, files)
         total = sum(file.bytes for file in files)

@@ -1,5 +1,7 @@
 """Archived executions are put aside: not listed, but all else of them is where it was."""
 
+from typing import Any
+
 import httpx
 import pytest
 from hand import Hand
@@ -68,6 +70,85 @@ async def test_what_has_not_ended_is_not_archived(
     assert answer.status_code == 409
     assert ("running" if running else "queued") in answer.json()["detail"]
     assert (await client.post(f"/v1/executions/{execution}/restore")).status_code == 200
+
+
+def gone(record: dict[str, Any]) -> set[str]:
+    """The parts of which the record says that they were removed."""
+    return {part for part in ("log", "outputs", "checkpoint") if record[part]["expired_at"] is not None}
+
+
+@pytest.mark.parametrize("by", ["submission", "request", "bulk"])
+@pytest.mark.parametrize(
+    ("level", "going", "said"),
+    [
+        ("all", set(), "Archived by"),
+        ("outputs", {"log", "checkpoint"}, "Archived, its record and its outputs only, by"),
+        ("record", {"log", "outputs", "checkpoint"}, "Archived, its record only, by"),
+    ],
+)
+async def test_so_much_is_kept_as_was_asked_for(
+    *, client: httpx.AsyncClient, submit: Submit, hand: Hand, by: str, level: str, going: set[str], said: str
+) -> None:
+    execution = await submit(archive=level if by == "submission" else "all", labels={"by": by + level})
+    await hand.start(execution)
+    await hand.keep_outputs(execution, {"a.txt": b"hello"})
+    await hand.keep_checkpoint(execution)
+    await hand.change(execution, checkpoint_files=1)
+    await hand.end(execution)
+    own = f"/v1/executions/{execution}"
+    if by == "bulk":
+        body = {"label": {"by": by + level}, "archive": level}
+        answer = await client.post("/v1/executions:archive", json=body)
+        assert [item["result"] for item in answer.json()["items"]] == ["done"]
+    else:
+        answer = await client.post(f"{own}/archive", json={"archive": level} if by == "request" else None)
+        assert (answer.status_code, gone(answer.json())) == (200, going), answer.text
+    record = (await client.get(own)).json()
+    assert (gone(record), record["archive"]) == (going, level if by == "submission" else "all")
+    assert (await client.get(f"{own}/outputs/a.txt")).status_code == (404 if "outputs" in going else 200)
+    from_there = await client.post("/v1/executions", json={"image": "busybox:local", "resume_from": execution})
+    assert from_there.is_success == ("checkpoint" not in going), from_there.text
+    events = (await client.get(f"{own}/events")).json()["items"]
+    assert events[-1]["message"] == f"{said} {record['owner']}."
+    # What is gone stays so.
+    restored = (await client.post(f"{own}/restore")).json()
+    assert (gone(restored), restored["archived_at"]) == (going, None)
+    assert (restored["retention"]["log"] is None) or not going
+
+
+async def test_of_what_is_archived_less_can_be_kept_but_not_more(client: httpx.AsyncClient, ended: str) -> None:
+    own = f"/v1/executions/{ended}"
+    at = (await client.post(f"{own}/archive")).json()["archived_at"]
+    for level, going in (("outputs", {"log"}), ("record", {"log", "outputs"}), ("all", {"log", "outputs"})):
+        record = (await client.post(f"{own}/archive", json={"archive": level})).json()
+        assert (gone(record), record["archived_at"]) == (going, at)
+    messages = [event["message"] for event in (await client.get(f"{own}/events")).json()["items"]]
+    for level in ("record", "outputs", None):
+        again = await client.post(f"{own}/archive", json={"archive": level})
+        assert (again.status_code, again.json()) == (200, record)
+    assert [event["message"] for event in (await client.get(f"{own}/events")).json()["items"]] == messages
+
+
+async def test_what_another_needs_is_not_removed_under_it(
+    client: httpx.AsyncClient, admin: httpx.AsyncClient, submit: Submit, ended: str, hand: Hand
+) -> None:
+    await hand.keep_checkpoint(ended)
+    needing = await submit(resume_from=ended)
+    own = f"/v1/executions/{ended}"
+    refused = await client.post(f"{own}/archive", json={"archive": "outputs"})
+    assert (refused.status_code, needing in refused.json()["detail"]) == (409, True)
+    in_bulk = await admin.post("/v1/executions:archive", json={"status": ["succeeded"], "archive": "record"})
+    assert {item["id"]: item["result"] for item in in_bulk.json()["items"]}[ended] == "refused"
+    whole = (await client.post(f"{own}/archive")).json()
+    assert (gone(whole), whole["archived_at"] is None) == (set(), False)
+
+
+@pytest.mark.parametrize("body", [{"archive": "log"}, {"keep": "record"}])
+async def test_a_level_that_there_is_not_is_refused(
+    client: httpx.AsyncClient, ended: str, body: dict[str, str]
+) -> None:
+    assert (await client.post(f"/v1/executions/{ended}/archive", json=body)).status_code == 422
+    assert (await client.get(f"/v1/executions/{ended}")).json()["archived_at"] is None
 
 
 async def test_whoever_follows_all_executions_is_told(client: httpx.AsyncClient, ended: str, process: Process) -> None:

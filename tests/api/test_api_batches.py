@@ -209,9 +209,32 @@ async def test_what_is_wrong_with_all_alike_is_told_once(client: httpx.AsyncClie
         ({"resume_from": str(uuid4())}, "resume_from"),
         ({"limits": {"timeout": 10**9}}, "limits.timeout"),
     ):
-        response = await client.post("/v1/batches", json={"defaults": {**IMAGE, **fields}, "count": 3})
-        assert response.status_code == 422
-        assert [error["field"] for error in response.json()["errors"]] == [f"defaults.{field}"]
+        for way in ({"count": 3}, {"items": [{}, {"name": "second"}]}, {"matrix": {"inputs": {"x": [1, 2]}}}):
+            response = await client.post("/v1/batches", json={"defaults": {**IMAGE, **fields}, **way})
+            assert response.status_code == 422
+            assert [error["field"] for error in response.json()["errors"]] == [f"defaults.{field}"]
+
+
+async def test_of_what_children_go_on_from_each_is_judged(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    saved, empty, active = [await submit() for _ in range(3)]
+    for execution in (saved, empty):
+        await hand.start(execution)
+    await hand.keep_checkpoint(saved)
+    for execution in (saved, empty):
+        await hand.end(execution)
+    others = (await stranger.post("/v1/executions", json=IMAGE)).json()["id"]
+    items = [{"resume_from": each} for each in (saved, empty, active, others, empty)]
+    assert await refused(client, defaults=IMAGE, items=items) == {
+        "items[1].resume_from": "no_checkpoint",
+        "items[2].resume_from": "still_active",
+        "items[3].resume_from": "not_found",
+        "items[4].resume_from": "no_checkpoint",
+    }
+    batch = await submit_batch(client, items=[{"resume_from": saved}, {}, {"resume_from": saved}])
+    sources = [child["lineage"]["resumed_from"] for child in await children(client, batch)]
+    assert sources == [saved, None, saved]
 
 
 async def test_a_ring_is_named(client: httpx.AsyncClient) -> None:
@@ -386,6 +409,33 @@ async def test_what_is_run_again_is_the_same(client: httpx.AsyncClient, hand: Ha
         }
     same = {"name", "note", "labels", "owner", "max_parallel", "fail_fast", "status", "progress"}
     assert {name: batch[name] for name in same} == {name: again[name] for name in same}
+
+
+async def test_outputs_that_have_expired_are_not_to_be_had_again(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    batch = await submit_batch(client, items=[{"key": "a"}, {"key": "b", "needs": ["a"]}])
+    first, second = [child["id"] for child in await children(client, batch)]
+    await hand.start(first)
+    await hand.end(first)
+    await hand.start(second)
+    await hand.end(second, Cause.EXIT_NONZERO, exit_code=1)
+    await hand.change(first, outputs_expired_at=datetime.now(UTC))
+    response = await client.post(batch["links"]["rerun"])
+    wrong = [(error["field"], error["code"]) for error in response.json()["errors"]]
+    assert (response.status_code, wrong) == (422, [("children[1]", "outputs_expired")])
+    assert f"`a`, of {first}" in response.json()["detail"]
+    alone = await client.post(f"/v1/executions/{second}/rerun")
+    wrong = [(error["field"], error["code"]) for error in alone.json()["errors"]]
+    assert (alone.status_code, wrong) == (422, [("needs.a", "gone")])
+    many = await client.post("/v1/executions:rerun", json={"batch": batch["id"], "status": "failed"})
+    assert [(item["result"], item["error"]["detail"]) for item in many.json()["items"]] == [
+        ("refused", alone.json()["detail"])
+    ]
+    assert await refused(client, defaults=IMAGE, query={"batch": batch["id"], "status": ["succeeded"]}) == {
+        "query": "outputs_expired"
+    }
+    assert (await client.post(batch["links"]["rerun"], json={"only": "all"})).status_code == 201
 
 
 async def test_children_with_secrets_are_not_run_again_without_them(client: httpx.AsyncClient, hand: Hand) -> None:

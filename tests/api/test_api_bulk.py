@@ -154,6 +154,47 @@ async def test_a_few_hundred_at_once(client: httpx.AsyncClient, submit: Submit) 
     assert results(answer) == dict.fromkeys(executions, ("done", "canceled"))
 
 
+async def test_with_a_key_each_is_run_again_once(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
+    async def failed() -> str:
+        execution = await submit(labels={"team": "a"})
+        await hand.start(execution)
+        await hand.end(execution, Cause.EXIT_NONZERO, exit_code=1)
+        return execution
+
+    async def send(key: str, **body: Any) -> httpx.Response:
+        return await client.post(
+            "/v1/executions:rerun", json={"status": ["failed"], **body}, headers={"Idempotency-Key": key}
+        )
+
+    older, newer = [await failed() for _ in range(2)]
+    first = await send("again", changes={"name": "again"})
+    assert ([item["id"] for item in first.json()["items"]], "idempotency-replayed" in first.headers) == (
+        [newer, older],
+        False,
+    )
+    for item in first.json()["items"]:
+        # What was made fails, too, and would be met by another request.
+        await hand.start(item["rerun"])
+        await hand.end(item["rerun"], Cause.EXIT_NONZERO, exit_code=1)
+    repeated = await send("again", changes={"name": "again"})
+    assert (repeated.json(), repeated.headers["idempotency-replayed"]) == (first.json(), "true")
+    for other in (await send("again", changes={"name": "other"}), await send("again", limit=1)):
+        assert [error["code"] for error in other.json()["errors"]] == ["key_reused"]
+    assert len((await send("another")).json()["items"]) == 4
+    assert len((await client.get("/v1/executions")).json()["items"]) == 8
+
+
+async def test_a_key_that_is_sent_twice_at_once_is_one_request(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    for _ in range(3):
+        await hand.end(await submit(), Cause.CANCELED_BY_USER, exit_code=None)
+    headers, body = {"Idempotency-Key": "twice"}, {"status": ["canceled"]}
+    both = await asyncio.gather(*(client.post("/v1/executions:rerun", json=body, headers=headers) for _ in range(2)))
+    assert both[0].json() == both[1].json()
+    assert len((await client.get("/v1/executions")).json()["items"]) == 6
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_all_must_be_said(operation: str, client: httpx.AsyncClient, submit: Submit) -> None:
     await submit()

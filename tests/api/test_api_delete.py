@@ -95,6 +95,23 @@ async def test_what_another_needs_is_not_deleted_under_it(
     assert (await client.get(f"/v1/executions/{resumed}")).json()["lineage"]["resumed_from"] is None
 
 
+async def test_of_what_is_somebody_elses_the_refusal_says_nothing(
+    client: httpx.AsyncClient, admin: httpx.AsyncClient, ended: str, hand: Hand
+) -> None:
+    await hand.keep_checkpoint(ended)
+    body = {"image": "busybox:local", "resume_from": ended}
+    resumed = (await admin.post("/v1/executions", json=body)).json()["id"]
+    to_the_owner = await client.delete(f"/v1/executions/{ended}")
+    assert to_the_owner.status_code == 409
+    assert resumed not in to_the_owner.text
+    assert "Another execution" in to_the_owner.json()["detail"]
+    in_bulk = await client.post("/v1/executions:delete", json={"status": ["succeeded"], "limit": 1000})
+    (refused,) = [item for item in in_bulk.json()["items"] if item["id"] == ended]
+    assert (refused["result"], resumed in str(refused)) == ("refused", False)
+    assert resumed in (await admin.delete(f"/v1/executions/{ended}")).json()["detail"]
+    await admin.post(f"/v1/executions/{resumed}/cancel")
+
+
 async def test_its_reruns_stay(client: httpx.AsyncClient, ended: str) -> None:
     again = (await client.post(f"/v1/executions/{ended}/rerun")).json()
     assert (await client.delete(f"/v1/executions/{ended}")).status_code == 204

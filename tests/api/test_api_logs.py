@@ -138,7 +138,7 @@ async def test_every_shape_is_the_same_when_a_log_was_put_away(
         for more in ({}, {"grep": "e"}, {"level": "error"}, {"after": 3}, {"tail": 4}, {"since": "1h"}, {"before": 6})
     ]
     before = [(await get(ann, execution, **question)).content for question in questions]
-    await LogKeeper(process.database, retention_days=0).sweep()
+    await LogKeeper(process.database).sweep(days=None)
     async with reading(process.database) as connection:
         segments = select(LogSegment.first_seq).where(LogSegment.execution_id == UUID(execution))
         assert (await connection.execute(segments)).all()

@@ -138,6 +138,23 @@ async def test_what_is_canceled_in_the_queue_ends_here(client: httpx.AsyncClient
     assert len(after.labels(ended)) > 20, "every cause is there from the beginning"
 
 
+async def test_what_ends_with_another_of_its_batch_is_counted_too(client: httpx.AsyncClient) -> None:
+    items = [{"key": "a"}, {"key": "b", "needs": ["a"]}, {"key": "c", "needs": ["b"]}]
+    made = await client.post("/v1/batches", json={"defaults": {"image": "busybox:local"}, "items": items})
+    batch = made.json()["id"]
+    children = (await client.get("/v1/executions", params={"batch": batch, "sort": "created"})).json()["items"]
+    before = await scrape(client)
+    assert (await client.post(f"/v1/executions/{children[0]['id']}/cancel")).is_success
+
+    async def counted() -> dict[str, float] | None:
+        after, ended = await scrape(client), "tailrace_executions_ended_total"
+        causes = ("canceled_by_user", "canceled_by_system")
+        more = {cause: after.sum(ended, cause=cause) - before.sum(ended, cause=cause) for cause in causes}
+        return more if sum(more.values()) >= len(items) else None
+
+    assert await eventually(counted) == {"canceled_by_user": 1, "canceled_by_system": 2}
+
+
 async def test_a_pool_shows_what_is_in_it_and_who_serves_it(
     client: httpx.AsyncClient, records: Records, pool: str
 ) -> None:

@@ -53,14 +53,16 @@ async def test_outputs_are_listed_with_sizes_and_sums(client: httpx.AsyncClient,
         "bytes": 3,
         "sha256": sha256(b"abc").hexdigest(),
         "media_type": "text/plain",
-        "links": {"self": f"{own}/outputs/a.txt"},
+        "declared": None,
+        "links": {"self": f"{own}/outputs/a.txt", "preview": f"{own}/previews/a.txt"},
     }
     assert (body["files"], body["bytes"], body["partial"]) == (2, 5, False)
 
 
 async def test_without_outputs_the_list_and_the_zip_are_empty(client: httpx.AsyncClient, submit: Submit) -> None:
     own = f"/v1/executions/{await submit()}"
-    assert (await client.get(f"{own}/outputs")).json() == {"items": [], "files": 0, "bytes": 0, "partial": False}
+    nothing = {"items": [], "files": 0, "bytes": 0, "partial": False, "declared": []}
+    assert (await client.get(f"{own}/outputs")).json() == nothing
     archive = await client.get(f"{own}/outputs.zip")
     assert zipfile.ZipFile(io.BytesIO(archive.content)).namelist() == []
 
@@ -111,6 +113,41 @@ async def test_a_known_file_is_not_sent_again(client: httpx.AsyncClient, submit:
     etag = (await client.get(f"{own}/outputs/a.txt")).headers["etag"]
     response = await client.get(f"{own}/outputs/a.txt", headers={"If-None-Match": etag})
     assert (response.status_code, response.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "content", "part"),
+    [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=8-", 206, b"89", "bytes 8-9/10"),
+        ("bytes=-1", 206, b"9", "bytes 9-9/10"),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("nonsense", 200, b"0123456789", None),
+    ],
+)
+async def test_a_part_of_a_file_can_be_had(
+    asked: str, status: int, content: bytes, part: str | None, client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    own = await ended_with(hand, await submit(), {"a.txt": b"0123456789"})
+    response = await client.get(f"{own}/outputs/a.txt", headers={"Range": asked})
+    assert (response.status_code, response.content) == (status, content)
+    assert response.headers.get("content-range") == part
+    assert response.headers["content-length"] == str(len(content))
+    assert response.headers["accept-ranges"] == "bytes"
+
+
+async def test_a_part_is_of_the_file_that_is_meant_or_the_whole(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    own = await ended_with(hand, await submit(), {"a.txt": b"0123456789", "empty": b""})
+    etag = (await client.get(f"{own}/outputs/a.txt")).headers["etag"]
+    same = await client.get(f"{own}/outputs/a.txt", headers={"Range": "bytes=1-1", "If-Range": etag})
+    other = await client.get(f"{own}/outputs/a.txt", headers={"Range": "bytes=1-1", "If-Range": '"other"'})
+    assert ((same.status_code, same.content), (other.status_code, other.content)) == ((206, b"1"), (200, b"0123456789"))
+    for name, size in (("a.txt", 10), ("empty", 0)):
+        beyond = await client.get(f"{own}/outputs/{name}", headers={"Range": "bytes=10-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{size}")
+        assert beyond.json()["title"] == "Range not satisfiable"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,19 @@ async def test_one_sees_what_one_uses(
 # How many are queued
 
 
+async def test_of_many_that_are_run_again_there_are_as_many_as_may_be(
+    client: httpx.AsyncClient, owner: str, admin: httpx.AsyncClient, submit: Submit
+) -> None:
+    for _ in range(4):
+        await client.post(f"/v1/executions/{await submit()}/cancel")
+    await put(admin, owner, max_queued=3)
+    await submit()
+    answer = await client.post("/v1/executions:rerun", json={"status": ["canceled"]})
+    assert [item["result"] for item in answer.json()["items"]] == ["done", "done", "refused", "refused"]
+    error = answer.json()["items"][-1]["error"]
+    assert (error["code"], error["detail"]) == ("quota_exceeded", f"`{owner}` has 3 executions queued of at most 3.")
+
+
 async def test_whoever_has_as_many_queued_as_they_may_is_told_so(
     client: httpx.AsyncClient, owner: str, admin: httpx.AsyncClient, submit: Submit, stranger: httpx.AsyncClient
 ) -> None:

@@ -118,13 +118,21 @@ def test_the_published_port_can_be_chosen(compose: Compose) -> None:
     assert ports_of(compose.read(TAILRACE_PORT="9000")["services"]["api"]) == ["127.0.0.1:9000:8700"]
 
 
-def test_all_but_the_api_are_on_a_network_without_a_way_out(document: Json, services: dict[str, Json]) -> None:
+def test_only_who_is_called_or_calls_has_a_way_out(document: Json, services: dict[str, Json]) -> None:
+    """The API is called; a worker calls webhooks, and fetches files."""
     assert document["networks"]["inside"]["internal"] is True
-    assert {name for name, service in services.items() if set(service["networks"]) != {"inside"}} == {"api"}
+    assert {name for name, service in services.items() if set(service["networks"]) != {"inside"}} == {"api", "worker"}
 
 
 def test_only_the_worker_has_the_engines_socket(services: dict[str, Json]) -> None:
     assert {name for name, service in services.items() if SOCKET in mounts_of(service)} == {"worker"}
+
+
+def test_only_the_worker_sees_what_the_kernel_counts_of_containers(services: dict[str, Json]) -> None:
+    """It finds a control group by a process of the host, and reads it (`worker/engine/cgroups.py`)."""
+    assert {name for name, service in services.items() if service.get("pid") == "host"} == {"worker"}
+    groups = {name: mounts_of(service).get("/sys/fs/cgroup") for name, service in services.items()}
+    assert {name: mount for name, mount in groups.items() if mount} == {"worker": ("/sys/fs/cgroup", False)}
 
 
 @pytest.mark.parametrize("data", ["/var/lib/tailrace", "/srv/some where/else"])
@@ -134,9 +142,14 @@ def test_the_data_directory_has_the_same_path_in_the_worker_as_on_the_host(compo
     assert {services[name]["environment"]["TAILRACE_DATA"] for name in ("worker", "api", "migrate")} == {data}
 
 
-def test_the_api_sees_of_the_data_only_what_was_collected_and_cannot_write_it(services: dict[str, Json]) -> None:
-    artifacts = "/var/lib/tailrace/artifacts"
-    assert mounts_of(services["api"]) == {artifacts: (artifacts, False)}
+def test_the_api_sees_of_the_data_only_files_and_bundles(services: dict[str, Json]) -> None:
+    directories = ("/var/lib/tailrace/artifacts", "/var/lib/tailrace/imports")
+    assert mounts_of(services["api"]) == {directory: (directory, True) for directory in directories}
+    prepared = " ".join(map(str, services["migrate"]["command"]))
+    for directory in directories:
+        assert f'--owner tailrace --group tailrace "$TAILRACE_DATA/{directory.rpartition("/")[2]}"' in prepared.replace(
+            "$$", "$"
+        )
 
 
 def test_the_api_is_confined(services: dict[str, Json]) -> None:

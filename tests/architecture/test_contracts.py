@@ -2,12 +2,15 @@ import ast
 import asyncio
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.db.engine import open_engine, transaction
+from app.db.engine import STATEMENT_TIMEOUT, open_engine, transaction
+from support.eventually import eventually
 from support.migrations import NewDatabase, run_alembic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,6 +47,23 @@ async def test_two_processes_may_migrate_at_once(new_database: NewDatabase) -> N
     await run_alembic(database, "downgrade", "base")
     await asyncio.gather(*(run_alembic(database, "upgrade", "head") for _ in range(2)))
     await run_alembic(database, "check")
+
+
+@pytest.mark.slow
+async def test_a_migration_may_take_as_long_as_it_takes(new_database: NewDatabase) -> None:
+    """Here it waits for another; to index a large table takes as long, and more than any statement of a process may."""
+    database = await new_database()
+    other = await asyncpg.connect(database)
+    try:
+        await other.execute("SELECT pg_advisory_lock($1)", 0x7A11_8ACE)
+        migrating = asyncio.create_task(run_alembic(database, "upgrade", "head"))
+        await eventually(lambda: other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        since = time.monotonic()
+        await eventually(lambda: time.monotonic() > since + STATEMENT_TIMEOUT + 6, within=60)
+        assert not migrating.done()
+    finally:
+        await other.close()
+    await migrating
 
 
 async def _left_in(database: str) -> set[str]:

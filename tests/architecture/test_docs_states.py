@@ -10,13 +10,14 @@ import pytest
 
 from app.errors import ServiceError
 from app.executions.causes import EXPLANATIONS
-from app.executions.model import Limits, Stop
+from app.executions.model import ExitMeaning, Limits, Outcome, Retries, Stop
 from app.executions.operations import ANSWERS, Answer, Operation, Standing
 from app.executions.requests import Submission
 from app.executions.states import ACTIVE, NEXT, STATUS_OF, TERMINAL, Cause, Status, StopClock, StopReason
 from app.logs.protocol import FRAMES, CloseCode, GapReason
 from app.problems import MethodNotAllowed
 from worker.outcome import Exit, read_exit
+from worker.retry import Tries, may_try_again
 
 ROOT = Path(__file__).parents[2]
 STATES = ROOT / "docs" / "states.md"
@@ -96,6 +97,46 @@ def test_every_exit_is_read_as_the_table_says(who: str) -> None:
         outcome = read_exit(ended, stop(WHO[who]), Limits(timeout=60, idle_timeout=30))
         expected = next(row[4].strip("`") for row in rows if row[0] == who and fits(row, ended))
         assert outcome.cause == expected, (who, ended)
+
+
+def test_every_meaning_of_an_exit_code_is_read_as_the_table_says() -> None:
+    _, *asked, again = header = (
+        "meaning",
+        "nobody",
+        "a pause",
+        "a cancellation, no signal yet",
+        "a cancellation, and a signal",
+        "another attempt follows",
+    )
+    rows = table(STATES, *header)
+    assert [row[0].strip("`") for row in rows] == list(ExitMeaning)
+    for row in rows:
+        cells, outcome = dict(zip(header, row, strict=True)), Outcome(Cause.OK, "")
+        for who in reversed(asked):
+            reason = StopReason.PAUSE if "pause" in who else StopReason.CANCEL if "cancel" in who else None
+            outcome = read_exit(
+                Exit(
+                    code=3,
+                    oom_killed=False,
+                    signaled="and a signal" in who,
+                    announced=False,
+                    asked_to_save=reason is StopReason.PAUSE,
+                    meaning=ExitMeaning(row[0].strip("`")),
+                ),
+                stop((reason, None) if reason else None),
+                Limits(),
+            )
+            assert cells[who].strip("`") == ("it is paused" if outcome.saved else outcome.cause), who
+        by_cause, by_nothing = (
+            may_try_again(outcome, Retries(max_attempts=2, retry_on=reasons), Tries(1, 0), ran=True, final=False)
+            for reasons in ((Cause.EXIT_NONZERO,), ())
+        )
+        words = {
+            (False, False): "never",
+            (True, True): "up to `max_attempts`",
+            (True, False): "as `retry_on` says",
+        }
+        assert cells[again].startswith(words[by_cause, by_nothing]), row
 
 
 def fits(row: list[str], ended: Exit) -> bool:

@@ -153,3 +153,20 @@ async def test_a_batch_is_canceled_with_everything_that_runs(tailrace: Running) 
     over = await ended(tailrace, batch)
     assert (over["status"], over["progress"]["by_status"]["canceled"]) == ("canceled", 3)
     assert {item["cause"] for item in await children(tailrace, batch)} == {"canceled_by_user"}
+
+
+async def test_a_batch_is_deleted_with_everything_that_runs(tailrace: Running) -> None:
+    batch = await submit(
+        tailrace, defaults={"image": "busybox:local", "limits": {"grace": 1}}, items=[shell("true"), shell("sleep 600")]
+    )
+    first, second = [child["id"] for child in await children(tailrace, batch)]
+    await tailrace.ended(first)
+    await tailrace.reaches(second, "running")
+    answer = await tailrace.request("DELETE", batch["links"]["self"])
+    assert (answer.status_code, answer.json()["status"]) == (202, "stopping")
+
+    async def is_gone() -> bool:
+        return (await tailrace.request("GET", batch["links"]["self"])).status_code == 404
+
+    await eventually(is_gone, within=90)
+    assert (await tailrace.request("GET", f"/v1/executions/{second}")).status_code == 404

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -147,6 +148,41 @@ async def test_what_is_frozen_can_be_stopped(tailrace: Running, witness: Witness
     assert (record["status"], record["exit_code"]) == ("canceled", 137 if force else 3)
     if not force:
         assert '"reason":"cancel"' in await tailrace.log_text(execution)
+    await witness.nothing_left(execution)
+
+
+def let_go_unseen(container: str) -> None:
+    """What the engine believes to be frozen is not any more; it will refuse to let it go on."""
+    for version, thawed in (
+        (f"freezer/**/*{container}*/freezer.state", "THAWED"),
+        (f"**/*{container}*/cgroup.freeze", "0"),
+    ):
+        for file in Path("/sys/fs/cgroup").glob(version):
+            file.write_text(thawed)
+            return
+    pytest.fail(f"{container} has no freezer")
+
+
+async def test_an_engine_that_does_not_let_it_go_on_kills_it_at_its_deadline(
+    tailrace: Running, witness: Witness
+) -> None:
+    program = "trap '' TERM; echo ready; while :; do sleep 1; done"
+    execution = await tailrace.submit("sh", "-c", program, limits={"grace": 3, "notice": 1})
+    await until_it_says(tailrace, execution, "ready")
+    await freeze(tailrace, execution)
+    let_go_unseen((await witness.the_container(execution)).id)
+    await ask(tailrace, execution, "resume")
+
+    async def refused() -> bool:
+        return any("does not let it go on" in line for line in await story(tailrace, execution))
+
+    await eventually(refused)
+    assert (await tailrace.execution(execution))["status"] == "paused"
+    await tailrace.cancel(execution)
+    record = await check_history(tailrace, execution)
+    assert (record["cause"], record["exit_code"], record["attempt"]) == ("canceled_by_user", 137, 1)
+    attempt = await the_attempt(tailrace, execution)
+    assert attempt["killed_at"] >= record["stop"]["deadline"]
     await witness.nothing_left(execution)
 
 

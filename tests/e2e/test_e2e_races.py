@@ -19,7 +19,7 @@ from support.witness import Witness
 
 # A few to see that it works, a hundred to believe it; so many at once.
 repeated = pytest.mark.parametrize("times", [4, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
-AT_ONCE = 4
+AT_ONCE = 6
 # About as long as the program below runs on.
 SHORTLY = 0.4
 BRIEF = f"echo ready; sleep {SHORTLY}; echo done"

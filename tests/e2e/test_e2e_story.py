@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import orjson
@@ -12,10 +13,11 @@ from app.crash_points import CrashPoint
 from support.crashes import crashing_worker, dies
 from support.eventually import eventually
 from support.history import check_history, moment
+from support.migrations import NewDatabase
 from support.own import StartOwn
 from support.programs import until_it_says
 from support.registry import serving, silent_registry
-from support.running import Running
+from support.running import Running, running
 from support.tokens import another_user
 
 WORKER = r"worker \S+/\d+"
@@ -189,19 +191,29 @@ async def test_what_happened_while_no_worker_lived_is_told_by_the_next(own: Star
     assert told_at["Stop: admin asked for it."][:23] == asked_at[:23]
 
 
+@pytest.fixture(scope="module")
+async def deadly(
+    images: None, new_database: NewDatabase, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Running]:
+    """One whose workers may die."""
+    directory = tmp_path_factory.mktemp("deadly")
+    async with running(directory, database_url=await new_database(), redis_url=redis_url) as installation:
+        yield installation
+
+
 @pytest.mark.parametrize(
     "point",
     [
         CrashPoint.CLAIMED,
-        CrashPoint.START_NOTED,
+        pytest.param(CrashPoint.START_NOTED, marks=pytest.mark.slow),
         CrashPoint.NOTICE_COMMITTED,
-        CrashPoint.LOG_COMMITTED,
+        pytest.param(CrashPoint.LOG_COMMITTED, marks=pytest.mark.slow),
         CrashPoint.COLLECTED,
         CrashPoint.FINISHED,
     ],
 )
-async def test_wherever_a_worker_dies_every_move_and_step_is_told_once(own: StartOwn, point: CrashPoint) -> None:
-    installation = await own()
+async def test_wherever_a_worker_dies_every_move_and_step_is_told_once(deadly: Running, point: CrashPoint) -> None:
+    installation = deadly
     await installation.stop("worker")
     program = "trap 'echo > /tailrace/outputs/x; exit 9' TERM; echo ready; while :; do sleep 0.1; done"
     execution = await installation.submit("sh", "-c", program, limits={"grace": 60, "timeout": 1})

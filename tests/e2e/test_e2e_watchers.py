@@ -62,7 +62,7 @@ async def test_a_reader_may_go_from_one_api_to_another_at_every_line(own: StartO
     second = replace(installation, url=f"http://127.0.0.1:{port}")
     await second.until_ready()
     execution = await installation.submit(
-        "sh", "-c", "i=0; while [ $i -lt 400 ]; do echo $i; i=$((i+1)); sleep 0.02; done"
+        "sh", "-c", "i=0; while [ $i -lt 160 ]; do echo $i; i=$((i+1)); sleep 0.02; done"
     )
     await installation.reaches(execution, "running")
     reader = Follower(installation, execution)
@@ -71,9 +71,9 @@ async def test_a_reader_may_go_from_one_api_to_another_at_every_line(own: StartO
     while reader.end is None:
         visits += 1
         reader.installation = (installation, second)[visits % 2]
-        await reader.read(frames=chance.randint(1, 12))
+        await reader.read(frames=chance.randint(1, 6))
     assert visits > 10
-    assert reader.text() == "".join(f"{number}\n" for number in range(400))
+    assert reader.text() == "".join(f"{number}\n" for number in range(160))
     assert not reader.gaps
     await check_history(installation, execution)
 

@@ -96,7 +96,7 @@ def test_an_answer_that_cannot_be_understood_is_not_guessed_at(broken: dict[str,
 
 def test_an_image_made_here_has_no_digest() -> None:
     image = read_image({"Id": "sha256:1", "RepoDigests": [], "Config": None}, "busybox:local")
-    assert (image.id, image.digest, image.env, image.has_command) == ("sha256:1", None, {}, False)
+    assert (image.id, image.digest, image.env, image.entrypoint, image.command) == ("sha256:1", None, {}, (), ())
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_the_digest_is_that_of_the_asked_repository(name: str, digest: str) -> N
     assert read_image({"Id": "sha256:1", "RepoDigests": known}, name).digest == digest
 
 
-def test_an_image_brings_its_environment_and_says_whether_it_has_a_command() -> None:
+def test_an_image_brings_its_environment_and_what_it_runs() -> None:
     config = {"Env": ["PATH=/bin", "A=b=c", "E="], "Cmd": None, "Entrypoint": ["/run"]}
     image = read_image({"Id": "sha256:1", "Config": config}, "app:1")
     assert image.env == {"PATH": "/bin", "A": "b=c", "E": ""}
-    assert image.has_command
+    assert (image.entrypoint, image.command) == (("/run",), ())
 
 
 @pytest.mark.parametrize(

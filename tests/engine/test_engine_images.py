@@ -55,7 +55,7 @@ async def test_a_pulled_image_has_its_registry_s_digest(engine: DockerRuntime, r
     assert image is not None
     assert image.digest == registry.digest("whole")
     assert image.env == {"PATH": "/bin", "A": "b=c"}
-    assert image.has_command
+    assert image.entrypoint + image.command
 
 
 async def test_an_image_is_pulled_by_digest(engine: DockerRuntime, registry: Registry) -> None:

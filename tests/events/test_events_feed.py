@@ -12,12 +12,13 @@ from uuid import UUID
 import orjson
 import pytest
 from follower import Follower, Replica, replica
-from sqlalchemy import delete, event, text
+from sqlalchemy import delete, event, insert, text
 
 from app.db.engine import transaction
 from app.events import feed as feeding
 from app.events import store
 from app.events.protocol import BELL, Subject, pack_progress, progress_frame
+from app.events.tables import EventCursor
 from app.events.wanted import Wanted
 from app.executions import accepting
 from app.executions.states import Cause, Status
@@ -353,6 +354,9 @@ async def test_old_positions_are_forgotten_and_nothing_else(replicas: list[Repli
     follower = Follower(all_of(records))
     await follower.follow(replicas[0], frames=0)
 
+    async with transaction(records.process.database) as connection:
+        await connection.execute(delete(EventCursor))
+
     async def are_forgotten() -> bool:
         async with transaction(records.process.database) as connection:
             await store.forget_old(connection, kept=2)
@@ -365,6 +369,19 @@ async def test_old_positions_are_forgotten_and_nothing_else(replicas: list[Repli
     await live(records)
     async with following(follower, replicas[0]):
         await eventually(lambda: len(follower.seen) == 4)
+
+
+async def test_what_somebody_has_still_to_follow_is_not_forgotten(records: Records) -> None:
+    for _ in range(2):
+        await live(records)
+    async with transaction(records.process.database) as connection:
+        top = await store.last_position(connection)
+        await connection.execute(delete(EventCursor))
+        await connection.execute(insert(EventCursor).values(name="slow", position=top - 5))
+        await store.forget_old(connection, kept=2)
+        kept = (await connection.execute(text("SELECT min(position) FROM event_positions"))).scalar_one()
+        await connection.execute(delete(EventCursor))
+    assert top - 5 < kept < top - 2
 
 
 async def test_without_redis_it_is_slower_and_says_as_much(

@@ -131,7 +131,7 @@ async def test_narrowed_readers_who_are_cut_off_again_and_again_get_what_one_get
     await later.read()
     assert len(later.seqs) > 40
     assert cut.seqs == steady.seqs == later.seqs
-    await LogKeeper(logbook.process.database, retention_days=0).sweep()
+    await LogKeeper(logbook.process.database).sweep(days=None)
     put_away = Narrowed(logbook, log, replace(selection, after=later.seqs[30]))
     await put_away.read()
     assert put_away.seqs == later.seqs[31:]
@@ -154,7 +154,7 @@ async def test_a_narrowed_reader_that_leaves_is_forgotten(logbook: Logbook) -> N
 async def test_nobody_waits_for_a_search(logbook: Logbook) -> None:
     """The pattern is one of the slowest there are; meanwhile everything else of the process goes on."""
     log = await logbook.begin()
-    for _ in range(6):
+    for _ in range(2):
         await log.write(b"ab x" * 100_000 + b"\n")
     await end(logbook, log)
     searcher = Narrowed(logbook, log, Selection(grep=Grep("(?:.{0,9}x){80}y")))

@@ -14,9 +14,12 @@ from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, snapshot, transaction
 from app.executions import archiving
+from app.executions.finding import get_record
+from app.executions.model import Archive
 from app.executions.tables import Execution
 from app.logs.store import Missing
 from app.logs.tables import LogChunk, LogSegment
+from app.retention import service as retention
 from support.eventually import eventually
 from support.logbook import Log, Logbook, read_parts, writing
 from support.migrations import NewDatabase
@@ -46,7 +49,7 @@ async def logbook(process: Process) -> AsyncIterator[Logbook]:
 
 @pytest.fixture
 def keeper(process: Process) -> LogKeeper:
-    return LogKeeper(process.database, retention_days=DAYS)
+    return LogKeeper(process.database)
 
 
 async def an_ended(logbook: Logbook, *, days_ago: int = 0, size: int = 10) -> Log:
@@ -72,9 +75,9 @@ async def partitions(logbook: Logbook, log: Log) -> set[str]:
 
 async def test_without_a_retention_logs_are_kept_for_ever(logbook: Logbook) -> None:
     log = await an_ended(logbook, days_ago=4000)
-    keeper = LogKeeper(logbook.process.database, retention_days=0)
+    keeper = LogKeeper(logbook.process.database)
     for _ in range(2):
-        await keeper.sweep()
+        await keeper.sweep(days=None)
     assert await partitions(logbook, log) == {"log_segments_kept"}
     assert (await logbook.head(log.execution)).expires is None
     assert len(await logbook.lines(log.execution)) == 1
@@ -88,14 +91,14 @@ async def test_a_log_expires_all_at_once_and_says_so(logbook: Logbook, keeper: L
         # What was merged while it ran is moved to where the rest of it goes.
         assert await partitions(logbook, log) == {"log_segments_kept"}
     lines = len(await logbook.lines(new.execution))
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     for log in (old, new):
         assert len(await partitions(logbook, log)) == 1
         assert await logbook.count(LogChunk, log.execution) == 0
         assert await logbook.count(LogSegment, log.execution) >= 3
         # What has expired can be read until it is really gone.
         assert [line.seq for line in await logbook.lines(log.execution)] == list(range(1, lines + 1))
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert await logbook.parts(old.execution) == [Missing(1, lines, "expired")]
     assert await logbook.parts(old.execution, after=5) == [Missing(6, lines, "expired")]
     assert len(await logbook.lines(new.execution)) == lines
@@ -104,7 +107,7 @@ async def test_a_log_expires_all_at_once_and_says_so(logbook: Logbook, keeper: L
 
 
 async def test_what_a_worker_merges_late_expires_with_the_rest(logbook: Logbook, keeper: LogKeeper) -> None:
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     async with reading(logbook.process.database) as connection:
         today = await read_today(connection)
     log = await logbook.begin()
@@ -125,7 +128,7 @@ async def test_what_a_worker_merges_late_expires_with_the_rest(logbook: Logbook,
 
 async def test_weeks_are_made_before_they_are_needed(process: Process, keeper: LogKeeper) -> None:
     for _ in range(2):
-        await keeper.sweep()
+        await keeper.sweep(days=DAYS)
         async with reading(process.database) as connection:
             soon = week_of(await read_today(connection) + timedelta(days=DAYS))
             assert {soon, soon + WEEK} <= set(await list_weeks(connection))
@@ -136,7 +139,7 @@ async def test_weeks_are_made_before_they_are_needed(process: Process, keeper: L
 
 async def test_deleting_an_execution_deletes_its_log_wherever_it_is(logbook: Logbook, keeper: LogKeeper) -> None:
     log, other = await an_ended(logbook), await an_ended(logbook)
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     async with transaction(logbook.process.database) as connection:
         await connection.execute(delete(Execution).where(Execution.id == log.execution))
     assert await logbook.count(LogSegment, log.execution) == 0
@@ -156,29 +159,29 @@ async def test_a_week_that_somebody_reads_is_dropped_later_and_nobody_waits(
     logbook: Logbook, keeper: LogKeeper
 ) -> None:
     old, new = await an_ended(logbook, days_ago=DAYS + 8), await an_ended(logbook)
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     async with in_the_middle_of(logbook.process, select(LogSegment.last_seq)):
-        await keeper.sweep()
+        await keeper.sweep(days=DAYS)
         # The sweep went on with the rest, and so does everybody else.
         assert len(await logbook.lines(old.execution)) == 1
         newest = await an_ended(logbook)
-        await asyncio.gather(keeper.sweep(), logbook.lines(new.execution), logbook.lines(newest.execution))
+        await asyncio.gather(keeper.sweep(days=DAYS), logbook.lines(new.execution), logbook.lines(newest.execution))
         assert await logbook.count(LogChunk, newest.execution) == 0
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert await logbook.parts(old.execution) == [Missing(1, 1, "expired")]
 
 
 async def test_a_week_is_added_under_the_eyes_of_readers(logbook: Logbook) -> None:
     """It is writers of executions that it has to wait for, and it does not insist."""
-    keeper = LogKeeper(logbook.process.database, retention_days=1000)
+    keeper = LogKeeper(logbook.process.database)
     log = await an_ended(logbook)
     async with in_the_middle_of(
         logbook.process, update(Execution).where(Execution.id == log.execution).values(note="")
     ):
-        await keeper.sweep()
+        await keeper.sweep(days=1000)
         assert await logbook.count(LogChunk, log.execution) == 1
     async with in_the_middle_of(logbook.process, select(LogSegment.last_seq, Execution.id).join(Execution)):
-        await keeper.sweep()
+        await keeper.sweep(days=1000)
         assert await logbook.count(LogChunk, log.execution) == 0
     assert len(await logbook.lines(log.execution)) == 1
 
@@ -187,15 +190,34 @@ async def test_a_reader_in_the_middle_of_a_log_reads_it_to_its_end_or_is_told(
     logbook: Logbook, keeper: LogKeeper
 ) -> None:
     log = await an_ended(logbook, days_ago=DAYS + 8, size=SEGMENT_BYTES)
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     async with snapshot(logbook.process.database) as connection:
         before = await read_parts(connection, log.execution)
-        await keeper.sweep()
+        await keeper.sweep(days=DAYS)
         assert await read_parts(connection, log.execution) == before
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert await logbook.parts(log.execution, after=before[2].last) == [
         Missing(before[3].first, before[-1].last, "expired")
     ]
+
+
+async def test_the_dry_run_counts_what_is_still_there(logbook: Logbook, keeper: LogKeeper) -> None:
+    async def due() -> int:
+        return (await retention.rehearse(logbook.process, days=0)).now["logs"].count
+
+    for _ in range(2):
+        await keeper.sweep(days=DAYS)
+    before = await due()
+    await an_ended(logbook, days_ago=DAYS + 80)
+    reduced = await an_ended(logbook, days_ago=DAYS + 80)
+    await keeper.sweep(days=DAYS)
+    assert await due() == before + 2
+    caller = Caller("ann", frozenset({Scope.CANCEL}))
+    await archiving.archive(logbook.process, caller, reduced.execution, level=Archive.RECORD)
+    await put_aside(logbook, reduced, restore=True)
+    assert await due() == before + 1
+    await keeper.sweep(days=DAYS)
+    assert await due() == before
 
 
 async def put_aside(logbook: Logbook, log: Log, *, restore: bool = False) -> None:
@@ -210,27 +232,58 @@ async def test_what_is_archived_in_time_is_kept_for_ever(logbook: Logbook, keepe
     other = await an_ended(logbook, days_ago=DAYS + 8)
     lines = len(await logbook.lines(log.execution))
     # Merged to where it expires, and its week is over: the next sweep would drop it.
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert "log_segments_kept" not in await partitions(logbook, log)
     await put_aside(logbook, log)
     for _ in range(2):
-        await keeper.sweep()
+        await keeper.sweep(days=DAYS)
     assert await partitions(logbook, log) == {"log_segments_kept"}
     assert len(await logbook.lines(log.execution)) == lines
     head = await logbook.head(log.execution)
     assert (head.expires, head.moving) == (None, False)
     # The week waited for it, and went then.
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert (await logbook.parts(other.execution))[0].reason == "expired"
+
+
+async def test_a_week_is_not_dropped_under_who_archives_at_that_moment(logbook: Logbook, keeper: LogKeeper) -> None:
+    log = await an_ended(logbook, days_ago=DAYS + 8)
+    await keeper.sweep(days=DAYS)
+    async with transaction(logbook.process.database) as connection:
+        caller = Caller("ann", frozenset({Scope.CANCEL}))
+        record = await get_record(connection, log.execution, caller.sees, lock=True)
+        await archiving.put_aside(connection, caller, [record])
+        await keeper.sweep(days=DAYS)
+    await keeper.sweep(days=DAYS)
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    assert len(await logbook.lines(log.execution)) == 1
+
+
+async def test_what_is_archived_without_its_log_has_none_whatever_comes_then(
+    logbook: Logbook, keeper: LogKeeper
+) -> None:
+    merged, unmerged = [await an_ended(logbook, size=SEGMENT_BYTES * 3) for _ in range(2)]
+    lines = len(await logbook.lines(merged.execution))
+    caller = Caller("ann", frozenset({Scope.CANCEL}))
+    for log in (merged, unmerged):
+        if log is merged:
+            await keeper.sweep(days=DAYS)
+        await archiving.archive(logbook.process, caller, log.execution, level=Archive.RECORD)
+        assert await logbook.count(LogChunk, log.execution) == await logbook.count(LogSegment, log.execution) == 0
+        await put_aside(logbook, log, restore=True)
+        await keeper.sweep(days=DAYS)
+        assert await logbook.parts(log.execution) == [Missing(1, lines, "expired")]
+        record = await logbook.records.record(log.execution)
+        assert (record.log_lines, record.log_expired_at is None) == (lines, False)
 
 
 async def test_what_is_restored_expires_as_if_it_ended_now(logbook: Logbook, keeper: LogKeeper) -> None:
     log = await an_ended(logbook, days_ago=DAYS + 8)
     await put_aside(logbook, log)
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     assert await partitions(logbook, log) == {"log_segments_kept"}
     await put_aside(logbook, log, restore=True)
-    await keeper.sweep()
+    await keeper.sweep(days=DAYS)
     async with reading(logbook.process.database) as connection:
         day = await read_today(connection) + timedelta(days=DAYS)
     assert (await logbook.head(log.execution)).expires == day

@@ -44,7 +44,7 @@ def output(size: int, seed: int = 1) -> bytes:
 
 async def keep(process: Process) -> None:
     """What the leader does about logs, once."""
-    await LogKeeper(process.database, retention_days=0).sweep()
+    await LogKeeper(process.database).sweep(days=None)
 
 
 async def chunks_of(process: Process, execution: UUID) -> list[Chunk]:
@@ -246,19 +246,19 @@ async def test_a_log_that_cannot_be_merged_does_not_hold_up_the_others(logbook: 
     spoilt = update(LogChunk).where(LogChunk.execution_id == logs[1].execution).values(frame=b"no zstd at all")
     async with transaction(logbook.process.database) as connection:
         await connection.execute(spoilt)
-    keeper = LogKeeper(logbook.process.database, retention_days=0)
+    keeper = LogKeeper(logbook.process.database)
     for _ in range(2):
-        await keeper.sweep()
+        await keeper.sweep(days=None)
         assert [await logbook.count(LogChunk, log.execution) for log in logs] == [0, 1, 0]
     # In a while it is tried again.
-    keeper = LogKeeper(logbook.process.database, retention_days=0, again_after=0.05)
-    await keeper.sweep()
+    keeper = LogKeeper(logbook.process.database, again_after=0.05)
+    await keeper.sweep(days=None)
     mended = update(LogChunk).where(LogChunk.execution_id == logs[1].execution).values(frame=compress(frame))
     async with transaction(logbook.process.database) as connection:
         await connection.execute(mended)
 
     async def is_merged() -> bool:
-        await keeper.sweep()
+        await keeper.sweep(days=None)
         return await logbook.count(LogChunk, logs[1].execution) == 0
 
     await eventually(is_merged)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, update
 
 from app.batches import repository as batches
@@ -14,7 +15,8 @@ from app.batches import service as batch_service
 from app.batches.model import BatchRecord, BatchStatus
 from app.batches.settling import settle
 from app.db.engine import reading, transaction
-from app.executions import service
+from app.errors import NotFound
+from app.executions import deleting, holding, repository, service
 from app.executions.model import Outcome, Retries
 from app.executions.states import TERMINAL, Cause, Status
 from app.executions.tables import Execution, ExecutionEvent
@@ -134,6 +136,32 @@ async def test_one_that_is_held_has_no_place_before_it_is_released(records: Reco
     assert await records.take() == []
     await records.end(claims[children[2]].lease)
     await run(records, children[0])
+
+
+async def test_one_that_is_held_gives_its_place_back(records: Records) -> None:
+    _, children = await submit_batch(records, size=2, max_parallel=1)
+    await holding.hold(records.process, ANN, children[0])
+    claims = await run(records, children[1])
+    await holding.release(records.process, ANN, children[0])
+    assert await records.take() == []
+    assert (await records.record(children[0])).waiting_on is WaitingOn.QUOTA
+    await records.end(claims[children[1]].lease)
+    await run(records, children[0])
+
+
+async def test_one_that_is_held_and_released_has_its_place_if_it_is_free(records: Records) -> None:
+    _, (child,) = await submit_batch(records, size=1, max_parallel=1)
+    await holding.hold(records.process, ANN, child)
+    await holding.release(records.process, ANN, child)
+    await run(records, child)
+
+
+async def test_several_that_are_canceled_together_make_room(records: Records) -> None:
+    _, children = await submit_batch(records, size=4, max_parallel=2)
+    async with transaction(records.process.database) as connection:
+        await repository.lock(connection, children[:2])
+        await service.cancel_queued(connection, ANN, children[:2])
+    await run(records, *children[2:])
 
 
 async def test_a_canceled_child_makes_room(records: Records) -> None:
@@ -281,11 +309,30 @@ async def test_how_it_ended_is_kept_when_its_children_are_gone(records: Records)
         await records.end(claim.lease)
     before = await look(records, batch)
     await settle(records.process, batch)
-    async with transaction(records.process.database) as connection:
-        await connection.execute(Execution.__table__.delete().where(Execution.id.in_(children)))
+    await delete(records, children[0])
     after = await look(records, batch)
     assert after == before
     assert (after.status, after.ended, after.children) == (BatchStatus.SUCCEEDED, 2, {Status.SUCCEEDED: 2})
+    await delete(records, children[1])
+    with pytest.raises(NotFound):
+        await look(records, batch)
+
+
+async def delete(records: Records, child: UUID) -> None:
+    deletion = await deleting.delete_execution(records.process, ANN, child)
+    assert deletion.gone
+
+
+@repeated
+async def test_of_two_that_delete_the_last_two_one_deletes_the_batch(records: Records, repetitions: int) -> None:
+    for _ in range(repetitions // 10):
+        batch, children = await submit_batch(records, size=2)
+        claims = await run(records, *children)
+        for claim in claims.values():
+            await records.end(claim.lease)
+        await asyncio.gather(*(delete(records, child) for child in children))
+        with pytest.raises(NotFound):
+            await look(records, batch)
 
 
 async def test_a_canceled_batch_has_a_history_for_every_child(records: Records) -> None:

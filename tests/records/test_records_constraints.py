@@ -190,6 +190,7 @@ BAD_BATCHES: list[tuple[str, Columns]] = [
     ("ck_batches_max_parallel", {"max_parallel": 0}),
     ("ck_batches_finished_whole", {"finished_at": NOON}),
     ("ck_batches_finished_whole", {"ended": {}}),
+    ("ck_batches_delete_whole", {"delete_requested_by": "ann"}),
     ("ck_batches_stop_reason", {"stop_reason": "boredom"}),
     *(("ck_batches_stop_whole", {name: None}) for name in ("stop_by", "stop_message", "stop_requested_at")),
 ]

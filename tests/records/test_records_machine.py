@@ -440,7 +440,7 @@ def check(facts: Facts) -> None:
 
 # To shrink what fails takes minutes.
 FAST = settings(
-    max_examples=45,
+    max_examples=25,
     stateful_step_count=20,
     phases=set(Phase) - {Phase.shrink},
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

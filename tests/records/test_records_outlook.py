@@ -53,7 +53,7 @@ async def a_queue(records: Records, chance: random.Random) -> list[UUID]:
     return queued
 
 
-@pytest.mark.parametrize("seed", [*range(15), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(15, 200))])
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 100))])
 async def test_a_place_is_that_in_which_it_would_be_claimed(records: Records, seed: int) -> None:
     queued = await a_queue(records, random.Random(seed))  # noqa: S311 - a schedule
     places = {execution: await place(records, execution) for execution in queued}

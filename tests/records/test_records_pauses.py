@@ -11,7 +11,7 @@ from sqlalchemy import func, text, update
 
 from app.errors import Conflict
 from app.executions import pausing, service
-from app.executions.model import Lease, Retries
+from app.executions.model import Lease, Retries, Then
 from app.executions.repository import StaleLease
 from app.executions.states import Cause, PauseMode, Status, StopReason
 from app.executions.tables import Execution
@@ -203,6 +203,56 @@ async def test_attempts_that_pauses_join_count_as_one(records: Records) -> None:
     assert (await records.end(claim.lease, Cause.EXIT_NONZERO)).to_status is Status.QUEUED
     # What follows a failure has all of its time again.
     assert (await records.record(execution)).ran_seconds == 0
+
+
+async def the_lost(records: Records, *, mode: PauseMode | None = PauseMode.FREEZE, resume: bool = False) -> UUID:
+    """One that is paused, and may be tried again, and whose host is lost."""
+    execution = await records.submit(retries=Retries(max_attempts=2, on_interrupted=Then.RETRY), timeout=100)
+    (claim,) = await records.take()
+    await records.start(claim.lease)
+    if mode is PauseMode.FREEZE:
+        await records.freeze(claim.lease)
+    elif mode is PauseMode.CHECKPOINT:
+        await records.ask_to_save(claim.lease)
+    if resume:
+        await pausing.resume(records.process, ANN, execution)
+    await records.end(claim.lease, Cause.HOST_LOST, kept=None)
+    return execution
+
+
+@pytest.mark.parametrize("mode", PauseMode)
+async def test_what_is_paused_stays_so_though_its_attempt_is_lost(records: Records, mode: PauseMode) -> None:
+    execution = await the_lost(records, mode=mode)
+    record = await records.record(execution)
+    assert (record.status, record.worker_id, record.stop, record.ran_seconds) == (Status.PAUSED, None, None, 0)
+    assert record.pause is not None
+    assert (record.pause.mode, record.pause.by) == (PauseMode.CHECKPOINT, "ann")
+    last = (await records.events(execution))[-1]
+    assert last.message is not None
+    assert "host_lost" in last.message
+    assert "when it is resumed: ann" in last.message
+    assert not await records.take()
+    await pausing.pause(records.process, ANN, execution, None)
+    await pausing.resume(records.process, ANN, execution)
+    (again,) = await records.take()
+    assert (again.lease.execution, again.record.attempt, again.record.pause) == (execution, 2, None)
+    await records.start(again.lease)
+    await records.end(again.lease)
+    check_history(await records.events(execution), Status.SUCCEEDED)
+
+
+async def test_what_stays_paused_without_an_attempt_is_canceled_at_once(records: Records) -> None:
+    execution = await the_lost(records)
+    canceled = await service.cancel(records.process, ANN, execution, force=False)
+    assert canceled.record.status is Status.CANCELED
+    check_history(await records.events(execution), Status.CANCELED)
+
+
+async def test_what_was_to_go_on_is_tried_again_when_its_attempt_is_lost(records: Records) -> None:
+    for execution in (await the_lost(records, resume=True), await the_lost(records, mode=None)):
+        record = await records.record(execution)
+        assert (record.status, record.pause) == (Status.QUEUED, None)
+        await service.cancel(records.process, ANN, execution, force=False)
 
 
 async def test_who_does_not_save_in_time_goes_on_running(records: Records) -> None:

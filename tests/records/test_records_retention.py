@@ -1,7 +1,7 @@
 """What has ended is let go when its days are over, not before and never unannounced; files go after their records."""
 
-import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,12 @@ from app.executions import archiving, deleting
 from app.executions.model import Lease
 from app.executions.states import Cause, Status
 from app.executions.tables import Execution
+from app.retention import repository as retention
 from app.retention import service
+from app.retention.model import Policy
 from app.retention.tables import Retention
 from support.migrations import NewDatabase
+from support.pieces import in_one
 from support.records import Records, opened
 from support.tables import rows_below
 from worker.ending import Kept
@@ -51,7 +54,7 @@ async def records(process: Process) -> Records:
 async def keeper(process: Process) -> RetentionKeeper:
     """Its policy holds, and the day of notice is over."""
     keeper = RetentionKeeper(process)
-    await keeper.sweep()
+    await keeper.begin()
     async with transaction(process.database) as connection:
         await connection.execute(update(Retention).values(since=Retention.since - timedelta(days=2)))
     return keeper
@@ -74,7 +77,7 @@ async def an_ended(records: Records, status: Status, *, days: float) -> UUID:
 
 async def store(process: Process, lease: Lease, kind: Kind, *, attempt: int = 1) -> list[Artifact]:
     """A file of an attempt, as it is stored before it is on record."""
-    await process.artifacts.put(ArtifactSet(lease.execution, attempt, kind), "f", io.BytesIO(b"12345"))
+    await process.artifacts.put(ArtifactSet(lease.execution, attempt, kind), "f", in_one(b"12345"))
     return [Artifact(path="f", bytes=5, sha256="0", media_type="text/plain", executable=False)]
 
 
@@ -121,11 +124,39 @@ async def test_each_goes_when_the_days_of_its_kind_are_over(records: Records, ke
     assert all([await exists(records, each) for each in [*young, active]])
 
 
+async def test_of_workers_with_other_settings_the_last_started_is_right(process: Process) -> None:
+    changes = {"retention_failed_days": 7, "log_retention_days": 8}
+    other = replace(process, settings=process.settings.model_copy(update=changes))
+    first, last = RetentionKeeper(process), RetentionKeeper(other)
+    await first.begin()
+    await last.begin()
+    async with reading(process.database) as connection:
+        before = await retention.read_policy(connection)
+    assert before.policy == Policy(**{**DAYS, "failed": 7, "logs": 8})
+    # Whoever leads goes by it, and starts nothing anew.
+    for keeper in (first, last, first):
+        await keeper.sweep()
+    async with reading(process.database) as connection:
+        assert (await retention.read_policy(connection)).since == before.since
+
+
+async def test_another_time_for_logs_gives_no_notice(process: Process) -> None:
+    await RetentionKeeper(process).begin()
+    async with reading(process.database) as connection:
+        before = await retention.read_policy(connection)
+    other = replace(process, settings=process.settings.model_copy(update={"log_retention_days": 3}))
+    await RetentionKeeper(other).begin()
+    async with reading(process.database) as connection:
+        after = await retention.read_policy(connection)
+    assert (after.policy.logs, after.since) == (3, before.since)
+
+
 async def test_the_record_says_when_and_a_new_policy_waits_a_day(records: Records, process: Process) -> None:
     execution = await an_ended(records, Status.SUCCEEDED, days=1000)
     assert (await records.record(execution)).record_expires_at is None
     keeper = RetentionKeeper(process)
     for _ in range(2):
+        await keeper.begin()
         await keeper.sweep()
     record = await records.record(execution)
     async with reading(process.database) as connection:

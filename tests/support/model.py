@@ -226,6 +226,8 @@ class Story:
         if not self.held:
             raise Refused(ILLEGAL)
         again = self._again(cause, exit_code, ran=ran)
+        if again and self.pause is not None and not self.resuming:
+            return self._stay_paused(cause, ran=ran)
         target = "queued" if again else next(status for status in TERMINAL if cause in CAUSES[status])
         if self.status == "paused" and (self.status, target) not in MOVES:
             self._go("running")
@@ -238,6 +240,18 @@ class Story:
             self.waits = True
         else:
             self.cause = cause
+        return self.status
+
+    def _stay_paused(self, cause: str, *, ran: bool) -> str:
+        """Another attempt follows, when it is resumed."""
+        if self.status == "paused":
+            self._note()
+        else:
+            self._go("paused")
+        last = self.tries[-1]
+        last.open, last.ran, last.cause = False, ran, cause
+        self._let_go()
+        self.pause = "checkpoint"
         return self.status
 
     def _again(self, cause: str, exit_code: int | None, *, ran: bool) -> bool:

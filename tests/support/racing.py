@@ -18,7 +18,7 @@ T = TypeVar("T")
 Act = Callable[[Connection], Awaitable[T]]
 
 # How often a race is run: enough to see it, and in the slow tier enough to believe it.
-repeated = pytest.mark.parametrize("repetitions", [30, pytest.param(300, marks=pytest.mark.slow)])
+repeated = pytest.mark.parametrize("repetitions", [12, pytest.param(100, marks=pytest.mark.slow)])
 
 
 async def race(process: Process, *acts: Act[T]) -> list[T | BaseException]:

@@ -42,8 +42,6 @@ async def opened(database_url: str, redis_url: str, data: Path, **settings: Any)
         "redis_url": redis_url,
         "redis_prefix": prefix,
         "data": data,
-        # A process tries again after a machine stood still for so long; a test does not.
-        "database_statement_timeout": 120,
         **settings,
     }
     async with open_process(Settings(**given), role="test") as process:

@@ -70,7 +70,8 @@ def test_whose_a_field_is(path: tuple[object, ...], *, own: bool) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["inputs", "env"]), st.dictionaries(KEYS, st.lists(st.integers(), min_size=1, max_size=3))
+        st.sampled_from(["inputs", "env"]),
+        st.dictionaries(KEYS, st.lists(st.integers(), min_size=1, max_size=3), max_size=3),
     )
 )
 def test_a_matrix_has_each_combination_once_and_in_order(matrix: dict[str, dict[str, list[int]]]) -> None:

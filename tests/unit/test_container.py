@@ -14,7 +14,7 @@ LEASE = Lease(an_id(1), 3)
 
 def spec_of(spec: Spec, image_env: dict[str, str] | None = None, **limits: object) -> ContainerSpec:
     record = a_record(id=an_id(1), attempt=2, epoch=3, spec=spec, limits=Limits(**limits))  # type: ignore[arg-type]
-    image = Image(id="sha256:1", digest=None, env=image_env or {}, has_command=True)
+    image = Image(id="sha256:1", digest=None, env=image_env or {})
     return container_spec(record, image, Workspace(Path("/data"), an_id(1), 2), LEASE, an_id(9))
 
 
@@ -55,7 +55,7 @@ def test_the_program_sees_its_inputs_its_environment_and_ours() -> None:
 
 def test_secrets_are_variables_of_the_program_and_nothing_else() -> None:
     record = a_record(id=an_id(1), spec=Spec(image="i", env={"A": "1"}, secrets=("B", "PYTHONPATH")))
-    image = Image(id="sha256:1", digest=None, env={}, has_command=True)
+    image = Image(id="sha256:1", digest=None, env={})
     workspace = Workspace(Path("/data"), an_id(1), 2)
     values = {"B": "of value", "PYTHONPATH": "/of/value"}
     made = container_spec(record, image, workspace, LEASE, an_id(9), values)

@@ -40,7 +40,7 @@ def frame_of(event: Event) -> bytes:
 
 
 def happened(event: Event = ENDED) -> Happened:
-    return Happened(9, SUBJECT, event, frame_of(event))
+    return Happened(9, SUBJECT, event, frame_of(event), an_id(1))
 
 
 @pytest.mark.parametrize(

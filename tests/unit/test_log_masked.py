@@ -1,6 +1,6 @@
 """A sink with secrets: what is kept holds none of them, and its offsets are those of what the program wrote."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.logs.records import RECORD_BYTES
@@ -92,6 +92,7 @@ async def test_the_offsets_are_those_of_what_was_written(run: list[tuple[Stream,
 
 
 @given(st.lists(words, max_size=30).map(b"".join))
+@settings(max_examples=15)
 async def test_what_is_left_out_beyond_the_cap_lets_nothing_through_at_the_cut(tail: bytes) -> None:
     shelf = Shelf()
     sink = shelf.sink(log_bytes=160 * 1024, masks=MASKS)

@@ -54,6 +54,7 @@ async def play(shelf: Shelf, sink: LogSink, run: list[Output]) -> None:
 
 
 @given(runs)
+@settings(max_examples=40)
 async def test_a_log_below_its_cap_has_every_byte_once_and_in_order(run: list[Output]) -> None:
     shelf = Shelf()
     sink = shelf.sink()
@@ -67,6 +68,7 @@ async def test_a_log_below_its_cap_has_every_byte_once_and_in_order(run: list[Ou
 
 
 @given(runs)
+@settings(max_examples=40)
 async def test_the_offsets_count_the_raw_bytes_that_are_durable(run: list[Output]) -> None:
     shelf = Shelf()
     sink = shelf.sink()
@@ -116,6 +118,7 @@ async def test_a_log_beyond_its_cap_keeps_its_head_and_its_very_last_lines(run: 
 
 
 @given(runs)
+@settings(max_examples=40)
 async def test_beyond_the_cap_every_line_still_has_its_seq_and_every_byte_its_offset(
     run: list[Output],
 ) -> None:

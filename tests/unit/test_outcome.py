@@ -1,11 +1,12 @@
 import signal
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.executions.model import Limits, Outcome, Stop
+from app.executions.model import ExitMeaning, Limits, Outcome, Stop
 from app.executions.states import STATUS_OF, Cause, Status, StopClock, StopReason
 from support.values import NOON
 from worker.outcome import Exit, canceled_by, init_complaint, read_exit
@@ -97,6 +98,64 @@ def test_an_exit_is_read_as_the_design_says(end: Exit, stop: Stop | None, cause:
 exits = st.builds(
     Exit, code=st.integers(0, 255), oom_killed=st.booleans(), signaled=st.booleans(), announced=st.booleans()
 )
+meanings = st.sampled_from(ExitMeaning)
+stops = st.sampled_from([None, CANCEL, TIMEOUT, IDLE, PAUSE])
+
+
+@given(exits, meanings, stops)
+def test_a_meaning_changes_how_a_code_is_read_and_nothing_of_what_is_recorded(
+    end: Exit, meaning: ExitMeaning, stop: Stop | None
+) -> None:
+    end = replace(end, code=max(1, end.code), meaning=meaning)
+    outcome = read_exit(end, stop, LIMITS)
+    assert (outcome.exit_code, outcome.oom_killed) == (end.code, end.oom_killed)
+    unasked = stop in {None, PAUSE}
+    killed = end.oom_killed and end.code == 137
+    assert (outcome.cause is Cause.OK) is (
+        meaning is ExitMeaning.SUCCESS and not killed and (unasked or not end.signaled)
+    )
+    assert (outcome.cause is Cause.SELF_CANCELED) is (meaning is ExitMeaning.CANCELED and not killed and unasked)
+    assert (outcome.cause is Cause.OOM_KILLED) is (killed and unasked)
+    assert (outcome.meaning is meaning) is (STATUS_OF[outcome.cause] is Status.FAILED)
+
+
+@given(end=exits, meaning=meanings, stop=stops, asked_to_save=st.booleans())
+def test_a_checkpoint_was_saved_if_the_code_says_so_and_only_the_attempt_ends_if_it_was_asked_to(
+    end: Exit, meaning: ExitMeaning, stop: Stop | None, *, asked_to_save: bool
+) -> None:
+    end = replace(end, code=77, meaning=meaning, asked_to_save=asked_to_save)
+    saved = meaning is ExitMeaning.CHECKPOINT
+    outcome = read_exit(end, stop, LIMITS)
+    assert outcome.saved is (saved and asked_to_save and stop in {None, PAUSE})
+    if stop in {CANCEL, TIMEOUT, IDLE} and outcome.cause is not Cause.OK:
+        assert ("saved a checkpoint" in outcome.message) is saved
+
+
+@given(end=exits, meaning=st.none() | meanings, stop=stops)
+def test_whoever_has_not_left_what_it_has_to_has_not_ended_well(
+    end: Exit, meaning: ExitMeaning | None, stop: Stop | None
+) -> None:
+    end = replace(end, meaning=meaning if end.code else None)
+    whole, wanting = (read_exit(replace(end, missing=missing), stop, LIMITS) for missing in ((), ("a", "b/*")))
+    if whole.cause is not Cause.OK:
+        assert wanting == whole
+    elif stop in {None, PAUSE}:
+        assert wanting.cause is Cause.OUTPUT_MISSING
+        assert wanting.message == "Ended well, but left nothing for `a`, `b/*`, which it has to."
+        assert wanting.exit_code == whole.exit_code
+    else:
+        assert wanting.cause in {Cause.CANCELED_BY_USER, Cause.RUN_TIMEOUT, Cause.IDLE_TIMEOUT}
+
+
+@given(stops, meanings)
+def test_a_program_that_could_not_be_started_has_said_nothing(stop: Stop | None, meaning: ExitMeaning) -> None:
+    end = replace(ended(127, complaint=NOT_FOUND), meaning=meaning)
+    assert read_exit(end, stop, LIMITS) == read_exit(replace(end, meaning=None), stop, LIMITS)
+
+
+def test_the_message_says_whose_word_makes_it_a_success() -> None:
+    outcome = read_exit(replace(ended(3), meaning=ExitMeaning.SUCCESS), None, LIMITS)
+    assert outcome == Outcome(Cause.OK, "Finished with exit code 3, which its `exit_codes` call a success.", 3)
 
 
 @given(exits, st.sampled_from([CANCEL, TIMEOUT, IDLE]))

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.executions.model import NO_RETRIES, RETRIABLE, Outcome, Retries, Then
+from app.executions.model import NO_RETRIES, RETRIABLE, ExitMeaning, Outcome, Retries, Then
 from app.executions.states import STATUS_OF, Cause, Status
 from worker.retry import IN_VAIN_AT_MOST, LONGEST_DELAY, NOT_ITS_FAULT, Tries, delay_before, may_try_again
 
@@ -17,6 +19,21 @@ def ended(cause: Cause, code: int | None = None) -> Outcome:
 @given(cause=st.sampled_from(list(Cause)), code=st.none() | st.integers(0, 255), final=st.booleans())
 def test_what_may_have_run_is_never_run_again_unasked(cause: Cause, code: int | None, *, final: bool) -> None:
     assert not may_try_again(ended(cause, code), NO_RETRIES, ONCE, ran=True, final=final)
+
+
+@given(code=st.integers(1, 255), most=st.integers(1, 5), started=st.integers(1, 6), final=st.booleans())
+def test_what_the_submission_says_of_a_code_is_its_word(code: int, most: int, started: int, *, final: bool) -> None:
+    for reasons in ((), (code,), (Cause.EXIT_NONZERO,)):
+        for meaning in ExitMeaning:
+            again = may_try_again(
+                replace(ended(Cause.EXIT_NONZERO, code), meaning=meaning),
+                Retries(max_attempts=most, retry_on=reasons),
+                Tries(started, 0),
+                ran=True,
+                final=final,
+            )
+            wanted = meaning is ExitMeaning.RETRY or (bool(reasons) and meaning is not ExitMeaning.FAIL)
+            assert again is (wanted and started < most and not final)
 
 
 @pytest.mark.parametrize("cause", sorted(NOT_ITS_FAULT))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.store import PIECE_BYTES, ArtifactStore
-from app.executions.model import Limits
+from app.executions.model import DeclaredOutput, Limits, Spec
 from support.hostile import dig
 from support.values import a_record, an_id
 from worker.collect import MAX_DEPTH, MAX_WARNINGS, Caps, Collected, collect, keep, restore
@@ -429,6 +429,25 @@ async def test_outputs_that_are_left_out_are_warned_of(tmp_path: Path, store: Ar
     kept = await keep(store, a_record(id=an_id(5), attempt=1), workspace, log_complete=True)
     assert kept.outputs_partial
     assert kept.warnings == [f"outputs: {NO_LINKS}"]
+
+
+async def test_what_was_declared_is_of_the_media_type_that_was_said_and_may_be_missing(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    workspace = a_workspace(tmp_path)
+    put(workspace.outputs, "plots/a.dat")
+    put(workspace.outputs, "b.csv")
+    (workspace.outputs / "link.txt").symlink_to("b.csv")
+    declared = (
+        DeclaredOutput(path="plots/*.dat", media_type="text/x-own"),
+        DeclaredOutput(path="*.csv"),
+        DeclaredOutput(path="link.txt"),
+        DeclaredOutput(path="nothing", required=False),
+    )
+    record = a_record(id=an_id(5), attempt=1, spec=Spec(image="i", outputs=declared))
+    kept = await keep(store, record, workspace, log_complete=True)
+    assert {file.path: file.media_type for file in kept.outputs} == {"plots/a.dat": "text/x-own", "b.csv": "text/csv"}
+    assert kept.missing == ("link.txt",)
 
 
 names = st.text(

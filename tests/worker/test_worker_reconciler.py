@@ -14,7 +14,7 @@ from app.bootstrap import Process
 from app.db.engine import reading
 from app.db.orm import clock
 from app.executions import deleting
-from app.executions.model import Retries, Then
+from app.executions.model import Retries, Spec, Then
 from app.executions.repository import StaleLease, seconds_from_now
 from app.executions.states import Cause, Status
 from app.executions.tables import Attempt
@@ -210,6 +210,24 @@ async def test_a_directory_of_what_was_deleted_goes(records: Records, reconciler
     for _ in range(3):
         await reconciler.sweep()
     assert not workspace.root.parent.exists()
+
+
+async def test_a_directory_that_is_to_be_looked_at_stays_until_its_outputs_expire(
+    records: Records, reconciler: Reconciler
+) -> None:
+    lease = (await records.run()).lease
+    spec = Spec(image="busybox:local", keep_workspace=True)
+    await records.change(lease.execution, spec=spec.model_dump(mode="json"))
+    workspace = workspace_of(records, lease.execution)
+    workspace.create(inputs={})
+    await records.end(lease)
+    for _ in range(3):
+        await reconciler.sweep()
+    assert workspace.root.exists()
+    await records.change(lease.execution, outputs_expired_at=clock())
+    for _ in range(3):
+        await reconciler.sweep()
+    assert not workspace.root.exists()
 
 
 async def is_silent(records: Records, seconds: float) -> None:

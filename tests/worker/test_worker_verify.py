@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from app.bootstrap import Process
 from app.db.engine import transaction
-from app.executions.states import Status
+from app.executions.states import TERMINAL, Status
+from support.batches import submit_batch
 from support.migrations import NewDatabase
 from support.records import Records, opened
 from support.running import REPOSITORY, Running
@@ -24,8 +25,11 @@ from worker.engine.port import ContainerSpec, Inspection
 from worker.verify import Findings, Verifier
 from worker.workspace import Workspace
 
-RULES = {"end", "history", "attempts", "retries", "log", "lease", "attended", "pace"}
-EVERYTHING = {*RULES, "containers", "running", "workspaces"}
+RULES = {
+    "end", "history", "attempts", "retries", "log", "lease", "attended", "pace", "files", "usage", "deletion",
+}  # fmt: skip
+OF_BATCHES = {"batches", "gates", "settled"}
+EVERYTHING = {*RULES, *OF_BATCHES, "counts", "removals", "containers", "running", "workspaces"}
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +89,13 @@ async def test_whatever_api_and_worker_do_is_right(
         for status in set(Status) - {Status.QUEUED}:
             await scene.records.in_status(status)
         await scene.records.submit()
+        _, children = await submit_batch(scene.records, (), ("a",), (), max_parallel=2)
         findings = await scene.verify(within=60)
         assert set(findings) == EVERYTHING
         assert {name: finding.wrong for name, finding in findings.items() if finding.wrong} == {}
-        assert {findings[name].looked_at for name in RULES} == {len(Status)}
+        assert {findings[name].looked_at for name in RULES} == {len(Status) + len(children)}
+        assert {findings[name].looked_at for name in OF_BATCHES} == {1}
+        assert findings["counts"].looked_at == len(TERMINAL)
 
 
 SUCCEEDED_UNSTARTED = """
@@ -297,6 +304,126 @@ async def test_old_executions_are_looked_at_when_asked_for_or_active(scene: Scen
     lately, ever = await scene.verify(within=3600), await scene.verify()
     assert [str(old[each]) in lately["history"].wrong for each in (ended, active)] == [False, True]
     assert [str(old[each]) in ever["history"].wrong for each in (ended, active)] == [True, True]
+
+
+FILE = """
+    INSERT INTO artifacts (execution_id, kind, attempt, path, bytes, sha256, media_type, executable)
+    VALUES (:id, 'output', 1, 'a', 5, '', '', false)
+"""
+MEASURED = """
+    INSERT INTO attempt_usage (execution_id, attempt, at, stride, memory, memory_peak, cpu_seconds)
+    VALUES (:id, 1, now(), 2, 5, {peak}, 1)
+"""
+SAMPLES = """
+    INSERT INTO usage_samples (execution_id, attempt, tick, at)
+    SELECT :id, 1, tick, now() FROM generate_series(0, {last}, {every}) AS tick
+"""
+DELETED = """
+    UPDATE executions SET finished_at = now() - interval '1 hour', delete_requested_at = now() - interval '1 hour'
+    WHERE id = :id
+"""
+
+
+@pytest.mark.parametrize(
+    ("violated", "statements"),
+    [
+        (set(), [FILE, "UPDATE executions SET outputs_files = 1, outputs_bytes = 5 WHERE id = :id"]),
+        ({"files"}, [FILE, "UPDATE executions SET outputs_files = 1, outputs_bytes = 6 WHERE id = :id"]),
+        ({"files"}, ["UPDATE executions SET checkpoint_files = 1, checkpoint_bytes = 5 WHERE id = :id"]),
+        (set(), ["UPDATE executions SET outputs_files = 1, outputs_expired_at = now() WHERE id = :id"]),
+        ({"files"}, [FILE, "UPDATE executions SET outputs_files = 1, outputs_expired_at = now() WHERE id = :id"]),
+        (set(), [MEASURED.format(peak=5), SAMPLES.format(last=1400, every=2)]),
+        ({"usage"}, [MEASURED.format(peak=4)]),
+        ({"usage"}, [MEASURED.format(peak=5), SAMPLES.format(last=1440, every=2)]),
+        ({"usage"}, [MEASURED.format(peak=5), SAMPLES.format(last=3, every=3)]),
+        ({"deletion"}, [DELETED]),
+        (set(), [DELETED, "UPDATE executions SET delete_requested_at = now() WHERE id = :id"]),
+    ],
+)
+async def test_what_is_kept_of_an_execution_is_as_its_record_says(
+    scene: Scene, violated: set[str], statements: list[str]
+) -> None:
+    execution = (await scene.records.in_status(Status.SUCCEEDED)).execution
+    await scene.change(*statements, id=execution)
+    assert await scene.wrong(execution) == violated
+
+
+async def test_what_is_needed_is_not_called_undeleted(scene: Scene) -> None:
+    needed = (await scene.records.in_status(Status.SUCCEEDED)).execution
+    await scene.change(DELETED, id=needed)
+    needing = (await scene.records.in_status(Status.RUNNING)).execution
+    await scene.change("UPDATE executions SET resumed_from = :needed WHERE id = :id", id=needing, needed=needed)
+    assert await scene.wrong(needed) == set()
+
+
+ENDED = "UPDATE executions SET status = '{}', cause = '{}', finished_at = now(), gated = false WHERE id = :first"
+SUCCEEDED, FAILED = ENDED.format("succeeded", "ok"), ENDED.format("failed", "exit_nonzero")
+ALL_ENDED = SUCCEEDED.replace("id = :first", "batch_id = :batch")
+PLACE = "UPDATE executions SET gated = {} WHERE id = :{}"
+QUIET = (
+    "UPDATE executions SET updated_at = now() - interval '1 hour' WHERE batch_id = :batch",
+    "UPDATE batches SET created_at = now() - interval '1 hour' WHERE id = :batch",
+)
+STOPPED = """
+    UPDATE batches SET stop_reason = 'cancel', stop_by = 'ann', stop_message = '',
+        stop_requested_at = now() - interval '1 hour'
+    WHERE id = :batch
+"""
+SEALED = "UPDATE batches SET finished_at = now(), ended = jsonb_build_object('succeeded', {}) WHERE id = :batch"
+
+
+@pytest.mark.parametrize(
+    ("violated", "statements"),
+    [
+        (set(), [*QUIET]),
+        ({"batches"}, ["UPDATE batches SET size = 2 WHERE id = :batch"]),
+        (set(), [ALL_ENDED]),
+        ({"batches"}, [ALL_ENDED, *QUIET]),
+        (set(), [ALL_ENDED, SEALED.format(3), *QUIET]),
+        ({"batches"}, [ALL_ENDED, SEALED.format(2)]),
+        ({"batches"}, [ALL_ENDED, SEALED.format(4)]),
+        ({"batches"}, [SUCCEEDED, SEALED.format(1)]),
+        # The first has a place, the second needs it, the third waits for a place.
+        ({"gates"}, ["UPDATE executions SET needs_left = 0 WHERE id = :second"]),
+        ({"gates"}, [PLACE.format(False, "third")]),
+        ({"gates"}, [PLACE.format(True, "first"), "UPDATE executions SET status = 'paused' WHERE id = :first"]),
+        ({"gates"}, ["UPDATE batches SET max_parallel = NULL WHERE id = :batch"]),
+        (set(), [SUCCEEDED]),
+        ({"settled"}, [SUCCEEDED, *QUIET]),
+        ({"settled"}, [FAILED, PLACE.format(False, "third"), *QUIET]),
+        ({"settled"}, [STOPPED, *QUIET]),
+    ],
+)
+async def test_a_batch_that_lies_is_found(scene: Scene, violated: set[str], statements: list[str]) -> None:
+    batch, (first, second, third) = await submit_batch(scene.records, (), ("a",), (), max_parallel=1)
+    await scene.change(*statements, batch=batch, first=first, second=second, third=third)
+    findings = await scene.verify()
+    assert {name for name in OF_BATCHES if str(batch) in findings[name].wrong} == violated
+
+
+async def test_a_sum_that_is_not_is_found(scene: Scene) -> None:
+    execution = (await scene.records.in_status(Status.SUCCEEDED)).execution
+    record = await scene.records.record(execution)
+    name = f"{record.owner} {record.pool} succeeded"
+    before = (await scene.verify())["counts"].wrong.get(name)
+    await scene.change(
+        "INSERT INTO ended_counts (owner, pool, status, archived, n) VALUES (:owner, :pool, 'succeeded', false, 5)",
+        owner=record.owner,
+        pool=record.pool,
+    )
+    assert (await scene.verify())["counts"].wrong.get(name) not in {None, before}
+
+
+async def test_files_that_do_not_go_are_found(scene: Scene) -> None:
+    soon, late = str(uuid4()), str(uuid4())
+    for prefix, hours in ((soon, 0), (late, 1)):
+        await scene.change(
+            "INSERT INTO artifact_removals (prefix, execution_id, due_at)"
+            " VALUES (:prefix, gen_random_uuid(), now() - make_interval(hours => :hours))",
+            prefix=prefix,
+            hours=hours,
+        )
+    assert set((await scene.verify())["removals"].wrong) == {late}
 
 
 async def make_container(scene: Scene, name: str) -> None:

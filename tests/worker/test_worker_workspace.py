@@ -178,7 +178,7 @@ def test_removing_what_is_not_there_is_fine(tmp_path: Path) -> None:
 
 def test_a_depth_bomb_is_removed(workspace: Workspace) -> None:
     """Deeper than any path may be long, than recursion goes, and than there are files to be opened."""
-    dig(workspace.outputs, 5_000)
+    dig(workspace.outputs, 2_500)
     before = len(list(Path("/proc/self/fd").iterdir()))
     try:
         workspace.remove()
@@ -197,7 +197,7 @@ def test_a_removal_that_was_broken_off_is_completed(workspace: Workspace) -> Non
 
 
 def test_a_directory_with_many_names_is_removed(workspace: Workspace) -> None:
-    for number in range(5_000):
+    for number in range(2_000):
         (workspace.outputs / f"{number}").touch()
         (workspace.checkpoint / f"{number}").mkdir()
     workspace.remove()

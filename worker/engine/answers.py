@@ -65,7 +65,8 @@ def read_image(found: Mapping[str, Any], name: str) -> Image:
         id=found["Id"],
         digest=_digest(found.get("RepoDigests") or (), name),
         env={key: value for key, _, value in variables},
-        has_command=bool(config.get("Cmd") or config.get("Entrypoint")),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
     )
 
 

@@ -65,7 +65,8 @@ class Image:
     id: str
     digest: str | None
     env: Mapping[str, str]
-    has_command: bool
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,186 @@
+"""A bundle on its way in: a file that anybody may have made. Nothing of it is believed before all of it is checked.
+
+Blocking: to be called from a thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, TypeVar
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.bundles import document
+from app.bundles.document import (
+    BundledAttempt,
+    BundledEvent,
+    BundledFile,
+    BundledGap,
+    BundledLine,
+    BundledRecord,
+    Contents,
+    Manifest,
+)
+
+PIECE_BYTES = 256 * 1024
+# Of a member that is read at once. What is longer is read in pieces.
+DOCUMENT_BYTES = 32 * 1024 * 1024
+# A line of the log, with all that JSON makes of its 16 KiB.
+LINE_BYTES = 256 * 1024
+_ENCRYPTED = 0x1
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
+T = TypeVar("T", bound=BaseModel)
+M = TypeVar("M")
+
+
+class BadBundle(Exception):
+    """It is no bundle, or not any more what it was made as; the message is a sentence for people."""
+
+
+class Bundle:
+    """A bundle that was checked: every member is as the manifest says, and all of them go together."""
+
+    def __init__(self, file: IO[bytes], *, most: int) -> None:
+        """Raises `BadBundle`, also for more than so many bytes unpacked."""
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+            raise BadBundle("It is no zip, or not all of it has arrived.") from error
+        self.manifest = self._read_manifest(most)
+        self._check_members()
+        self.record = self._model(BundledRecord, document.RECORD)
+        self.events = self._models(BundledEvent, document.EVENTS)
+        self.attempts = self._models(BundledAttempt, document.ATTEMPTS)
+        self.files = self._models(BundledFile, document.FILES)
+        self._check_whole()
+
+    @property
+    def has_log(self) -> bool:
+        """Whether the log is in it."""
+        return self.manifest.contents is Contents.ALL
+
+    def pieces(self, file: BundledFile) -> Iterator[bytes]:
+        """The bytes of one of its files."""
+        yield from self._pieces(file.member)
+
+    def log(self) -> Iterator[BundledLine | BundledGap]:
+        """The log, in order and without holes. Raises `BadBundle`."""
+        next_seq = 1
+        for text in self._lines(document.LOG):
+            part = _log_part(text)
+            first, last = (part.first, part.last) if isinstance(part, BundledGap) else (part.seq, part.seq)
+            if first != next_seq or last < first:
+                raise BadBundle(f"The log does not go on at line {next_seq}.")
+            next_seq = last + 1
+            yield part
+        if next_seq != self.record.log_lines + 1:
+            raise BadBundle(f"The log has {next_seq - 1} lines, and the record says {self.record.log_lines}.")
+
+    def _read_manifest(self, most: int) -> Manifest:
+        members = self._zip.infolist()
+        if len({info.filename for info in members}) != len(members):
+            raise BadBundle("Two of its members have the same name.")
+        if sum(info.file_size for info in members) > most:
+            raise BadBundle(f"Unpacked it would have more than {most} bytes, the limit of this installation.")
+        if any(info.flag_bits & _ENCRYPTED or info.compress_type not in _METHODS for info in members):
+            raise BadBundle("One of its members is encrypted, or compressed in a way that bundles are not.")
+        if document.MANIFEST not in self._zip.NameToInfo:
+            raise BadBundle(f"It has no `{document.MANIFEST}`: it is no bundle of an execution.")
+        return self._model(Manifest, document.MANIFEST)
+
+    def _check_members(self) -> None:
+        """Each is as the manifest says, and there are no others."""
+        sizes = {info.filename: info.file_size for info in self._zip.infolist() if info.filename != document.MANIFEST}
+        expected = {name: member.bytes for name, member in self.manifest.members.items()}
+        if wrong := sorted(sizes.items() ^ expected.items()):
+            raise BadBundle(f"`{wrong[0][0]}` is not as the manifest says.")
+        for name, member in self.manifest.members.items():
+            digest = hashlib.sha256()
+            for piece in self._pieces(name):
+                digest.update(piece)
+            if digest.hexdigest() != member.sha256:
+                raise BadBundle(f"`{name}` was changed since the bundle was made.")
+
+    def _check_whole(self) -> None:
+        """What the documents say of each other is so."""
+        members = {file.member: file for file in self.files}
+        known = {document.RECORD, document.EVENTS, document.ATTEMPTS, document.FILES, document.PROVENANCE}
+        if self.has_log:
+            known.add(document.LOG)
+        stated = self.manifest.members
+        checks = {
+            "The record is of another execution than the bundle.": self.record.id == self.manifest.execution,
+            "It has members that belong to nothing, or lacks some.": set(stated) == known | members.keys(),
+            "Two of its files have the same place.": len(members) == len(self.files)
+            and len({(file.kind, file.attempt, file.path) for file in self.files}) == len(self.files),
+            "A file is not as the list of files says.": all(
+                (stated[name].bytes, stated[name].sha256) == (file.bytes, file.sha256)
+                for name, file in members.items()
+                if name in stated
+            ),
+            "Its files are of several attempts.": len({(file.kind, file.attempt) for file in self.files})
+            == len({file.kind for file in self.files}),
+            "A file is of another execution.": all(file.execution == self.record.id for file in self.files),
+            "A path of a file leads out of its place.": all(_is_inside(file.path) for file in self.files),
+            "The history is not whole.": [event.number for event in self.events]
+            == list(range(1, len(self.events) + 1)),
+            "The history does not end as the record does.": bool(self.events)
+            and self.events[-1].to_status is self.record.status,
+            "The attempts are not in order.": [attempt.number for attempt in self.attempts]
+            == sorted({attempt.number for attempt in self.attempts}),
+        }
+        for sentence, holds in checks.items():
+            if not holds:
+                raise BadBundle(sentence)
+
+    def _model(self, model: type[T], name: str) -> T:
+        return self._validated(TypeAdapter(model), name)
+
+    def _models(self, model: type[T], name: str) -> list[T]:
+        adapter: TypeAdapter[list[T]] = TypeAdapter(list[model])  # type: ignore[valid-type]
+        return self._validated(adapter, name)
+
+    def _validated(self, adapter: TypeAdapter[M], name: str) -> M:
+        if self._zip.getinfo(name).file_size > DOCUMENT_BYTES:
+            raise BadBundle(f"`{name}` is too large.")
+        try:
+            return adapter.validate_json(b"".join(self._pieces(name)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise BadBundle(f"`{name}` is not as it should be, at `{where}`: {first['msg']}.") from None
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        rest = b""
+        for piece in self._pieces(name):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+            if len(rest) > LINE_BYTES:
+                raise BadBundle("A line of the log is too long.")
+        if rest:
+            raise BadBundle("The log breaks off.")
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        try:
+            with self._zip.open(name) as member:
+                while piece := member.read(PIECE_BYTES):
+                    yield piece
+        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+            raise BadBundle(f"`{name}` is missing or damaged.") from error
+
+
+def _log_part(text: bytes) -> BundledLine | BundledGap:
+    try:
+        content = orjson.loads(text)
+        return BundledGap.model_validate(content) if "gap" in content else BundledLine.model_validate(content)
+    except (ValueError, TypeError) as error:  # what is not JSON, no object, or not one of the two
+        raise BadBundle("A line of the log is not as it should be.") from error
+
+
+def _is_inside(path: str) -> bool:
+    return not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))

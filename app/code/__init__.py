@@ -1,0 +1,1 @@
+"""Code that submits what an execution was submitted with, in the languages that users write."""

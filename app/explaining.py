@@ -1,0 +1,106 @@
+"""Errors in words: what pydantic found wrong as an error of ours, and any of ours as a problem (RFC 9457). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.errors import MAX_FIELD_CHARS, FieldError, InvalidRequest, MalformedRequest, ServiceError
+
+# A body can have any number of things wrong with it; the answer is not to be larger than the question.
+MAX_ERRORS = 100
+
+_WHOLE = "must be a whole number"
+_NUMBER = "must be a number"
+_OBJECT = "must be an object"
+_LIST = "must be a list"
+_TRUTH = "must be true or false"
+_TIME = "must be a time with its zone, such as `2026-01-15T10:00:00Z`"
+_UUID = "must be a UUID"
+_SIZE = "must be a size: a number of bytes, or a string with a unit such as `512MiB`"
+_SENTENCES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "must be a finite number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_type": "must be a string",
+    "string_unicode": "must be valid Unicode",
+    "string_too_short": "must be at least {min_length} characters long",
+    "string_too_long": "must be at most {max_length} characters long",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "timezone_aware": _TIME,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "uuid_type": _UUID,
+    "uuid_parsing": _UUID,
+    "enum": "must be {expected}",
+    "byte_size": _SIZE,
+    "byte_size_unit": _SIZE,
+}
+
+
+def explain(errors: Sequence[Any]) -> ServiceError:
+    """What pydantic found wrong, every field of it."""
+    for error in errors:
+        if error["type"] == "json_invalid":
+            return MalformedRequest(f"The body is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}.")
+    return InvalidRequest.of(fields_of(errors))
+
+
+def fields_of(errors: Sequence[Any]) -> list[FieldError]:
+    """The same field by field."""
+    return [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in errors]
+
+
+def _path_of(error: Mapping[str, Any]) -> str:
+    """`("body", "limits", "timeout")` → `limits.timeout`, `("body", "command", 0)` → `command[0]`."""
+    where, *parts = error["loc"]
+    # Pydantic marks a bad key of a mapping so; the path names the key already.
+    parts = [part for part in parts if part != "[key]"]
+    if nested := error.get("ctx", {}).get("at"):
+        parts.append(nested)
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return path.removeprefix(".") or where
+
+
+def _sentence_of(error: Mapping[str, Any]) -> str:
+    template = _SENTENCES.get(error["type"])
+    if template is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return template.format_map(error.get("ctx", {}))
+
+
+def problem_of(error: ServiceError) -> dict[str, Any]:
+    """What an answer or a record says of it."""
+    return {
+        "type": f"urn:tailrace:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": printable(error.detail),
+        "hint": printable(error.hint) or None,
+        "errors": [
+            {"field": printable(item.field)[:MAX_FIELD_CHARS], "code": item.code, "message": printable(item.message)}
+            for item in error.fields[:MAX_ERRORS]
+        ],
+    }
+
+
+def printable(text: str) -> str:
+    """What JSON can carry: clients can send half a surrogate pair, and we quote them."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,216 @@
+"""What clients ask of methods: documents, changes and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    RootModel,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from typing_extensions import override
+
+from app.errors import InvalidRequest
+from app.executions.model import Limits
+from app.executions.query import MAX_PAGE, Shelf, Words
+from app.executions.requests import Submission, fitting_limits
+from app.executions.vocabulary import JsonObject, Note
+from app.explaining import fields_of
+from app.merging import merged
+from app.methods.document import STAGES, Document, Keyword, Written, check
+from app.methods.inputs import Format, Wrong, wrong
+from app.methods.model import LATEST, MethodName, VersionText, Visibility
+from app.methods.repository import Search
+
+Most = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
+VersionOrLatest = Annotated[str, StringConstraints(max_length=64)]
+SHARED_WITH = 200
+
+
+def read_document(written: Mapping[str, Any], *, name: str | None = None, version: str | None = None) -> Document:
+    """A document that may be kept, under this name and version if they are fixed. Raises `InvalidRequest`."""
+    found: list[Any] = [*_stages(written, ())]
+    document = None
+    try:
+        document = Document.model_validate(written)
+    except ValidationError as error:
+        found += ({**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False))
+    if document is not None:
+        found += check(document)
+        found += _limits(document)
+        found += _files(document)
+        for field, fixed in (("name", name), ("version", version)):
+            if fixed is not None and getattr(document, field) != fixed:
+                found.append(wrong("fixed", (field,), f"must be `{fixed}`: it cannot be changed"))
+    if document is None or found:
+        raise InvalidRequest.of(fields_of(found))
+    return document
+
+
+def _stages(written: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Any]:
+    """What is wrong with those parts that are as in a plain submission."""
+    stages = {name: written[name] for name in STAGES if name in written}
+    yield from (wrong("extra_forbidden", (*path, name), "") for name in stages if name not in Submission.model_fields)
+    known = {name: value for name, value in stages.items() if name in Submission.model_fields}
+    beside = {name: written[name] for name in ("retry_on",) if name in written}
+    try:
+        Submission.model_validate({"image": "placeholder", **beside, **known})
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            if each["loc"][0] in known:
+                yield {**each, "loc": ("body", *path, *each["loc"])}
+    steps = written.get("steps")
+    if not path and isinstance(steps, Mapping):
+        for key, step in steps.items():
+            if isinstance(step, Mapping):
+                yield from _stages(step, ("steps", key))
+
+
+def _limits(document: Document) -> Iterator[Wrong]:
+    """Limits that do not go together, in any profile."""
+    presets: dict[tuple[str, ...], Limits] = {("limits",): document.limits}
+    for key, profile in document.profiles.items():
+        both = {
+            each: getattr(part, each) for part in (document.limits, profile.limits) for each in part.model_fields_set
+        }
+        presets["profiles", key, "limits"] = Limits(**both)
+    for path, limits in presets.items():
+        try:
+            fitting_limits(limits)
+        except PydanticCustomError as error:
+            yield wrong(error.type, (*path, "notice"), error.message())
+
+
+def _files(document: Document) -> Iterator[Wrong]:
+    if "files" in Submission.model_fields:
+        return
+    for name in sorted(document.inputs.having(Format.FILE)):
+        yield wrong("unknown_format", ("inputs", "properties", name, "format"), "cannot be a file in this version")
+
+
+class DocumentBody(RootModel[Written]):
+    """The document of a method."""
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        # It is judged as a whole, so that everything wrong is told at once; what it is to be, says this.
+        return dict(handler.resolve_ref_schema(handler(Document.__pydantic_core_schema__)))
+
+
+class DocumentChange(RootModel[JsonObject]):
+    """A JSON merge patch of the document of a draft."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Train longer", "limits": {"timeout": 7200}}]})
+
+
+class NewVersion(BaseModel):
+    """A new draft, made from a version of the same method."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"version": "1.1.0", "changes": {"limits": {"timeout": 7200}}}]}
+    )
+
+    version: VersionText
+    from_: VersionOrLatest = Field(default=LATEST, alias="from", description="Which version it is made from")
+    changes: JsonObject = Field(default={}, description="What is otherwise: a JSON merge patch of its document")
+
+    def document(self, original: dict[str, Any]) -> Document:
+        """What it becomes. Raises `InvalidRequest`."""
+        written = merged(original, self.changes)
+        return read_document({**written, "version": self.version}, name=original["name"])
+
+
+class CloneRequest(BaseModel):
+    """A method of your own, made from a version of another."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "my-train"}]})
+
+    name: MethodName
+    version: VersionText | None = Field(default=None, description="Of the new one; default: as of the original")
+    from_: VersionOrLatest = Field(default=LATEST, alias="from", description="Which version it is made from")
+    changes: JsonObject = Field(default={}, description="What is otherwise: a JSON merge patch of its document")
+
+    def document(self, original: dict[str, Any]) -> Document:
+        """What it becomes. Raises `InvalidRequest`."""
+        own = {"name": self.name, "version": self.version or original["version"]}
+        return read_document({**merged(original, self.changes), **own})
+
+
+class MethodChange(BaseModel):
+    """What to change. A field that is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"visibility": "everyone", "max_running": 4}]}
+    )
+
+    visibility: Visibility = Field(default=Visibility.PRIVATE, description="Who else may see and submit it")
+    shared_with: list[Annotated[Note, StringConstraints(min_length=1, max_length=200)]] = Field(
+        default=[], max_length=SHARED_WITH, description="Owners who may, if it is `named`"
+    )
+    max_running: Most | None = Field(
+        default=None, description="So many executions of it take a slot at once, over all pools; null: no limit"
+    )
+    pause_after_failures: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = Field(
+        default=None, description="Disable it when so many in a row have failed; null: never"
+    )
+    retired: StrictBool = Field(default=False, description="Hide it from the list, and accept nothing of it")
+
+
+class DisableRequest(BaseModel):
+    """Why nothing of it is to be accepted."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "The model is being moved."}]})
+
+    reason: Annotated[Note, StringConstraints(min_length=1, max_length=1000)]
+
+
+class MethodQuery(BaseModel):
+    """Which methods; all filters must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: Words | None = Field(
+        default=None, description="All of these words in the name, title, description, category or keywords"
+    )
+    keyword: Keyword | None = Field(default=None, description="With this keyword")
+    category: Keyword | None = Field(default=None, description="Of this category")
+    owner: Words | None = Field(default=None, description="Of this owner")
+    retired: Shelf = Field(default=Shelf.FALSE, description="Retired ones too (`any`), or only (`true`)")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
+    cursor: MethodName | None = Field(default=None, description="The `next` of the page before")
+
+    def search(self) -> Search:
+        """The same for whoever looks for them."""
+        return Search(
+            words=(self.q or "").lower().split(),
+            keyword=self.keyword,
+            category=self.category,
+            owner=self.owner,
+            retired=self.retired.wanted,
+        )
+
+
+class DiffQuery(BaseModel):
+    """Which two versions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_: VersionOrLatest = Field(alias="from", description="A version, or `latest`")
+    to: VersionOrLatest = Field(default=LATEST, description="Another one")
+
+
+class ImportQuery(BaseModel):
+    """What is done with it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    publish: bool = Field(default=False, description="Publish it at once")

@@ -1,0 +1,1 @@
+"""Schedules: rules by which executions and batches are submitted again and again."""

@@ -1,0 +1,1 @@
+"""Triggers: addresses to which others post, and something is submitted."""

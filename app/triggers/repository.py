@@ -1,0 +1,138 @@
+"""SQL of triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from app.db.engine import Connection
+from app.db.orm import clock
+from app.executions.repository import seconds_from_now
+from app.triggers.model import Delivery, DeliveryStatus, TriggerRecord
+from app.triggers.tables import Trigger, TriggerDelivery
+
+# Of one trigger, the newest; and in any case those of so many seconds, since a sender may send them again.
+DELIVERIES_KEPT = 1000
+KEPT_FOR = 86_400.0
+_PRUNED = 100
+_RECORD = tuple(field.name for field in fields(TriggerRecord))
+
+
+async def add(connection: Connection, columns: Mapping[str, Any]) -> bool:
+    """A new one; False if its owner has one of this name."""
+    statement = insert(Trigger).values(columns).on_conflict_do_nothing(index_elements=["owner", "name"])
+    return (await connection.execute(statement)).rowcount > 0
+
+
+async def count(connection: Connection, owner: str) -> int:
+    """How many this owner has."""
+    statement = select(func.count()).select_from(Trigger).where(Trigger.owner == owner)
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def find(
+    connection: Connection, trigger: UUID, *, owner: str | None = None, lock: bool = False
+) -> TriggerRecord | None:
+    """The trigger, if it exists and, with `owner`, is theirs; `lock` keeps it until the transaction ends."""
+    statement = select(Trigger.__table__).where(Trigger.id == trigger)
+    if owner is not None:
+        statement = statement.where(Trigger.owner == owner)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return _record_of(row) if row else None
+
+
+async def list_page(
+    connection: Connection, *, limit: int, before: UUID | None, owner: str | None
+) -> list[TriggerRecord]:
+    """Newest first, all older than `before`."""
+    statement = select(Trigger.__table__).order_by(Trigger.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(Trigger.id < before)
+    if owner is not None:
+        statement = statement.where(Trigger.owner == owner)
+    return [_record_of(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def change(connection: Connection, trigger: UUID, columns: Mapping[str, Any]) -> bool:
+    """Change what it is; False if its owner has another one of this name."""
+    values = {**columns, "version": Trigger.version + 1, "updated_at": clock()}
+    try:
+        async with connection.begin_nested():
+            await connection.execute(update(Trigger).where(Trigger.id == trigger).values(values))
+    except IntegrityError:
+        return False
+    return True
+
+
+async def remove(connection: Connection, trigger: UUID) -> None:
+    """Nobody can post to it any more; what was submitted stays."""
+    await connection.execute(delete(Trigger).where(Trigger.id == trigger))
+
+
+async def find_delivery(connection: Connection, trigger: UUID, key: str) -> Delivery | None:
+    """What came of this delivery before."""
+    statement = select(TriggerDelivery.__table__).where(
+        TriggerDelivery.trigger_id == trigger, TriggerDelivery.key == key
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return _delivery_of(row) if row else None
+
+
+async def count_recent(connection: Connection, trigger: UUID, *, seconds: float) -> int:
+    """How many were posted within so many seconds, whatever came of them."""
+    recent = select(func.count()).where(
+        TriggerDelivery.trigger_id == trigger, TriggerDelivery.at > seconds_from_now(-seconds)
+    )
+    return int((await connection.execute(recent)).scalar_one())
+
+
+async def note(connection: Connection, trigger: UUID, delivery: Delivery) -> None:
+    """Note what came of a delivery, in the place of what came of it before, and forget the oldest."""
+    came = {"status": delivery.status, "made": delivery.made, "problem": delivery.problem, "at": clock()}
+    adding = insert(TriggerDelivery).values(trigger_id=trigger, key=delivery.key, **came)
+    noting = adding.on_conflict_do_update(index_elements=["trigger_id", "key"], set_=came)
+    at = (await connection.execute(noting.returning(TriggerDelivery.at))).scalar_one()
+    await connection.execute(update(Trigger).where(Trigger.id == trigger).values(last_used_at=at))
+    old = (
+        select(TriggerDelivery.key)
+        .where(TriggerDelivery.trigger_id == trigger, TriggerDelivery.at < seconds_from_now(-KEPT_FOR))
+        .order_by(TriggerDelivery.at.desc())
+        .offset(DELIVERIES_KEPT)
+        .limit(_PRUNED)
+    )
+    pruned = delete(TriggerDelivery).where(TriggerDelivery.trigger_id == trigger, TriggerDelivery.key.in_(old))
+    await connection.execute(pruned)
+
+
+async def list_deliveries(
+    connection: Connection, trigger: UUID, *, limit: int, before: datetime | None
+) -> list[Delivery]:
+    """Newest first, all earlier than `before`."""
+    statement = select(TriggerDelivery.__table__).where(TriggerDelivery.trigger_id == trigger)
+    if before is not None:
+        statement = statement.where(TriggerDelivery.at < before)
+    rows = await connection.execute(statement.order_by(TriggerDelivery.at.desc()).limit(limit))
+    return [_delivery_of(row) for row in rows.mappings()]
+
+
+def _record_of(row: RowMapping) -> TriggerRecord:
+    return TriggerRecord(**{name: row[name] for name in _RECORD})
+
+
+def _delivery_of(row: RowMapping) -> Delivery:
+    return Delivery(
+        key=row["key"],
+        status=DeliveryStatus(row["status"]),
+        made=row["made"],
+        problem=row["problem"],
+        at=row["at"],
+    )

@@ -1,0 +1,173 @@
+"""Use cases of triggers: make, find, list, change, rotate the token, delete, and look what was posted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.auth.service import Caller, find_owner
+from app.bootstrap import Process
+from app.db.engine import Connection, reading, transaction
+from app.errors import Conflict, NotFound, QuotaExceeded
+from app.schedules import targets
+from app.schedules.targets import UNLIMITED, Origin, Target
+from app.triggers import repository
+from app.triggers.delivering import TARGET
+from app.triggers.model import Delivery, TriggerRecord, hash_of, new_token
+
+# Of one owner.
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A trigger as it is asked for, every field valid in itself. Without a `target` that stays as it is."""
+
+    name: str
+    note: str | None
+    labels: Mapping[str, str]
+    payload_input: str | None
+    enabled: bool
+    max_per_minute: int
+    target: Target | None
+
+    def columns(self) -> dict[str, Any]:
+        """What is kept of it, but for the target."""
+        return {
+            "name": self.name,
+            "note": self.note,
+            "labels": dict(self.labels),
+            "payload_input": self.payload_input,
+            "enabled": self.enabled,
+            "max_per_minute": self.max_per_minute,
+        }
+
+
+async def add(process: Process, caller: Caller, wanted: Wanted) -> tuple[TriggerRecord, str]:
+    """A new trigger, and its token, which is not kept.
+
+    Raises `InvalidRequest`, `NotAllowed`, `QuotaExceeded`; `Conflict` for a name that is taken.
+    """
+    new, token = uuid7(), new_token()
+    sealed = await _judge_target(process, caller, new, wanted.target)
+    async with transaction(process.database) as connection:
+        if (used := await repository.count(connection, caller.owner)) >= MOST:
+            hint = "Delete some."
+            raise QuotaExceeded(f"`{caller.owner}` has {used} triggers.", hint=hint, used=used, limit=MOST)
+        columns = {"id": new, "owner": caller.owner, "token_hash": hash_of(token), **wanted.columns(), **sealed}
+        if not await repository.add(connection, columns):
+            raise _taken(wanted.name)
+        return await get_trigger(connection, caller, new), token
+
+
+async def get(process: Process, caller: Caller, trigger: UUID) -> TriggerRecord:
+    """The trigger as it stands. Raises `NotFound`, also for somebody else's."""
+    async with reading(process.database) as connection:
+        return await get_trigger(connection, caller, trigger)
+
+
+async def get_trigger(connection: Connection, caller: Caller, trigger: UUID, *, lock: bool = False) -> TriggerRecord:
+    """The same within a transaction."""
+    record = await repository.find(connection, trigger, owner=caller.sees, lock=lock)
+    if record is None:
+        raise NotFound(f"There is no trigger {trigger}.")
+    return record
+
+
+async def get_page(
+    process: Process, caller: Caller, *, limit: int, before: UUID | None
+) -> tuple[list[TriggerRecord], bool]:
+    """One page, newest first, and whether there are more."""
+    async with reading(process.database) as connection:
+        records = await repository.list_page(connection, limit=limit + 1, before=before, owner=caller.sees)
+    return records[:limit], len(records) > limit
+
+
+async def change(
+    process: Process,
+    caller: Caller,
+    trigger: UUID,
+    wanted_of: Callable[[TriggerRecord], Wanted],
+    *,
+    check: Callable[[TriggerRecord], None],
+) -> TriggerRecord:
+    """Change it; `check` raises if it is not to be changed as it stands.
+
+    Raises `NotFound`, `InvalidRequest`, `NotAllowed`, `Conflict` for a name that is taken, and what `check` raises.
+    """
+    before = await get(process, caller, trigger)
+    wanted = wanted_of(before)
+    sealed = await _judge_target(process, await _judged(process, caller, before), trigger, wanted.target)
+    async with transaction(process.database) as connection:
+        record = await get_trigger(connection, caller, trigger, lock=True)
+        check(record)
+        if record.version != before.version:
+            raise Conflict("Somebody else has changed it at this moment.", hint="Look at it again.")
+        if not await repository.change(connection, trigger, {**wanted.columns(), **sealed}):
+            raise _taken(wanted.name)
+        return await get_trigger(connection, caller, trigger)
+
+
+async def rotate(process: Process, caller: Caller, trigger: UUID) -> tuple[TriggerRecord, str]:
+    """A new token; the one before is not valid any more. Raises `NotFound`."""
+    token = new_token()
+    async with transaction(process.database) as connection:
+        await get_trigger(connection, caller, trigger, lock=True)
+        await repository.change(connection, trigger, {"token_hash": hash_of(token)})
+        return await get_trigger(connection, caller, trigger), token
+
+
+async def delete(process: Process, caller: Caller, trigger: UUID, *, check: Callable[[TriggerRecord], None]) -> None:
+    """Nobody can post to it any more; what was submitted stays. Raises `NotFound`, and what `check` raises."""
+    async with transaction(process.database) as connection:
+        check(await get_trigger(connection, caller, trigger, lock=True))
+        await repository.remove(connection, trigger)
+
+
+async def get_deliveries(
+    process: Process, caller: Caller, trigger: UUID, *, limit: int, before: datetime | None
+) -> tuple[list[Delivery], bool]:
+    """What was posted, newest first, and whether there is more. Raises `NotFound`."""
+    async with reading(process.database) as connection:
+        await get_trigger(connection, caller, trigger)
+        deliveries = await repository.list_deliveries(connection, trigger, limit=limit + 1, before=before)
+    return deliveries[:limit], len(deliveries) > limit
+
+
+async def _judge_target(process: Process, caller: Caller, trigger: UUID, target: Target | None) -> dict[str, Any]:
+    """The target, if there is a new one, as it is kept, once it would be accepted now, which is taken back.
+
+    Of a method it is not known yet what its inputs will be: they are judged when something is posted. Raises what a
+    submission raises, but for quotas.
+    """
+    if target is None:
+        return {}
+    secret = await targets.find_secret_inputs(process, caller, {TARGET: target})
+    if not target.names_methods:
+        await _rehearse(process, caller, target)
+    (kept,), sealed = targets.seal(process.vault, trigger, [target], secret)
+    return {"target": kept, "sealed": sealed}
+
+
+async def _rehearse(process: Process, caller: Caller, target: Target) -> None:
+    unlimited = replace(caller, max_queued=UNLIMITED)
+    prepared = await targets.prepare(process, unlimited, {TARGET: target.body}, Origin("trigger", {}), rehearsing=True)
+    async with process.database.connect() as connection:  # never committed
+        await targets.accept(connection, process, unlimited, prepared)
+
+
+async def _judged(process: Process, caller: Caller, record: TriggerRecord) -> Caller:
+    """Whose rights count: it submits as its owner, whoever changes it."""
+    if caller.owner == record.owner:
+        return caller
+    async with reading(process.database) as connection:
+        return await find_owner(connection, record.owner)
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"There is a trigger `{name}` already.", hint="Change that one, or take another name.")

@@ -1,0 +1,279 @@
+"""Files that clients upload: kept whole or not at all, seen by their owner, gone when nobody needs them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from served import Api, running
+from sqlalchemy import func, select, update
+
+from app.artifacts.tables import ArtifactRemoval
+from app.bootstrap import Process
+from app.db.engine import reading, transaction
+from app.files import repository
+from app.files.model import key_of
+from app.files.tables import File
+from app.settings import Settings
+from support.migrations import NewDatabase
+from worker.retention import RetentionKeeper
+
+ROWS = b"a,b\n1,2\n"
+
+
+async def upload(client: httpx.AsyncClient, content: bytes = ROWS, **query: object) -> dict[str, object]:
+    response = await client.post("/v1/files", content=content, params={"name": "rows.csv", **query})
+    assert response.status_code == 201, response.text
+    body: dict[str, object] = response.json()
+    assert response.headers["location"] == f"/v1/files/{body['id']}"
+    return body
+
+
+async def in_pieces(count: int, size: int = 65536) -> AsyncIterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 256]) * size
+
+
+async def stored(process: Process) -> set[str]:
+    directory = process.settings.data / "artifacts" / "files"
+    return await asyncio.to_thread(lambda: {path.parent.name for path in directory.rglob("*") if path.is_file()})
+
+
+async def removal(process: Process, file: str) -> tuple[int, bool] | None:
+    """Rounds so far, and whether the next is due; None if nothing is to be removed."""
+    statement = select(ArtifactRemoval.rounds, ArtifactRemoval.due_at <= func.clock_timestamp())
+    async with reading(process.database) as connection:
+        row = (await connection.execute(statement.where(ArtifactRemoval.prefix == f"files/{file}"))).one_or_none()
+    return tuple(row) if row else None
+
+
+async def test_a_file_comes_back_as_it_was_sent(client: httpx.AsyncClient, process: Process) -> None:
+    file = await upload(client, label=["team=a", "tier=b"])
+    assert file["name"], file["media_type"] == ("rows.csv", "text/csv")
+    assert (file["bytes"], file["sha256"]) == (8, sha256(ROWS).hexdigest())
+    assert file["labels"] == {"team": "a", "tier": "b"}
+    assert (await client.get(f"/v1/files/{file['id']}")).json() == file
+    content = await client.get(f"/v1/files/{file['id']}/content")
+    assert content.content == ROWS
+    assert content.headers["content-disposition"].startswith('attachment; filename="rows.csv"')
+    assert content.headers["etag"] == f'"{file["sha256"]}"'
+    assert await removal(process, str(file["id"])) is None
+
+
+async def test_a_large_file_goes_through_in_parts(client: httpx.AsyncClient) -> None:
+    whole = b"".join([piece async for piece in in_pieces(400)])
+    response = await client.post("/v1/files?name=large.bin", content=in_pieces(400))
+    assert response.status_code == 201, response.text
+    assert (response.json()["bytes"], response.json()["sha256"]) == (len(whole), sha256(whole).hexdigest())
+    content = await client.get(f"{response.json()['links']['content']}", headers={"Range": "bytes=20000000-20000009"})
+    assert (content.status_code, content.content) == (206, whole[20_000_000:20_000_010])
+
+
+async def test_an_empty_file_is_one(client: httpx.AsyncClient) -> None:
+    file = await upload(client, b"")
+    assert (await client.get(f"/v1/files/{file['id']}/content")).content == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "kept"),
+    [
+        ("a.csv", None, "text/csv"),
+        ("a.csv", "application/x-www-form-urlencoded", "text/csv"),
+        ("a.csv", "application/json; charset=utf-8", "application/json"),
+        ("a", None, "application/octet-stream"),
+        ("a.csv", "not a type", "text/csv"),
+    ],
+)
+async def test_its_media_type_is_what_the_client_says_or_the_name(
+    name: str, said: str | None, kept: str, client: httpx.AsyncClient
+) -> None:
+    headers = {"Content-Type": said} if said else {}
+    response = await client.post("/v1/files", content=b"x", params={"name": name}, headers=headers)
+    assert response.json()["media_type"] == kept
+
+
+async def test_a_page_is_kept_and_never_sent_as_one(client: httpx.AsyncClient) -> None:
+    file = await upload(client, b"<script>alert(1)</script>", name="page.html")
+    assert file["media_type"] == "text/html"
+    content = await client.get(f"/v1/files/{file['id']}/content")
+    assert content.headers["content-type"] == "application/octet-stream"
+    assert "sandbox" in content.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc/passwd", "a\nb", "a\0b", "x" * 256, "ä" * 128])
+async def test_a_name_is_one_safe_part_of_a_path(name: str, client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/files", content=b"x", params={"name": name})
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["name"]
+
+
+async def test_a_form_is_refused_with_what_to_do(client: httpx.AsyncClient) -> None:
+    response = await client.post("/v1/files?name=a.csv", files={"file": ("a.csv", b"x")})
+    assert response.status_code == 415
+    assert "-T" in response.json()["hint"]
+
+
+async def test_what_has_another_sum_is_not_kept(client: httpx.AsyncClient, process: Process) -> None:
+    before = await stored(process)
+    response = await client.post("/v1/files", content=b"x", params={"name": "a", "sha256": sha256(b"y").hexdigest()})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["code"] == "other_bytes"
+    assert (await client.get("/v1/files")).json()["items"] == []
+    await RetentionKeeper(process).sweep()
+    assert await stored(process) <= before
+    assert (await upload(client, b"x", sha256=sha256(b"x").hexdigest()))["bytes"] == 1
+
+
+async def test_nothing_is_left_of_an_upload_that_breaks_off(api: Api, client: httpx.AsyncClient) -> None:
+    before = await stored(api.process)
+    messages = [{"type": "http.request", "body": piece, "more_body": True} async for piece in in_pieces(200)]
+    messages.append({"type": "http.disconnect"})
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/files",
+        "query_string": b"name=half.bin",
+        "headers": [(b"authorization", client.headers["authorization"].encode())],
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert messages == []
+    assert (await client.get("/v1/files")).json()["items"] == []
+    assert await stored(api.process) == before
+    coming = ArtifactRemoval.prefix.startswith("files/") & (ArtifactRemoval.due_at > func.clock_timestamp())
+    async with reading(api.process.database) as connection:
+        left = select(func.count()).where(coming, ArtifactRemoval.rounds == 0)
+        assert (await connection.execute(left)).scalar_one() == 0
+
+
+async def test_an_upload_that_came_too_late_is_not_on_record(client: httpx.AsyncClient, process: Process) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x"
+        async with transaction(process.database) as connection:
+            await connection.execute(
+                update(ArtifactRemoval).where(ArtifactRemoval.prefix.startswith("files/")).values(rounds=1)
+            )
+
+    response = await client.post("/v1/files?name=slow.bin", content=slow())
+    assert response.status_code == 409
+    assert (await client.get("/v1/files")).json()["items"] == []
+
+
+async def test_a_file_is_listed_by_page_name_and_label(client: httpx.AsyncClient) -> None:
+    files = [
+        await upload(client, name=name, label=[label])
+        for name, label in (("a_1.csv", "n=1"), ("a_2.csv", "n=2"), ("a%2.csv", "n=1"), ("b.csv", "m=1"))
+    ]
+    ids = [file["id"] for file in reversed(files)]
+
+    async def found(**query: object) -> list[int]:
+        items = (await client.get("/v1/files", params=query)).json()["items"]
+        return [len(ids) - 1 - ids.index(item["id"]) for item in items]
+
+    assert await found() == [3, 2, 1, 0]
+    assert await found(name="a_") == [1, 0]
+    assert await found(name="a%") == [2]
+    assert await found(label="n") == [2, 1, 0]
+    assert await found(label="n=1", name="a") == [2, 0]
+    page = (await client.get("/v1/files?limit=3")).json()
+    assert [item["id"] for item in page["items"]] == ids[:3]
+    rest = (await client.get("/v1/files", params={"limit": 3, "cursor": page["next"]})).json()
+    assert ([item["id"] for item in rest["items"]], rest["next"]) == (ids[3:], None)
+
+
+async def test_a_file_is_its_owners(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    file = await upload(client)
+    for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+        assert (await stranger.request(method, f"/v1/files/{file['id']}{path}")).status_code == 404
+    assert (await stranger.get("/v1/files")).json()["items"] == []
+    assert (await admin.get(f"/v1/files/{file['id']}/content")).content == ROWS
+
+
+async def test_a_deleted_file_is_gone_with_its_bytes(client: httpx.AsyncClient, process: Process) -> None:
+    file = str((await upload(client))["id"])
+    assert (await client.delete(f"/v1/files/{file}")).status_code == 204
+    assert (await client.delete(f"/v1/files/{file}")).status_code == 404
+    assert (await client.get(f"/v1/files/{file}/content")).status_code == 404
+    assert await removal(process, file) == (0, True)
+    await RetentionKeeper(process).sweep()
+    assert await removal(process, file) == (1, False)
+    assert file not in await stored(process)
+
+
+async def test_bytes_on_record_are_never_removed(client: httpx.AsyncClient, process: Process) -> None:
+    file = str((await upload(client))["id"])
+    async with transaction(process.database) as connection:
+        await connection.execute(ArtifactRemoval.__table__.insert().values(prefix=f"files/{file}", execution_id=file))
+    await RetentionKeeper(process).sweep()
+    assert (await client.get(f"/v1/files/{file}/content")).content == ROWS
+
+
+async def test_only_old_files_that_nothing_refers_to_expire(client: httpx.AsyncClient, process: Process) -> None:
+    old = UUID(str((await upload(client))["id"]))
+    new = UUID(str((await upload(client))["id"]))
+    async with transaction(process.database) as connection:
+        await connection.execute(
+            update(File).where(File.id == old).values(created_at=func.now() - func.make_interval(0, 0, 0, 3))
+        )
+        assert await repository.expire(connection, None, most=100) == []
+        assert await repository.expire(connection, 4, most=100) == []
+        assert await repository.expire(connection, 2, most=100) == [old]
+    assert (await client.get(f"/v1/files/{new}")).status_code == 200
+    assert (await client.get(f"/v1/files/{old}")).status_code == 404
+
+
+@pytest.fixture
+async def tight(settings: Settings, new_database: NewDatabase, tmp_path: Path) -> AsyncIterator[Api]:
+    """An installation with a small limit for files and for owners."""
+    limits = {"file_limit": 1000, "max_file_bytes_per_owner": 1500, "body_limit": 1024}
+    changed = {"database_url": await new_database(), "data": tmp_path, **limits}
+    async with running(settings.model_copy(update=changed)) as api:
+        yield api
+
+
+async def test_a_file_over_the_limit_is_refused_before_it_comes(tight: Api) -> None:
+    client = await tight.client()
+    asked = []
+
+    async def body() -> AsyncIterator[bytes]:
+        asked.append(True)
+        yield b"x"
+
+    response = await client.post("/v1/files?name=a", content=body(), headers={"Content-Length": "1001"})
+    assert (response.status_code, response.json()["title"]) == (413, "Request body too large")
+    assert asked == []
+    unannounced = await client.post("/v1/files?name=a", content=in_pieces(2, 501))
+    assert unannounced.status_code == 413
+    assert (await client.get("/v1/files")).json()["items"] == []
+    assert await stored(tight.process) == set()
+
+
+async def test_an_owner_has_only_so_many_bytes_however_many_uploads_there_are(tight: Api) -> None:
+    client = await tight.client()
+    answers = await asyncio.gather(*(client.post("/v1/files?name=a", content=b"x" * 600) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 429, 429]
+    refused = next(answer.json() for answer in answers if answer.status_code == 429)
+    assert refused["limit"] == 1500
+    unannounced = await client.post("/v1/files?name=a", content=in_pieces(4, 100))
+    assert unannounced.status_code == 429
+    items = (await client.get("/v1/files")).json()["items"]
+    await client.delete(items[0]["links"]["self"])
+    assert (await client.post("/v1/files?name=a", content=b"x" * 900)).status_code == 201
+    await RetentionKeeper(tight.process).sweep()
+    kept = {item["id"] for item in (await client.get("/v1/files")).json()["items"]}
+    assert await stored(tight.process) == kept
+    assert {key_of(UUID(file)).split("/")[1] for file in kept} == kept

@@ -1,0 +1,283 @@
+"""An execution out of one installation and into another: the same there, or refused."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prov.model import ProvDocument
+
+from app.bundles.document import Contents
+from app.bundles.reading import BadBundle, Bundle
+from support.eventually import eventually
+from support.own import StartOwn
+from support.running import Json, Running
+
+PROGRAM = (
+    "mkdir -p /tailrace/outputs/a/b; echo one > /tailrace/outputs/a/b/c.txt; echo two > '/tailrace/outputs/x y.csv'; "
+    "head -c 300000 /dev/urandom > /tailrace/outputs/random; echo saved > /tailrace/checkpoint/state; "
+    "seq 1 20000; printf 'caf\\351\\n'; echo oops >&2; printf 'no newline'"
+)
+# What is another in the other installation.
+THERE = {"owner", "source", "updated_at", "imported", "retention", "expires_at", "lineage", "queue_position"}
+MOST = 2**30
+
+Zip = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+async def original(tailrace: Running) -> Json:
+    first = await tailrace.submit("sh", "-c", "echo first > /tailrace/checkpoint/state")
+    await tailrace.ended(first)
+    execution = await tailrace.submit(
+        "sh",
+        "-c",
+        PROGRAM,
+        name="a bundle",
+        labels={"team": "a"},
+        env={"A": "1"},
+        inputs={"rows": 100},
+        secrets={"PASSWORD": "a very secret password"},
+        resume_from=first,
+    )
+    record = await tailrace.ended(execution)
+    assert record["status"] == "succeeded", record["message"]
+    return record
+
+
+@pytest.fixture(scope="module")
+async def bundle(tailrace: Running, original: Json) -> bytes:
+    return await exported(tailrace, original)
+
+
+async def exported(tailrace: Running, record: Json, contents: Contents = Contents.ALL) -> bytes:
+    response = await tailrace.request("GET", f"/v1/executions/{record['id']}/bundle", params={"contents": contents})
+    assert response.status_code == 200, response.text
+    return response.content
+
+
+async def imported(installation: Running, content: bytes) -> httpx.Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 100_000):
+            yield content[start : start + 100_000]
+
+    return await installation.request(
+        "POST", "/v1/imports", content=pieces(), headers={"Content-Type": "application/zip"}
+    )
+
+
+def unzipped(content: bytes) -> Zip:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(members: Zip) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+async def test_a_bundle_has_everything_and_no_secret(original: Json, bundle: bytes) -> None:
+    members = unzipped(bundle)
+    assert set(members) == {
+        "record.json", "events.json", "attempts.json", "files.json", "prov.json", "log.ndjson", "manifest.json",
+        "outputs/a/b/c.txt", "outputs/x y.csv", "outputs/random", "checkpoint/state",
+    }  # fmt: skip
+    assert members["outputs/a/b/c.txt"] == b"one\n"
+    assert members["log.ndjson"].count(b"\n") == original["log"]["lines"]
+    assert b"very secret" not in b"".join(members.values())
+
+
+async def test_its_provenance_is_prov(original: Json, bundle: bytes) -> None:
+    document: Any = ProvDocument.deserialize(content=unzipped(bundle)["prov.json"].decode(), format="json")
+    said = document.get_provn()
+    assert f"tr:execution/{original['id']}" in said
+    assert f"tr:execution/{original['lineage']['resumed_from']}" in said
+    assert "outputs/a/b/c.txt" in said
+    assert ProvDocument.deserialize(content=document.serialize(format="json"), format="json") == document
+
+
+async def test_what_was_deleted_comes_back_as_it_was(tailrace: Running, own: StartOwn) -> None:
+    """In an installation of its own: files, history, attempts and every byte of the log."""
+    elsewhere = await own()
+    execution = await elsewhere.submit("sh", "-c", PROGRAM, name="there and back", max_attempts=2)
+    before = await elsewhere.ended(execution)
+    content = await exported(elsewhere, before)
+    told = [await view_of(elsewhere, execution, before)]
+    assert (await elsewhere.request("DELETE", f"/v1/executions/{execution}")).status_code == 204
+    for installation in (elsewhere, tailrace):
+        response = await imported(installation, content)
+        assert response.status_code == 201, response.text
+        after = await installation.execution(execution)
+        assert response.json()["id"] == execution
+        assert {name: after[name] for name in after.keys() - THERE} == {
+            name: before[name] for name in before.keys() - THERE
+        }
+        assert after["imported"]["instance"] == before_instance(content)
+        assert after["imported"]["sealed"]
+        told.append(await view_of(installation, execution, before))
+        again = await imported(installation, content)
+        assert again.status_code == 409
+    assert told[0] == told[1] == told[2]
+    rerun = await tailrace.request("POST", f"/v1/executions/{execution}/rerun", json={"from_checkpoint": True})
+    assert rerun.status_code == 201, rerun.text
+    assert (await tailrace.ended(rerun.json()["id"]))["status"] == "succeeded"
+
+
+def before_instance(content: bytes) -> str:
+    instance: str = json.loads(unzipped(content)["manifest.json"])["instance"]
+    return instance
+
+
+async def view_of(installation: Running, execution: str, record: Json) -> dict[str, Any]:
+    """All that can be seen of it beside the record."""
+    events = await installation.events(execution)
+    outputs = await installation.get(f"/v1/executions/{execution}/outputs")
+    raw = await installation.request("GET", f"/v1/executions/{execution}/logs", params={"format": "raw"})
+    log = await installation.request("GET", f"/v1/executions/{execution}/logs", params={"format": "ndjson"})
+    return {
+        "events": [event for event in events if not (event["message"] or "").startswith("Imported by")],
+        "attempts": (await installation.get(f"/v1/executions/{execution}/attempts"))["items"],
+        "outputs": outputs,
+        "random": await installation.output(execution, "random"),
+        "raw": raw.content,
+        "log": log.content,
+        "frames": await text_of_frames(installation, execution),
+    }
+
+
+async def text_of_frames(installation: Running, execution: str) -> list[Any]:
+    frames = await installation.frames(execution)
+    return [line for frame in frames if frame["type"] == "lines" for line in frame["lines"]]
+
+
+@pytest.mark.parametrize(("contents", "files"), [("record", 0), ("outputs", 3), ("all", 3)])
+async def test_a_bundle_may_have_less(
+    contents: Contents, files: int, original: Json, tailrace: Running, own: StartOwn
+) -> None:
+    elsewhere = await own()
+    response = await imported(elsewhere, await exported(tailrace, original, contents))
+    assert response.status_code == 201, response.text
+    record = await elsewhere.execution(original["id"])
+    assert record["outputs"]["files"] == files
+    assert record["log"]["lines"] == original["log"]["lines"]
+    text = await elsewhere.log_text(original["id"])
+    assert ("oops" in text) == (contents == "all")
+    assert ("are not kept: not_imported" in text) == (contents != "all")
+
+
+def changed(name: str, old: bytes, new: bytes, *, checksum: bool) -> Callable[[Zip], Zip]:
+    """Something in a member is another, and with `checksum` the manifest says so."""
+
+    def change(members: Zip) -> Zip:
+        assert old in members[name]
+        content = members[name].replace(old, new, 1)
+        members = members | {name: content}
+        return _with_checksum(members, name) if checksum else members
+
+    return change
+
+
+def _with_checksum(members: Zip, name: str) -> Zip:
+    manifest = json.loads(members["manifest.json"])
+    manifest["members"][name] = {"bytes": len(members[name]), "sha256": hashlib.sha256(members[name]).hexdigest()}
+    return members | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def without(name: str) -> Callable[[Zip], Zip]:
+    return lambda members: {each: content for each, content in members.items() if each != name}
+
+
+TAMPERED: dict[str, tuple[Callable[[Zip], Zip], str]] = {
+    "an output": (changed("outputs/a/b/c.txt", b"one", b"two", checksum=False), "was changed"),
+    "the log": (changed("log.ndjson", b"oops", b"okay", checksum=False), "was changed"),
+    "the record": (changed("record.json", b'"exit_code": 0', b'"exit_code": 1', checksum=False), "was changed"),
+    "a longer output": (changed("outputs/a/b/c.txt", b"one", b"three", checksum=False), "as the manifest says"),
+    "no output": (without("outputs/a/b/c.txt"), "as the manifest says"),
+    "no manifest": (without("manifest.json"), "no bundle of an execution"),
+    "one more": (lambda members: members | {"outputs/more": b"x"}, "as the manifest says"),
+    "not ended": (changed("record.json", b'"succeeded"', b'"running"', checksum=True), "is no end"),
+    "another end": (changed("record.json", b'"succeeded"', b'"failed"', checksum=True), "not that of"),
+    "no history": (lambda members: _with_checksum(members | {"events.json": b"[]"}, "events.json"), "history"),
+    "a line less": (changed("log.ndjson", b"\n", b"", checksum=True), "log"),
+    "a path": (changed("files.json", b'"a/b/c.txt"', b'"../../c.txt"', checksum=True), "out of its place"),
+    "a later format": (changed("manifest.json", b'"version": 1', b'"version": 2', checksum=False), "version"),
+    "another execution": (
+        changed("manifest.json", b'"execution": "01', b'"execution": "02', checksum=False),
+        "another",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED)
+def test_what_was_changed_is_refused(how: str, bundle: bytes) -> None:
+    change, sentence = TAMPERED[how]
+    assert list(Bundle(io.BytesIO(bundle), most=MOST).log())
+    with pytest.raises(BadBundle, match=sentence):
+        list(Bundle(io.BytesIO(zipped(change(unzipped(bundle)))), most=MOST).log())
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
+def test_what_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(BadBundle):
+        Bundle(io.BytesIO(content), most=MOST)
+
+
+def test_a_part_of_one_is_refused(bundle: bytes) -> None:
+    for size in (len(bundle) - 1, len(bundle) // 2, 100):
+        with pytest.raises(BadBundle):
+            Bundle(io.BytesIO(bundle[:size]), most=MOST)
+
+
+def test_one_that_is_larger_than_it_looks_is_refused(bundle: bytes) -> None:
+    with pytest.raises(BadBundle, match="Unpacked"):
+        Bundle(io.BytesIO(bundle), most=100_000)
+
+
+async def test_nothing_is_left_of_what_is_refused(own: StartOwn, bundle: bytes, original: Json) -> None:
+    """Also where it is found out last: with a seal that is not ours any more, and a log that lies."""
+    elsewhere = await own()
+    members = unzipped(bundle)
+    forged = _with_checksum(members | {"outputs/a/b/c.txt": b"two\n"}, "outputs/a/b/c.txt")
+    files = json.loads(forged["files.json"])
+    for file in files:
+        if file["path"] == "a/b/c.txt":
+            file["sha256"] = hashlib.sha256(b"two\n").hexdigest()
+    forged = _with_checksum(forged | {"files.json": json.dumps(files).encode()}, "files.json")
+    response = await imported(elsewhere, zipped(forged))
+    assert response.status_code == 422
+    assert "sealed" in response.json()["detail"]
+    manifest = json.loads(forged["manifest.json"]) | {"seal": None}
+    shorter = {**forged, "manifest.json": json.dumps(manifest).encode()}
+    shorter = _with_checksum(shorter | {"log.ndjson": shorter["log.ndjson"].split(b"\n", 1)[1]}, "log.ndjson")
+    response = await imported(elsewhere, zipped(shorter))
+    assert response.status_code == 422
+    assert "line 1" in response.json()["detail"]
+    assert (await elsewhere.request("GET", f"/v1/executions/{original['id']}")).status_code == 404
+
+    def stored() -> list[Path]:
+        return [path for path in (elsewhere.data / "artifacts").rglob("*") if path.is_file()]
+
+    await eventually(lambda: not stored(), within=60)
+    # Unsealed it is taken, and says so: who made it cannot be told.
+    response = await imported(elsewhere, zipped({**forged, "manifest.json": json.dumps(manifest).encode()}))
+    assert response.status_code == 201, response.text
+    assert not response.json()["imported"]["sealed"]
+    assert await elsewhere.output(original["id"], "a/b/c.txt") == b"two\n"
+
+
+async def test_only_what_has_ended_is_bundled(tailrace: Running) -> None:
+    execution = await tailrace.submit("true", hold=True)
+    response = await tailrace.request("GET", f"/v1/executions/{execution}/bundle")
+    assert response.status_code == 409
+    assert "queued" in response.json()["detail"]

@@ -1,0 +1,83 @@
+"""Firing schedules, for the worker that leads this duty: it sleeps until the next firing, or until a hint.
+
+One leads, so that the others need not look; that nothing is fired twice is seen to by the firing itself, so nothing
+happens should two think that they lead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from uuid import UUID
+
+import structlog
+
+from app.bootstrap import Process
+from app.cancellation import being_cancelled
+from app.db.engine import reading, transaction
+from app.schedules import repository
+from app.schedules.firing import fire_due
+from worker import estate
+from worker.presence import Presence
+
+log = structlog.get_logger(__name__)
+
+# At least so often it is looked what is due; seconds.
+LOOK_EVERY = 5.0
+# A leader of whom nothing is heard for so long is not one any more; seconds.
+LED_FOR = 20.0
+# Of the schedules that are due, and of the firings of one, so many at a time: then all others have their turn.
+AT_ONCE = 20
+FIRINGS_AT_ONCE = 10
+# One that could not be looked at is looked at again after so many seconds.
+AGAIN_AFTER = 30.0
+
+
+class ScheduleKeeper:
+    """Fires what is due. `wake` is set when there may be something."""
+
+    def __init__(self, process: Process, worker: UUID, presence: Presence) -> None:
+        self._process = process
+        self._worker = worker
+        self._presence = presence
+        self._led_at: float | None = None
+        self.wake = asyncio.Event()
+
+    async def look(self) -> None:
+        """Fire what is due, and wake up when something more is. Raises what the database raises."""
+        if not self._presence.certain or not await self._lead():
+            return
+        async with reading(self._process.database) as connection:
+            alarms = await repository.list_alarms(connection, most=AT_ONCE)
+        more = [await self._fire(alarm.schedule) for alarm in alarms if alarm.seconds <= 0]
+        ahead = [alarm.seconds for alarm in alarms if alarm.seconds > 0]
+        if any(more) or len(more) == AT_ONCE:
+            self.wake.set()
+        elif ahead and ahead[0] < LOOK_EVERY:
+            asyncio.get_running_loop().call_later(ahead[0], self.wake.set)
+
+    async def _fire(self, schedule: UUID) -> bool:
+        """Whether there is more to be fired of this schedule."""
+        try:
+            for _ in range(FIRINGS_AT_ONCE):
+                if not await fire_due(self._process, schedule):
+                    return False
+        except Exception:
+            if being_cancelled():
+                raise
+            # What cannot be done in time, say, is not to keep others from theirs. An outage comes up again right here.
+            log.exception("schedule.not_fired", schedule_id=str(schedule))
+            async with transaction(self._process.database) as connection:
+                await repository.postpone(connection, schedule, seconds=AGAIN_AFTER)
+            return False
+        return True
+
+    async def _lead(self) -> bool:
+        """Whether it is ours to look. We ask seldom: the answer holds for longer."""
+        now = time.monotonic()
+        if self._led_at is not None and now - self._led_at < LOOK_EVERY:
+            return True
+        async with transaction(self._process.database) as connection:
+            leads = await estate.lead(connection, "schedules", self._worker, seconds=LED_FOR)
+        self._led_at = now if leads else None
+        return leads
