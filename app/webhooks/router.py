@@ -30,6 +30,22 @@ one = APIRouter(prefix="/v1/webhooks/{id}", tags=["webhooks"], route_class=BodyR
 WebhookId = Annotated[UUID, Path(alias="id", description="The webhook's id")]
 DeliveryId = Annotated[UUID, Path(alias="delivery", description="The delivery's id")]
 DISABLED: dict[int | str, dict[str, Any]] = {409: {"description": "The webhook is disabled"}}
+MESSAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "timestamp", "data"],
+    "properties": {
+        "type": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "data": {"type": "object"},
+    },
+    "examples": [
+        {
+            "type": "webhook.ping",
+            "timestamp": "2026-11-21T09:00:00.123456Z",
+            "data": {"webhook": "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"},
+        }
+    ],
+}
 
 
 @router.post(
@@ -128,7 +144,7 @@ async def list_deliveries(
     operation_id="get_webhook_delivery_body",
     summary="The message itself",
     response_class=Response,
-    responses={200: {"description": "As it is sent", "content": {"application/json": {"schema": {"type": "object"}}}}},
+    responses={200: {"description": "As it is sent", "content": {"application/json": {"schema": MESSAGE}}}},
 )
 async def get_body(webhook: WebhookId, delivery: DeliveryId, process: ProcessDep, caller: ReaderDep) -> Response:
     """Byte for byte what is signed."""
