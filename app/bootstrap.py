@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Process:
     # Of logs, as long as somebody reads them.
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)
+    # How many files each owner is sending.
+    uploads: Counter[str] = field(default_factory=Counter)
     # Told of every end that followed from another one, and was made here.
     on_settled: list[Callable[[Event], None]] = field(default_factory=list)
 

@@ -69,6 +69,7 @@ class Gathering:
 async def _serve(group: list[tuple[T, asyncio.Future[R]]], serve: Callable[[list[T]], Awaitable[Sequence[R]]]) -> None:
     try:
         answers = await serve([item for item, _ in group])
+        answered = list(zip(group, answers, strict=True))
     except asyncio.CancelledError:
         for _, served in group:
             served.cancel()
@@ -76,7 +77,7 @@ async def _serve(group: list[tuple[T, asyncio.Future[R]]], serve: Callable[[list
     except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
         await _fail(group, serve, error)
         return
-    for (_, served), answer in zip(group, answers, strict=True):
+    for (_, served), answer in answered:
         if not served.done():  # by who went away
             served.set_result(answer)
 

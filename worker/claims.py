@@ -37,6 +37,10 @@ LOST_AFTER = model.LOST_AFTER
 ON_AN_ENGINE = (Status.PREPARING, Status.RUNNING, Status.PAUSED, Status.STOPPING)
 
 
+class Unregistered(Exception):
+    """The record knows no worker of this id: it is another one than before, brought back from a backup for instance."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who a worker process is."""
@@ -131,7 +135,10 @@ async def register(connection: Connection, worker: Identity) -> None:
 async def heartbeat(
     connection: Connection, worker: UUID, *, engine: EngineHealth | None = None, leaving: bool = False
 ) -> Wanted:
-    """We are alive, and this is how our engine is; what is wanted of us. If `leaving`, we want to be drained."""
+    """We are alive, and this is how our engine is; what is wanted of us. If `leaving`, we want to be drained.
+
+    Raises `Unregistered`.
+    """
     # Whoever was taken for gone after a long silence is back.
     values: dict[str, Any] = {"heartbeat_at": clock(), "gone_at": None}
     if engine is not None:
@@ -142,7 +149,10 @@ async def heartbeat(
         values["wanted"] = Wanted.DRAIN
     statement = update(Worker).where(Worker.id == worker).values(values).returning(Worker.wanted)
     wanted = (await connection.execute(statement)).scalar_one_or_none()
-    return Wanted(wanted) if wanted else Wanted.WORK
+    if wanted is None:
+        # Such a one could claim nothing, for ever and without a word.
+        raise Unregistered(f"There is no worker {worker} on record; it has to be started anew.")
+    return Wanted(wanted)
 
 
 async def sign_off(connection: Connection, worker: UUID) -> None:

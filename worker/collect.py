@@ -125,9 +125,11 @@ async def _collect(
     result: Collected,
 ) -> None:
     # A thread walks: it may be a large tree, and the event loop carries everybody's logs.
-    found = await asyncio.to_thread(lambda: list(_walk(directory, caps.files, result)))
-    for path in found:
-        await _keep(store, group, directory, path, caps, declared, result)
+    found = await asyncio.to_thread(
+        lambda: [(path, _media_type(path, declared)) for path in _walk(directory, caps.files, result)]
+    )
+    for path, media_type in found:
+        await _keep(store, group, directory, path, caps, media_type, result)
 
 
 async def _keep(
@@ -136,7 +138,7 @@ async def _keep(
     directory: Path,
     path: str,
     caps: Caps,
-    declared: Sequence[DeclaredOutput],
+    media_type: str,
     result: Collected,
 ) -> None:
     try:
@@ -155,7 +157,7 @@ async def _keep(
                 path=path,
                 bytes=source.read_bytes,
                 sha256=source.sha256,
-                media_type=_media_type(path, declared),
+                media_type=media_type,
                 executable=source.executable,
             ),
         )

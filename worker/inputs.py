@@ -94,14 +94,12 @@ class InputFiles:
         raise AssertionError
 
     async def _fetch_once(self, path: str, source: FileSource) -> int:
-        url, refuse = str(source.url), partial(_refuse, path)
-        if not self._hosts.allow(url):
-            raise refuse("is of a host from which this worker fetches nothing")
+        refuse = partial(_refuse, path)
+        fetching = self._context.process.outbound.fetch(
+            str(source.url), within=FETCH_WITHIN, most=self._limit, judge=self._judge
+        )
         try:
-            fetching = self._context.process.outbound.fetch(url, within=FETCH_WITHIN, most=self._limit)
             async with fetching as fetched:
-                if not self._hosts.allow(fetched.url):
-                    raise refuse("leads to another host, from which this worker fetches nothing")
                 if fetched.status in _MAY_PASS:
                     raise _MayPass(f"its host answered {fetched.status}")
                 if fetched.status != 200:
@@ -114,6 +112,11 @@ class InputFiles:
         except NoAnswer as silent:
             why = str(silent)
             raise _MayPass(f"{why[0].lower()}{why[1:]}") from None
+
+    def _judge(self, url: str) -> None:
+        """Raises `Refused`."""
+        if not self._hosts.allow(url):
+            raise Refused("leads to a host from which this worker fetches nothing")
 
     async def _write(self, path: str, pieces: AsyncIterator[bytes], *, sha256: str | None = None) -> int:
         """How many bytes that were. Raises `Over` if the place is taken, or it is not what it was to be."""

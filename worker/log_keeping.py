@@ -128,8 +128,17 @@ class LogKeeper:
             await self._make_room({week_of(row.day) for row in moving if row.day is not None}, weeks)
             for row in moving:
                 if row.day is None or week_of(row.day) in weeks:
-                    await move_log(self._database, row.id, row.day, days=days)
+                    await self._move(row.id, row.day, days)
             last = moving[-1].id
+
+    async def _move(self, execution: UUID, day: date | None, days: int | None) -> None:
+        try:
+            await move_log(self._database, execution, day, days=days)
+        except Exception as error:
+            if is_outage(error) or being_cancelled():
+                raise
+            # Something is wrong with this one: it must hold up neither the others nor what is to be merged.
+            log.exception("log.move_failed", execution_id=str(execution))
 
     async def _make_room(self, wanted: Collection[date], weeks: set[date]) -> None:
         for week in sorted(wanted):

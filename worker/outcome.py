@@ -23,8 +23,8 @@ NAMED_AT_MOST = 5
 class Exit:
     """A container that has ended. `signaled`: we had sent it a signal before; `announced`: it knows our exit codes;
     `asked_to_save`: it was asked to save a checkpoint and stop, and may be a little late to do so. `meaning` is what
-    its submission says of this code, `missing` are outputs that it had to leave. `interruption` is what ended it from
-    outside, if anything did.
+    its submission says of this code, `missing` are outputs that it had to leave, `partly_kept` if not all that it left
+    could be kept. `interruption` is what ended it from outside, if anything did.
 
     `in_setup`: the main command was never started, and this is how the setup has ended; `late_after` so many seconds,
     which were its time. `whose` it is that the container's init complains of.
@@ -38,6 +38,7 @@ class Exit:
     init_complaint: str | None = None
     meaning: ExitMeaning | None = None
     missing: tuple[str, ...] = ()
+    partly_kept: bool = False
     interruption: str | None = None
     in_setup: bool = False
     late_after: int | None = None
@@ -124,7 +125,7 @@ def _own_exit(ended: Exit) -> Outcome:
     if ended.interruption is not None:
         return _outcome(ended, Cause.INTERRUPTED, ended.interruption)
     if ended.ended_well and ended.missing:
-        return _outcome(ended, Cause.OUTPUT_MISSING, _without(ended.missing))
+        return _outcome(ended, Cause.OUTPUT_MISSING, _without(ended))
     if ended.ended_well:
         as_said = ", which its `exit_codes` call a success" if ended.code else ""
         return _outcome(ended, Cause.OK, f"Finished with exit code {ended.code}{as_said}.")
@@ -136,10 +137,13 @@ def _own_exit(ended: Exit) -> Outcome:
     return replace(failure, meaning=ended.meaning)
 
 
-def _without(missing: tuple[str, ...]) -> str:
-    named = ", ".join(f"`{path}`" for path in missing[:NAMED_AT_MOST])
-    more = len(missing) - NAMED_AT_MOST
-    return f"Ended well, but left nothing for {named}{f' and {more} more' if more > 0 else ''}, which it has to."
+def _without(ended: Exit) -> str:
+    named = ", ".join(f"`{path}`" for path in ended.missing[:NAMED_AT_MOST])
+    more = len(ended.missing) - NAMED_AT_MOST
+    which = f"{named}{f' and {more} more' if more > 0 else ''}"
+    if ended.partly_kept:
+        return f"Ended well, but nothing was kept for {which}, which it has to leave: see its warnings."
+    return f"Ended well, but left nothing for {which}, which it has to."
 
 
 def _of_setup(ended: Exit, failure: Outcome) -> Outcome:

@@ -232,7 +232,8 @@ class Runner:
         if order.stop is not None:
             await self._story.catch_up()
         kept = await self._keep(log_complete=log_complete)
-        outcome = read_exit(replace(exit_, missing=kept.missing), stop, order.limits)
+        exit_ = replace(exit_, missing=kept.missing, partly_kept=kept.outputs_partial)
+        outcome = read_exit(exit_, stop, order.limits)
         if outcome.saved and not kept.checkpoint:
             kept = replace(kept, warnings=[*kept.warnings, sentences.NOTHING_SAVED])
         crash_here(CrashPoint.COLLECTED)

@@ -16,7 +16,7 @@ from app.bootstrap import Process
 from app.cancellation import being_cancelled
 from app.db.engine import reading, transaction
 from app.schedules import repository
-from app.schedules.firing import fire_due
+from app.schedules.firing import fire_due, go_back
 from worker import estate
 from worker.presence import Presence
 
@@ -29,6 +29,8 @@ LED_FOR = 20.0
 # Of the schedules that are due, and of the firings of one, so many at a time: then all others have their turn.
 AT_ONCE = 20
 FIRINGS_AT_ONCE = 10
+# One whose last firing is so many seconds ahead goes on from now.
+AHEAD_BY = 60.0
 # One that could not be looked at is looked at again after so many seconds.
 AGAIN_AFTER = 30.0
 
@@ -49,9 +51,12 @@ class ScheduleKeeper:
             return
         async with reading(self._process.database) as connection:
             alarms = await repository.list_alarms(connection, most=AT_ONCE)
+            ahead_of_clock = await repository.list_ahead(connection, seconds=AHEAD_BY, most=AT_ONCE)
+        for schedule in ahead_of_clock:
+            await go_back(self._process, schedule)
         more = [await self._fire(alarm.schedule) for alarm in alarms if alarm.seconds <= 0]
         ahead = [alarm.seconds for alarm in alarms if alarm.seconds > 0]
-        if any(more) or len(more) == AT_ONCE:
+        if any(more) or AT_ONCE in {len(more), len(ahead_of_clock)}:
             self.wake.set()
         elif ahead and ahead[0] < LOOK_EVERY:
             asyncio.get_running_loop().call_later(ahead[0], self.wake.set)

@@ -37,7 +37,8 @@ is_to_stop() {
     [ -f "$mount/stop" ] || return 1
     notice=''
     read -r notice <"$mount/stop"
-    case $notice in *'"reason":"pause"'*) return 1 ;; esac
+    # Nothing: it was taken back just now.
+    case $notice in '' | *'"reason":"pause"'*) return 1 ;; esac
 }
 
 # Pass a signal on, as it would have come without us. The teardown is not disturbed.
@@ -213,6 +214,8 @@ if [ "$code" -eq 0 ]; then
     fi
 fi
 exit_code=$code
+# What the main command has left running may be so much that no process more can be started: a shell gives up then.
+trap 'exit "$exit_code"' EXIT
 if [ "$teardown_words" -gt 0 ] && [ -n "$ran" ]; then
     run_first teardown "$teardown_words" "$teardown_seconds" "$@"
 fi

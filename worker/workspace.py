@@ -96,7 +96,7 @@ class Workspace:
             folder /= part
             if not folder.is_dir():
                 _make(folder, 0o755)
-        if target.is_file() and target not in self._inputs:
+        if target.exists() and target not in self._inputs:
             raise FileExistsError(path)
         opened = target.open("wb")
         self._inputs.add(target)

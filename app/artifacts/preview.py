@@ -67,6 +67,7 @@ def preview(head: bytes, *, media_type: str, size: int) -> Preview:
         return Preview(PreviewKind.HTML)
     if _is_json(kind) and not cut and (shown := _json(head)):
         return shown
+    head, cut = head[:HEAD_BYTES], cut or size > HEAD_BYTES
     text = _text(head, cut=cut)
     if text is None:
         return Preview(PreviewKind.BINARY, cut=size > 0)

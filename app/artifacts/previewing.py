@@ -1,4 +1,4 @@
-"""Previews over HTTP: a description as JSON, and for HTML the page itself in a sandbox that reaches nothing."""
+"""Previews over HTTP: a description as JSON, and for HTML the page itself in a sandbox that loads nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from app.artifacts.table_head import ColumnType
 from app.errors import NotAcceptable
 from app.etags import is_known
 
-# Scripts run, in an origin of their own: they see no cookie and no page of ours, and load and send nothing.
+# Scripts run, in an origin of their own: they see no cookie and no page of ours, and load nothing. No policy can keep
+# them from leading their own frame elsewhere.
 _SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "style-src 'unsafe-inline' data:; img-src data: blob:; font-src data:; media-src data: blob:; worker-src blob:; "
@@ -42,7 +43,7 @@ class PreviewQuery(BaseModel):
     what: Literal["description", "page"] = Field(
         default="description",
         alias="as",
-        description="`page`: of the kind `html`, the page itself, in a sandbox that reaches nothing",
+        description="`page`: of the kind `html`, the page itself, in a sandbox that loads nothing",
     )
 
 

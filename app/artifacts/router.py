@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -40,7 +41,9 @@ router = APIRouter(prefix="/v1/executions/{id}", tags=["outputs"])
 @router.get("/outputs", operation_id="list_outputs", summary="The files it left behind")
 async def list_outputs(execution: ExecutionId, process: ProcessDep, caller: ReaderDep) -> OutputList:
     """Collected at the end, however it ended."""
-    return OutputList.of(await service.get_outputs(process, caller, execution))
+    outputs = await service.get_outputs(process, caller, execution)
+    # There may be very many, and each is held against every declaration.
+    return await asyncio.to_thread(OutputList.of, outputs)
 
 
 @router.get(

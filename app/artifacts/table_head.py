@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ def read_head(text: str, *, tabs: bool = False) -> TableHead | None:
 
 def _rows(text: str, delimiter: str, most: int) -> list[list[str]]:
     rows: list[list[str]] = []
-    for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter):
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if row:
             rows.append(row)
         if len(rows) >= most:

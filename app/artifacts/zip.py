@@ -67,12 +67,14 @@ def level_of(file: Artifact) -> int:
 def safe_names(files: Iterable[Artifact]) -> Iterator[tuple[str, Artifact]]:
     """Each file with its name in the zip: relative, inside, harmless to unpack on any system, and only once."""
     taken: set[str] = set()
+    # A program may have given all its files the same name, so far as others can have it.
+    numbers: dict[str, int] = {}
     for file in files:
-        name = safe_name(file.path)
-        path, number = PurePosixPath(name), 1
+        name = safe = safe_name(file.path)
+        path = PurePosixPath(safe)
         while name in taken:
-            number += 1
-            name = str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+            numbers[safe] = numbers.get(safe, 1) + 1
+            name = str(path.with_name(f"{path.stem} ({numbers[safe]}){path.suffix}"))
         taken.add(name)
         yield name, file
 

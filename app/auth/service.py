@@ -76,10 +76,15 @@ async def _find_callers(process: Process, hashes: list[bytes]) -> list[Caller | 
     return [callers.get(each) for each in hashes]
 
 
-async def find_owner(connection: Connection, owner: str) -> Caller:
-    """An owner as a caller, for what happens in their name: with all that their valid tokens may do."""
+async def find_owner(connection: Connection, owner: str, *, as_admin: bool) -> Caller:
+    """An owner as a caller, for what happens in their name: with all that their valid tokens may do.
+
+    As an admin only `as_admin`: who holds one of their lesser tokens is to gain nothing by having it done so.
+    """
     mine = select(Token.scopes).where(Token.owner == owner, *_IS_VALID)
     scopes = {Scope(scope) for row in await connection.execute(mine) for scope in row.scopes}
+    if Scope.ADMIN in scopes and not as_admin:
+        scopes = set(Scope) - {Scope.ADMIN}
     limit = (await connection.execute(select(Quota.max_queued).where(Quota.owner == owner))).scalar_one_or_none()
     return Caller(owner, frozenset(scopes), limit)
 

@@ -21,6 +21,7 @@ from app.batches.subjects import Subject, SubjectQuery, patch_of, upstream_of
 from app.errors import FieldError, InvalidRequest, ServiceError
 from app.executions.query import MAX_PAGE
 from app.executions.requests import Submission
+from app.executions.service import Draft
 from app.executions.vocabulary import Inputs, IsJson, JsonObject, Labels, Name, Note
 from app.explaining import fields_of
 from app.idempotency.model import Once
@@ -135,6 +136,8 @@ class BatchSubmission(BaseModel):
         catalog = catalog or {}
         children: list[ChildDraft] = []
         wrong: dict[tuple[str, str], FieldError] = {}
+        # How large a method is, the request itself does not tell.
+        from_methods = 0
         for where, patch in self._patches(subjects or [], catalog):
             try:
                 item = Item.model_validate(merged(self.defaults, patch))
@@ -146,6 +149,9 @@ class BatchSubmission(BaseModel):
                 found = [_located({**each, "loc": each["loc"][1:]}, where, patch) for each in refused.wrong]
                 wrong |= {(each.field, each.code): each for each in fields_of(found)}
             else:
+                from_methods += _size_by_method(draft) * (self.count or 1)
+                if from_methods > MAX_REPEATED:
+                    raise _too_large("defaults" if "method" in self.defaults else "items", "its children")
                 needs = tuple(dict.fromkeys(item.needs))
                 children.append(ChildDraft(draft=draft, key=item.key, needs=needs, where=_path(where), own=patch))
             if len(wrong) >= MOST_WRONG:
@@ -177,8 +183,7 @@ class BatchSubmission(BaseModel):
             "matrix": sum(len(orjson.dumps(values)) // len(values) for values in combined),
         }
         if sum(sizes.values()) * children > MAX_REPEATED:
-            message = f"must be smaller: {children} children would repeat more than 64 MiB of JSON"
-            raise InvalidRequest.of([FieldError(max(sizes, key=sizes.__getitem__), "too_large", message)])
+            raise _too_large(max(sizes, key=sizes.__getitem__), f"{children} children")
 
     def _name_of_method(self, catalog: Catalog) -> str | None:
         document = catalog.get(self.method or "")
@@ -211,14 +216,25 @@ class BatchSubmission(BaseModel):
         """What makes this body another one, but is not to be read anywhere: whatever was written of secrets."""
         bodies = (self.defaults, *(self.items or []))
         written = [fields["secrets"] for fields in bodies if fields.get("secrets")]
+        signed = [fields["webhooks"] for fields in bodies if fields.get("webhooks")]
         # Which inputs of a method are secret, only the method tells.
-        inputs = [fields.get("inputs") for fields in bodies] if self.methods else []
-        return {name: part for name, part in {"secrets": written, "inputs": inputs}.items() if part}
+        inputs = [self.inputs, *(fields.get("inputs") for fields in bodies)] if self.methods else []
+        parts = {"secrets": written, "webhooks": signed, "inputs": inputs}
+        return {name: part for name, part in parts.items() if part}
 
     def once(self, key: str, vault: Vault) -> Once:
         """What tells this request from others with the same key."""
         # Without a key to seal them with secrets are refused further on.
         return Once.of(key, self, self.confided() if vault.has_key else {}, vault)
+
+
+def _size_by_method(draft: Draft) -> int:
+    return len(draft.spec.model_dump_json()) if draft.spec.method is not None else 0
+
+
+def _too_large(field: str, whose: str) -> InvalidRequest:
+    message = f"must be smaller: {whose} would repeat more than 64 MiB of JSON"
+    return InvalidRequest.of([FieldError(field, "too_large", message)])
 
 
 def _located(error: Mapping[str, Any], where: tuple[object, ...], patch: JsonObject) -> dict[str, Any]:

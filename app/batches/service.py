@@ -292,7 +292,7 @@ async def _check(connection: Connection, caller: Caller, plan: Plan) -> None:
     for draft, child in together:
         if child.resumed_from is not None and child.resumed_from in refused:
             wrong += draft.located(refused[child.resumed_from])
-    gone = await find_gone(connection, {child.id: child.spec.files for child in plan.children}, owner=caller.sees)
+    gone = await find_gone(connection, {child.id: child.spec for child in plan.children}, owner=caller.sees)
     for draft, child in together:
         wrong += (FieldError(draft.path(each.field), each.code, each.message) for each in gone[child.id])
     if wrong:

@@ -6,18 +6,19 @@ one was written by anybody: every model here checks what it is given.
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.artifacts.model import ArtifactSet, Kind
 from app.executions.model import Lane, Limits, Retries, Spec
 from app.executions.states import STATUS_OF, TERMINAL, Cause, Status
-from app.executions.vocabulary import Labels
+from app.executions.vocabulary import IsJson, Labels, Moment
 from app.logs.protocol import STREAM_OF, GapReason
 
 VERSION = 1
@@ -32,6 +33,8 @@ LOG = "log.ndjson"
 
 _SHORT = 200
 _LONG = 100_000
+# Bytes of JSON of what a program has said, more than any may say here.
+_SAID = 1024 * 1024
 
 
 class Contents(StrEnum):
@@ -45,6 +48,17 @@ class Contents(StrEnum):
 def _plain(value: str) -> str:
     if "\0" in value:
         raise ValueError("has a NUL character")
+    return value
+
+
+def _base64(value: str) -> str:
+    base64.b64decode(value, validate=True)
+    return value
+
+
+def _bounded(value: Any) -> Any:
+    if len(orjson.dumps(value)) > _SAID:
+        raise ValueError("is too large")
     return value
 
 
@@ -85,7 +99,7 @@ class Manifest(_Part):
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     tailrace: Short
     instance: UUID
-    exported_at: AwareDatetime
+    exported_at: Moment
     exported_by: Short
     execution: UUID
     contents: Contents
@@ -137,21 +151,21 @@ class BundledRecord(_Part):
     announced: bool
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None
     progress_phase: Long | None
-    progress_at: AwareDatetime | None
-    warnings: Annotated[list[Any], Field(max_length=1000)]
-    result: Any
+    progress_at: Moment | None
+    warnings: Annotated[list[Any], IsJson, AfterValidator(_bounded)]
+    result: Annotated[Any, IsJson, AfterValidator(_bounded)]
     log_lines: Count
     log_bytes: Count
     log_truncated: bool
     log_complete: bool | None
     outputs_partial: bool
-    outputs_expired_at: AwareDatetime | None
-    checkpoint_expired_at: AwareDatetime | None
-    deadline: AwareDatetime | None
-    created_at: AwareDatetime
-    queued_at: AwareDatetime
-    started_at: AwareDatetime | None
-    finished_at: AwareDatetime
+    outputs_expired_at: Moment | None
+    checkpoint_expired_at: Moment | None
+    deadline: Moment | None
+    created_at: Moment
+    queued_at: Moment
+    started_at: Moment | None
+    finished_at: Moment
     lineage: BundledLineage = BundledLineage()
 
     @model_validator(mode="after")
@@ -171,7 +185,7 @@ class BundledEvent(_Part):
     message: Long | None
     actor: Short
     attempt: Annotated[int, Field(ge=0, lt=2**31)]
-    at: AwareDatetime
+    at: Moment
 
 
 class BundledAttempt(_Part):
@@ -182,13 +196,13 @@ class BundledAttempt(_Part):
     engine_id: Short
     container_name: Short | None
     container_id: Short | None
-    claimed_at: AwareDatetime
-    started_at: AwareDatetime | None
-    stop_written_at: AwareDatetime | None
-    signaled_at: AwareDatetime | None
-    killed_at: AwareDatetime | None
-    exited_at: AwareDatetime | None
-    finished_at: AwareDatetime | None
+    claimed_at: Moment
+    started_at: Moment | None
+    stop_written_at: Moment | None
+    signaled_at: Moment | None
+    killed_at: Moment | None
+    exited_at: Moment | None
+    finished_at: Moment | None
     exit_code: Code | None
     oom_killed: bool | None
     cause: Cause | None
@@ -224,9 +238,10 @@ class BundledLine(_Part):
     seq: Annotated[int, Field(ge=1, lt=2**62)]
     at: Annotated[int, Field(ge=0, lt=2**53, description="Unix milliseconds")]
     stream: Literal["stdout", "stderr", "system"]
-    text: Long
+    # Whatever a program has written, NUL characters too.
+    text: Annotated[str, Field(max_length=_LONG)]
     continues: bool = False
-    raw: Annotated[str, Field(max_length=_LONG)] | None = None
+    raw: Annotated[str, Field(max_length=_LONG), AfterValidator(_base64)] | None = None
 
     @property
     def letter(self) -> str:
@@ -248,7 +263,7 @@ class Imported(_Part):
     at: datetime
     by: Short
     instance: UUID
-    exported_at: AwareDatetime
+    exported_at: Moment
     owner: Short
     sealed: bool
     lineage: BundledLineage

@@ -16,7 +16,7 @@ from typing import IO, TypeVar
 
 import structlog
 from obstore.exceptions import BaseError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from app.artifacts import removals
 from app.artifacts.model import Artifact, ArtifactSet, Kind
@@ -25,9 +25,10 @@ from app.auth.service import Caller
 from app.bootstrap import Process
 from app.bundles import repository
 from app.bundles.document import BundledFile, Imported
+from app.bundles.judging import check_submission
 from app.bundles.reading import BadBundle, Bundle
 from app.bundles.sealing import is_genuine
-from app.db.engine import Connection, reading, transaction
+from app.db.engine import Connection, is_outage, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, Unavailable
 from app.executions.finding import get_record
 from app.executions.record import Record
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STORE_WITHIN = timedelta(hours=24)
+# Nobody else takes in the same for so long, should we die over it.
+CLAIMED_FOR = timedelta(hours=1)
 
 
 async def import_bundle(process: Process, caller: Caller, pieces: AsyncIterator[bytes]) -> Record:
@@ -50,6 +53,12 @@ async def import_bundle(process: Process, caller: Caller, pieces: AsyncIterator[
             return await _take_in(process, caller, bundle, sealed=genuine is True)
         except BadBundle as bad:
             raise _refused(str(bad)) from None
+        except StatementError as error:
+            if is_outage(error):
+                raise
+            # A time without a calendar, a NUL character: what the database does not take, nobody has kept elsewhere.
+            log.warning("bundle.refused", error=type(error.orig).__name__)
+            raise _refused("It has something in it that cannot be kept.") from None
 
 
 def _room(process: Process) -> str:
@@ -77,12 +86,26 @@ def _refused(why: str) -> InvalidRequest:
 
 async def _take_in(process: Process, caller: Caller, bundle: Bundle, *, sealed: bool) -> Record:
     execution = bundle.record.id
-    async with reading(process.database) as connection:
+    async with transaction(process.database) as connection:
         if await repository.is_here(connection, execution):
             raise _here(bundle)
+        if not await repository.claim(connection, execution, within=CLAIMED_FOR):
+            raise Conflict(f"The execution {execution} is being imported.", hint="Look for it in a moment.")
+    try:
+        return await _store(process, caller, bundle, sealed=sealed)
+    finally:
+        with suppress(SQLAlchemyError, OSError, TimeoutError):
+            async with transaction(process.database) as connection:
+                await repository.release(connection, execution)
+
+
+async def _store(process: Process, caller: Caller, bundle: Bundle, *, sealed: bool) -> Record:
+    execution = bundle.record.id
     groups = _groups(bundle.files)
     prefixes = {group.prefix: execution for group in groups}
     if prefixes:
+        # If it was deleted here, all that is of it may be about to go.
+        prefixes[str(execution)] = execution
         # Committed before the first byte: nothing is left of what is not on record in time, whoever died.
         async with transaction(process.database) as connection:
             await removals.ask(connection, prefixes, after=STORE_WITHIN)
@@ -128,6 +151,7 @@ async def _note(
         for group, files in groups.items():
             await add_artifacts(connection, group, [_artifact(file) for file in files])
         await repository.add_log_head(connection, record)
+        check_submission(await get_record(connection, record.id))
         await _add_log(connection, bundle)
         message = (
             f"Imported by {caller.owner}, as exported from {manifest.instance} on {manifest.exported_at:%Y-%m-%d}."

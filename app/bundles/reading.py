@@ -31,6 +31,10 @@ PIECE_BYTES = 256 * 1024
 DOCUMENT_BYTES = 32 * 1024 * 1024
 # A line of the log, with all that JSON makes of its 16 KiB.
 LINE_BYTES = 256 * 1024
+# Of a zip that is read at once: its directory, of at least 46 bytes for a member, which takes ten times that.
+DIRECTORY_BYTES = 16 * 1024 * 1024
+# Ids of executions are UUIDs that begin with their time (RFC 9562).
+ID_VERSION = 7
 _ENCRYPTED = 0x1
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
@@ -42,13 +46,29 @@ class BadBundle(Exception):
     """It is no bundle, or not any more what it was made as; the message is a sentence for people."""
 
 
+class _Bounded:
+    """A file from which nobody reads more at once than there is room for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Raises `BadBundle` for more than `DIRECTORY_BYTES`."""
+        if size is None or size < 0:
+            size = DIRECTORY_BYTES
+        if size > DIRECTORY_BYTES:
+            raise BadBundle("It has too many members.")
+        return self._file.read(size)
+
+
 class Bundle:
     """A bundle that was checked: every member is as the manifest says, and all of them go together."""
 
     def __init__(self, file: IO[bytes], *, most: int) -> None:
         """Raises `BadBundle`, also for more than so many bytes unpacked."""
         try:
-            self._zip = zipfile.ZipFile(file)
+            self._zip = zipfile.ZipFile(_Bounded(file))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             raise BadBundle("It is no zip, or not all of it has arrived.") from error
         self.manifest = self._read_manifest(most)
@@ -114,6 +134,8 @@ class Bundle:
             known.add(document.LOG)
         stated = self.manifest.members
         checks = {
+            # In the order of these all lists are.
+            "Its id is none of an execution.": self.record.id.version == ID_VERSION,
             "The record is of another execution than the bundle.": self.record.id == self.manifest.execution,
             "It has members that belong to nothing, or lacks some.": set(stated) == known | members.keys(),
             "Two of its files have the same place.": len(members) == len(self.files)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import Interval, delete, exists, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.bundles.document import BundledAttempt, BundledEvent, BundledGap, BundledLine, BundledRecord, Imported
+from app.bundles.tables import Import
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.tables import Attempt, Execution, ExecutionEvent
@@ -26,6 +28,7 @@ SOURCE = "import"
 FRAME_BYTES = 128 * 1024
 FRAMES_PER_SEGMENT = 8
 ROWS_PER_STATEMENT = 500
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 # What the record there has in columns of the same name here.
 _SAME = (
@@ -39,6 +42,21 @@ _SAME = (
 async def is_here(connection: Connection, execution: UUID) -> bool:
     """Whether there is an execution of this id already."""
     return bool((await connection.execute(select(exists().where(Execution.id == execution)))).scalar_one())
+
+
+async def claim(connection: Connection, execution: UUID, *, within: timedelta) -> bool:
+    """Be the only one who takes it in, for so long; False if somebody else is."""
+    until = clock() + literal(within, Interval())
+    statement = insert_or_not(Import).values(execution_id=execution, until=until)
+    claimed = statement.on_conflict_do_update(
+        index_elements=[Import.execution_id], set_={"until": until}, where=Import.until < clock()
+    )
+    return (await connection.execute(claimed)).rowcount > 0
+
+
+async def release(connection: Connection, execution: UUID) -> None:
+    """It is on record, or not to be."""
+    await connection.execute(delete(Import).where(Import.execution_id == execution))
 
 
 async def add_execution(connection: Connection, record: BundledRecord, imported: Imported, **sums: int) -> bool:
@@ -70,29 +88,14 @@ async def add_history(connection: Connection, execution: UUID, events: Sequence[
 
 async def add_attempts(connection: Connection, execution: UUID, attempts: Sequence[BundledAttempt], pool: str) -> None:
     """Its containers, and the workers that ran them, which are not here."""
-    workers = {attempt.worker_id: attempt.engine_id for attempt in attempts}
-    if not workers:
-        return
-    await connection.execute(
-        insert_or_not(Worker)
-        .values(
-            [
-                {
-                    "id": worker,
-                    "pool": pool,
-                    "host": "elsewhere",
-                    "pid": 0,
-                    "version": "",
-                    "engine_id": engine,
-                    "engine_version": "",
-                    "slots": 0,
-                    "gone_at": clock(),
-                }
-                for worker, engine in workers.items()
-            ]
-        )
-        .on_conflict_do_nothing()
-    )
+    engines = {attempt.worker_id: attempt.engine_id for attempt in attempts}
+    # Never heard of: else an engine of the same id here would be taken for one that answers.
+    times = dict.fromkeys(("started_at", "heartbeat_at", "engine_ok_at", "gone_at"), _LONG_AGO)
+    nobody = {"pool": pool, "host": "elsewhere", "pid": 0, "version": "", "engine_version": "", "slots": 0, **times}
+    workers = [{"id": worker, "engine_id": engine, **nobody} for worker, engine in engines.items()]
+    for start in range(0, len(workers), ROWS_PER_STATEMENT):
+        some = workers[start : start + ROWS_PER_STATEMENT]
+        await connection.execute(insert_or_not(Worker).values(some).on_conflict_do_nothing())
     await _add_rows(connection, Attempt, execution, attempts, start_intent_at="started_at")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.artifacts import tables as artifacts
 from app.auth import tables as auth
 from app.batches import tables as batches
+from app.bundles import tables as bundles
 from app.db.orm import Base
 from app.events import tables as events
 from app.executions import tables as executions
@@ -28,6 +29,7 @@ MODULES = (
     artifacts,
     auth,
     batches,
+    bundles,
     events,
     executions,
     files,

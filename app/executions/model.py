@@ -190,6 +190,12 @@ class Spec(Stored):
         """Whether anything runs around its main command."""
         return self.setup is not None or self.teardown is not None
 
+    def file_said_at(self, path: str) -> str:
+        """Which field of its submission says that this file is to be there: `files`, or an input of its method."""
+        name = path.partition("/")[0]
+        is_input = self.method is not None and self.inputs.get(name) == f"/tailrace/inputs/{path}"
+        return f"inputs.{name}" if is_input else f"files.{path}"
+
     def meaning_of(self, exit_code: int | None) -> ExitMeaning | None:
         """What it says of an exit code, if anything."""
         return self.exit_codes.get(str(exit_code))

@@ -225,7 +225,7 @@ async def resolve(
         await repository.keep(connection, [draft.resume_from])
         await check_resumable(connection, caller, draft.resume_from)
     if draft.spec.files:
-        await referring.check(connection, draft.spec.files, owner=caller.sees)
+        await referring.check(connection, draft.spec, owner=caller.sees)
     new = prepare(caller, draft, process)
     await admission.check_room(connection, caller, process.settings, ahead=ahead)
     return new
@@ -237,7 +237,7 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
         caller.require(Scope.ADMIN, to="use `lane: high`")
     if draft.spec.keep_workspace:
         caller.require(Scope.ADMIN, to="use `keep_workspace`")
-    referring.check_urls(draft.spec.files, process.settings)
+    referring.check_urls(draft.spec, process.settings)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,

@@ -137,6 +137,12 @@ async def add_method(connection: Connection, name: str, owner: str) -> bool:
     return (await connection.execute(statement)).rowcount > 0
 
 
+async def count_methods(connection: Connection, owner: str) -> int:
+    """How many are this owner's."""
+    counted = select(func.count()).select_from(Method).where(Method.owner == owner)
+    return int((await connection.execute(counted)).scalar_one())
+
+
 async def change_method(connection: Connection, name: str, columns: Mapping[str, Any]) -> None:
     """Change some columns. Waits for a claim that is under way."""
     await connection.execute(update(Method).where(Method.name == name).values(**columns, updated_at=clock()))

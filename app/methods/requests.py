@@ -13,6 +13,7 @@ from pydantic import (
     RootModel,
     StrictBool,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
@@ -33,10 +34,16 @@ from app.methods.repository import Search
 Most = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 VersionOrLatest = Annotated[str, StringConstraints(max_length=64)]
 SHARED_WITH = 200
+_WRITTEN = TypeAdapter(Written)
 
 
 def read_document(written: Mapping[str, Any], *, name: str | None = None, version: str | None = None) -> Document:
     """A document that may be kept, under this name and version if they are fixed. Raises `InvalidRequest`."""
+    try:
+        _WRITTEN.validate_python(written)
+    except ValidationError as error:
+        wrong_as_json = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+        raise InvalidRequest.of(fields_of(wrong_as_json)) from None
     found: list[Any] = [*_stages(written, ())]
     document = None
     try:
@@ -96,7 +103,7 @@ def _files(document: Document) -> Iterator[Wrong]:
         yield wrong("unknown_format", ("inputs", "properties", name, "format"), "cannot be a file in this version")
 
 
-class DocumentBody(RootModel[Written]):
+class DocumentBody(RootModel[JsonObject]):
     """The document of a method."""
 
     @classmethod

@@ -97,7 +97,7 @@ async def import_method(
     if media_type not in MEDIA_TYPES:
         raise UnsupportedMediaType(f"The body must be `application/json` or `application/yaml`, not `{media_type}`.")
     written = await asyncio.to_thread(portable.read, await request.body(), MEDIA_TYPES[media_type])
-    document = read_document(DocumentBody.model_validate(written).root)
+    document = read_document(written)
     record, new = await service.take_in(process, caller, document, publish=query.publish)
     return _made(response, record) if new else MethodVersionView.of(record)
 

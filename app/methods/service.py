@@ -5,7 +5,7 @@ Whoever may not see a method is told that there is none; whoever may see, but no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,11 @@ from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.methods import repository
-from app.methods.document import Document
+from app.methods.document import Document, Step
 from app.methods.model import LATEST, MethodRecord, Version, VersionRecord, Wanted
 from app.methods.repository import Search, Shown
 
+MAX_METHODS = 1000
 MAX_VERSIONS = 1000
 # What a document becomes, given the one it is made from. Raises `InvalidRequest`.
 DocumentOf = Callable[[dict[str, Any]], Document]
@@ -56,7 +57,7 @@ async def get_version(process: Process, caller: Caller, name: str, version: str)
 async def add(process: Process, caller: Caller, document: Document) -> VersionRecord:
     """A new method, with this as its first draft. Raises `Conflict` if the name is taken."""
     async with transaction(process.database) as connection:
-        if not await repository.add_method(connection, document.name, caller.owner):
+        if not await _add_method(connection, caller, document.name):
             raise _taken(document.name)
         return await _add_version(connection, caller, document)
 
@@ -76,7 +77,7 @@ async def clone(process: Process, caller: Caller, name: str, *, version: str, do
     async with transaction(process.database) as connection:
         original = await _original(connection, caller, await _visible(connection, caller, name), version)
         document = document_of(original.document)
-        if not await repository.add_method(connection, document.name, caller.owner):
+        if not await _add_method(connection, caller, document.name):
             raise _taken(document.name)
         return await _add_version(connection, caller, document)
 
@@ -97,7 +98,7 @@ async def take_in(process: Process, caller: Caller, document: Document, *, publi
     Raises `NotAllowed` and `Conflict` for somebody else's, and `Conflict` for another published document.
     """
     async with transaction(process.database) as connection:
-        new = await repository.add_method(connection, document.name, caller.owner)
+        new = await _add_method(connection, caller, document.name)
         try:
             method = await _own(connection, caller, document.name)
         except NotFound:
@@ -196,6 +197,14 @@ async def ring(process: Process, name: str) -> None:
         await process.hints.ring(pool)
 
 
+async def _add_method(connection: Connection, caller: Caller, name: str) -> bool:
+    """A new one; False if there is one of this name. Raises `Conflict` if the caller has too many."""
+    added = await repository.add_method(connection, name, caller.owner)
+    if added and await repository.count_methods(connection, caller.owner) > MAX_METHODS:
+        raise Conflict(f"`{caller.owner}` has {MAX_METHODS} methods already, the most there can be.")
+    return added
+
+
 async def _add_version(connection: Connection, caller: Caller, document: Document) -> VersionRecord:
     name, version = document.name, document.version
     if await repository.find_version(connection, name, version) is not None:
@@ -219,16 +228,27 @@ async def _check_steps(connection: Connection, caller: Caller, document: Documen
     wanted = {name: Wanted.parse(name) for name in named.values()}
     rows = await repository.list_wanted(connection, set(wanted.values()), caller.sees) if wanted else []
     found = {Wanted(row.asked, row.asked_version): row for row in rows if row.owner is not None and row.published}
-    wrong = []
+    wrong: list[FieldError] = []
     for key, name in named.items():
         row, where = found.get(wanted[name]), f"steps.{key}.method"
         if row is None:
             message = f"names a method that does not exist or is not published, or that you cannot see: `{name}`"
             wrong.append(FieldError(where, "unknown_method", message))
-        elif Document.model_validate_json(row.document).steps is not None:
+        elif (inner := Document.model_validate_json(row.document)).steps is not None:
             wrong.append(FieldError(where, "has_steps", "has steps itself: they do not go deeper"))
+        else:
+            wrong += _unfit((document.steps or {})[key], inner, f"steps.{key}")
     if wrong:
         raise InvalidRequest.of(wrong)
+
+
+def _unfit(step: Step, method: Document, where: str) -> Iterator[FieldError]:
+    """What a step says of its method that this does not have. What it does not say may still come with a batch."""
+    for name in step.inputs:
+        if name not in method.inputs.properties:
+            yield FieldError(f"{where}.inputs.{name}", "unknown_input", "is no input of its method")
+    if step.profile is not None and step.profile not in method.profiles:
+        yield FieldError(f"{where}.profile", "unknown_profile", "is no profile of its method")
 
 
 async def _details(connection: Connection, caller: Caller, name: str) -> Details:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,11 +60,6 @@ class Fetched:
     def status(self) -> int:
         """The HTTP status, of the last hop."""
         return self._response.status
-
-    @property
-    def url(self) -> str:
-        """Where the last redirect led to."""
-        return str(self._response.url)
 
     @property
     def media_type(self) -> str:
@@ -148,16 +143,25 @@ class Outbound:
 
     @asynccontextmanager
     async def fetch(
-        self, text: str, *, within: float, most: int, headers: Mapping[str, str] | None = None
+        self,
+        text: str,
+        *,
+        within: float,
+        most: int,
+        headers: Mapping[str, str] | None = None,
+        judge: Callable[[str], None] | None = None,
     ) -> AsyncIterator[Fetched]:
         """A body of at most so many bytes, all of it in so many seconds. `headers` are for the first host only.
 
-        Raises `Refused`, `NoAnswer`; status and media type are for the caller to judge.
+        `judge` may refuse more, of the URL and of where each redirect leads, before anything is sent there. Raises
+        `Refused`, `NoAnswer`; status and media type are for the caller to judge.
         """
         url, given = self._policy.read(text), dict(headers or {})
         now = asyncio.get_running_loop().time
         until = now() + within
         for _ in range(REDIRECTS + 1):
+            if judge is not None:
+                judge(str(url))
             response = await self._send("GET", url, max(until - now(), 0.001), headers=given)
             try:
                 onward = _onward(response)

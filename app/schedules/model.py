@@ -35,15 +35,15 @@ ALIASES = {
 }
 _FIELDS = 5
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*")
-# Names under which a host keeps what is no zone, or one of its own.
 # The context of a rule that is read.
 _KEPT = object()
-_NO_ZONES = {"localtime", "posixrules", "Factory"}
+# Names under which a host keeps what is no zone, or one of its own; those below `right/` count leap seconds.
+_NO_ZONES = {"localtime", "posixrules", "Factory", "posix", "right"}
 
 
 def is_zone(name: str) -> bool:
     """Whether this host knows the time zone."""
-    if name in _NO_ZONES or not _ZONE.fullmatch(name):
+    if name.partition("/")[0] in _NO_ZONES or not _ZONE.fullmatch(name):
         return False
     try:
         ZoneInfo(name)
@@ -162,6 +162,7 @@ class ScheduleRecord:
     `next_at` is the logical time of the next firing, `due_at` when that is looked at: later by its jitter, and for as
     long as it is `waiting` for earlier ones to end. Both are None while it is not enabled, and when the rule is over.
     `failures` counts firings in a row; `paused_reason` is of a pause that we made. `sealed` are the secrets.
+    `as_admin`: who set the targets was one, and so they are submitted.
     """
 
     id: UUID
@@ -172,6 +173,7 @@ class ScheduleRecord:
     rule: Rule
     targets: Sequence[Mapping[str, Any]]
     sealed: bytes | None
+    as_admin: bool
     time_input: str | None
     overlap: Overlap
     catch_up: int

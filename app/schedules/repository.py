@@ -112,6 +112,12 @@ async def list_alarms(connection: Connection, *, most: int) -> list[Alarm]:
     return [Alarm(row.id, float(row.seconds)) for row in await connection.execute(statement)]
 
 
+async def list_ahead(connection: Connection, *, seconds: float, most: int) -> list[UUID]:
+    """Those that have come to firings so far ahead of the clock that it has gone back since."""
+    ahead = select(Schedule.id).where(Schedule.due_at.is_not(None), Schedule.last_at > seconds_from_now(seconds))
+    return list((await connection.execute(ahead.limit(most))).scalars())
+
+
 async def advance(connection: Connection, schedule: UUID, columns: Mapping[str, Any]) -> None:
     """What a firing changes: when the next one is, and how this one went."""
     await connection.execute(update(Schedule).where(Schedule.id == schedule).values(dict(columns)))

@@ -11,6 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller, find_owner
+from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded
@@ -172,6 +173,7 @@ async def _judge_targets(
     Raises what a submission raises, but for quotas.
     """
     asked = wanted.targets or ()
+    targets.check_size("targets", asked)
     unlimited = replace(caller, max_queued=targets.UNLIMITED)
     origin = Origin.of_schedule(schedule, now, wanted.time_input)
     bodies = targets.by_path([target.body for target in asked])
@@ -180,7 +182,7 @@ async def _judge_targets(
         await targets.accept(connection, process, unlimited, prepared)
     secret = await targets.find_secret_inputs(process, caller, targets.by_path(asked))
     kept, sealed = targets.seal(process.vault, schedule, asked, secret)
-    return {"targets": kept, "sealed": sealed}
+    return {"targets": kept, "sealed": sealed, "as_admin": caller.may(Scope.ADMIN)}
 
 
 async def _judged(process: Process, caller: Caller, record: ScheduleRecord) -> Caller:
@@ -188,7 +190,7 @@ async def _judged(process: Process, caller: Caller, record: ScheduleRecord) -> C
     if caller.owner == record.owner:
         return caller
     async with reading(process.database) as connection:
-        return await find_owner(connection, record.owner)
+        return await find_owner(connection, record.owner, as_admin=record.as_admin)
 
 
 async def read_now(process: Process) -> datetime:

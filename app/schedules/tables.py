@@ -28,6 +28,7 @@ class Schedule(Base):
     # Without the values of their secrets, which are sealed beside them, all in one.
     targets: Mapped[list[Any]]
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    as_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     time_input: Mapped[str | None]
     overlap: Mapped[str] = mapped_column(server_default=text("'skip'"))
     catch_up: Mapped[int] = mapped_column(server_default=text("1"))

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from app.auth.service import Caller
 from app.batches import service as batches
+from app.batches.model import MAX_CHILDREN
 from app.batches.requests import BatchSubmission
 from app.batches.service import Plan
 from app.batches.steps import catalog_of
@@ -41,6 +42,8 @@ from app.secrets.vault import Vault
 
 # What stands where a value is that nobody gets to see.
 HIDDEN = "***"
+# Bytes of JSON of all targets: they are read whenever it fires, and in every list.
+MOST_BYTES = 1024 * 1024
 # A limit for a caller whose target is only judged.
 UNLIMITED = 2**53
 _SEALED_AS = "targets"
@@ -66,6 +69,9 @@ class Target(BaseModel):
         target = handler(value)
         if (target.execution is None) == (target.batch is None):
             raise PydanticCustomError("not_one_way", "must be an `execution` or a `batch`, one of the two")
+        if names := sorted(_not_given(value)):
+            message = "has `***` for {name}, which is only shown: give the value again"
+            raise PydanticCustomError("hidden", message, {"name": f"`{names[0]}`", "at": target.kind})
         target._body = value  # noqa: SLF001 - its own
         return target
 
@@ -94,7 +100,10 @@ class Target(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who submits: a `schedule`, for a logical time, or something else. `inputs` are given to each, over its own."""
+    """Who submits: a `schedule`, for a logical time, or something else. `inputs` are given to each.
+
+    They come over the inputs of an execution, and of the defaults of a batch, but not over what a child has of its own.
+    """
 
     source: str
     inputs: Mapping[str, Any]
@@ -114,6 +123,11 @@ class Prepared:
     where: str
     what: Draft | Plan
 
+    @property
+    def size(self) -> int:
+        """How many executions that is."""
+        return len(self.what.children) if isinstance(self.what, Plan) else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -126,6 +140,13 @@ class Accepted:
 def written(at: datetime) -> str:
     """A time as programs get it."""
     return at.isoformat().replace("+00:00", "Z")
+
+
+def check_size(where: str, targets: Sequence[Target]) -> None:
+    """Raises `InvalidRequest`."""
+    if sum(len(orjson.dumps(target.body)) for target in targets) > MOST_BYTES:
+        message = "must be at most 1 MiB of JSON: what is larger belongs in a method or in a file"
+        raise InvalidRequest.of([FieldError(where, "too_large", message)])
 
 
 async def find_secret_inputs(process: Process, caller: Caller, targets: Mapping[str, Target]) -> frozenset[str]:
@@ -211,6 +232,10 @@ async def prepare(
                 prepared += [] if plan is None else [Prepared(f"{where}.batch", plan)]
         except InvalidRequest as refused:
             raise located(refused, f"{where}.{target.kind}") from None
+        # All of it is one transaction.
+        if sum(each.size for each in prepared) > MAX_CHILDREN:
+            message = f"is too much: all targets together may be {MAX_CHILDREN} executions"
+            raise InvalidRequest.of([FieldError(f"{where}.{target.kind}", "too_many", message)])
     return prepared
 
 
@@ -299,6 +324,15 @@ def _submissions(body: Mapping[str, Any]) -> Iterator[Body]:
     if batch := body.get("batch"):
         yield batch
         yield from (each for each in (batch.get("defaults"), batch.get("matrix"), *(batch.get("items") or [])) if each)
+
+
+def _not_given(body: Mapping[str, Any]) -> Iterator[str]:
+    """What came back as it was shown."""
+    for fields in _submissions(body):
+        for name in ("env", "secrets"):
+            values = fields.get(name)
+            if isinstance(values, dict):
+                yield from (f"{name}.{each}" for each, value in values.items() if value == HIDDEN)
 
 
 def _hidden(values: Any) -> Any:

@@ -56,16 +56,19 @@ async def deliver(process: Process, record: TriggerRecord, key: str, payload: An
 
     Raises `NotFound` if it was changed meanwhile, `RateLimited`, and `InvalidRequest`, which says nothing of why.
     """
+    async with reading(process.database) as connection:
+        # What is too much, or here already, is not worth the work; it is looked at again under the lock.
+        known = await _find_answer(connection, record, key)
+    if known is not None:
+        return known
     intent = await _intend(process, record, payload)
     async with transaction(process.database) as connection:
         now = await repository.find(connection, record.id, lock=True)
         if now is None or (now.version, now.enabled) != (record.version, True):
             raise _unknown()
-        before = await repository.find_delivery(connection, record.id, key)
-        if before is not None and before.made is not None:
-            return before.made
-        if await repository.count_recent(connection, record.id, seconds=WINDOW) >= record.max_per_minute:
-            raise RateLimited("More came within a minute than this takes.", hint="Send it again later.")
+        known = await _find_answer(connection, record, key)
+        if known is not None:
+            return known
         accepted, delivery = await _submit(connection, process, intent, key)
         await repository.note(connection, record.id, delivery)
     if accepted is None or delivery.made is None:
@@ -76,10 +79,20 @@ async def deliver(process: Process, record: TriggerRecord, key: str, payload: An
     return delivery.made
 
 
+async def _find_answer(connection: Connection, record: TriggerRecord, key: str) -> Mapping[str, str] | None:
+    """What the same delivery was answered before. Raises `RateLimited` if that is none, and there are too many."""
+    before = await repository.find_delivery(connection, record.id, key)
+    if before is not None and before.made is not None:
+        return before.made
+    if await repository.count_recent(connection, record.id, seconds=WINDOW) >= record.max_per_minute:
+        raise RateLimited("More came within a minute than this takes.", hint="Send it again later.")
+    return None
+
+
 async def _intend(process: Process, record: TriggerRecord, payload: Any) -> _Intent:
     """All that takes no lock."""
     async with reading(process.database) as connection:
-        caller = await find_owner(connection, record.owner)
+        caller = await find_owner(connection, record.owner, as_admin=record.as_admin)
     try:
         caller.require(Scope.SUBMIT, to="submit what your triggers get")
         origin = Origin("trigger", _inputs_of(record, payload))

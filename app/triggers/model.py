@@ -33,7 +33,8 @@ class DeliveryStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRecord:
     """A trigger as it stands. `payload_input` is the input that gets all that is posted; without it each of its keys
-    is an input. `sealed` is its target where that is confided.
+    is an input. `sealed` is its target where that is confided. `as_admin`: who set that was one, and so it is
+    submitted.
     """
 
     id: UUID
@@ -43,6 +44,7 @@ class TriggerRecord:
     labels: dict[str, str]
     target: Mapping[str, Any]
     sealed: bytes | None
+    as_admin: bool
     payload_input: str | None
     enabled: bool
     max_per_minute: int

@@ -11,6 +11,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller, find_owner
+from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, NotFound, QuotaExceeded
@@ -147,11 +148,12 @@ async def _judge_target(process: Process, caller: Caller, trigger: UUID, target:
     """
     if target is None:
         return {}
+    targets.check_size(TARGET, [target])
     secret = await targets.find_secret_inputs(process, caller, {TARGET: target})
     if not target.names_methods:
         await _rehearse(process, caller, target)
     (kept,), sealed = targets.seal(process.vault, trigger, [target], secret)
-    return {"target": kept, "sealed": sealed}
+    return {"target": kept, "sealed": sealed, "as_admin": caller.may(Scope.ADMIN)}
 
 
 async def _rehearse(process: Process, caller: Caller, target: Target) -> None:
@@ -166,7 +168,7 @@ async def _judged(process: Process, caller: Caller, record: TriggerRecord) -> Ca
     if caller.owner == record.owner:
         return caller
     async with reading(process.database) as connection:
-        return await find_owner(connection, record.owner)
+        return await find_owner(connection, record.owner, as_admin=record.as_admin)
 
 
 def _taken(name: str) -> Conflict:

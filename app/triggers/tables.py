@@ -26,6 +26,7 @@ class Trigger(Base):
     labels: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     target: Mapped[dict[str, Any]]
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    as_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     payload_input: Mapped[str | None]
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     max_per_minute: Mapped[int]

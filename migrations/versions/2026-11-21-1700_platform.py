@@ -25,6 +25,12 @@ def upgrade() -> None:
     _add_files()
     # Where an execution ran that was imported.
     op.add_column("executions", sa.Column("imported", JSONB(), nullable=True))
+    op.create_table(
+        "imports",
+        sa.Column("execution_id", sa.Uuid(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", name=op.f("pk_imports")),
+    )
 
 
 def _add_files() -> None:
@@ -67,6 +73,7 @@ def _add_schedules() -> None:
         sa.Column("rule", JSONB(), nullable=False),
         sa.Column("targets", JSONB(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("as_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("time_input", sa.Text(), nullable=True),
         sa.Column("overlap", sa.Text(), server_default=sa.text("'skip'"), nullable=False),
         sa.Column("catch_up", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
@@ -131,6 +138,7 @@ def _add_triggers() -> None:
         sa.Column("labels", JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("target", JSONB(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("as_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("payload_input", sa.Text(), nullable=True),
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("max_per_minute", sa.BigInteger(), nullable=False),
@@ -196,7 +204,7 @@ END $$;
 
 CREATE TRIGGER guard_method AFTER UPDATE OF status ON executions FOR EACH ROW WHEN (
     NEW.method_name IS NOT NULL AND OLD.finished_at IS NULL
-    AND (NEW.status IN ('succeeded', 'failed') OR NEW.cause IN ('run_timeout', 'idle_timeout'))
+    AND (NEW.status IN ('succeeded', 'failed') AND NEW.cause <> 'spec_rejected' OR NEW.cause IN ('run_timeout', 'idle_timeout'))
 ) EXECUTE FUNCTION guard_method();
 
 CREATE FUNCTION count_method() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -487,6 +495,7 @@ def _add_notifications() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.drop_table("imports")
     op.drop_column("executions", "imported")
     op.drop_column("retention", "files_days")
     for table in ("execution_files", "files"):

@@ -256,6 +256,29 @@ async def test_batches_are_made_of_methods(client: httpx.AsyncClient) -> None:
     assert [child["method"]["name"] for child in by_count] == [name] * 3
 
 
+async def test_a_file_that_is_not_there_is_named_by_the_input_that_it_is(client: httpx.AsyncClient) -> None:
+    inputs = {"properties": {"table": {"type": "string", "format": "file"}}}
+    name = await published(client, command=["cat", "{{table}}"], inputs=inputs)
+    nobodys = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
+    body = {"method": name, "inputs": {"table": nobodys}, "files": {"other": {"id": nobodys}}}
+    assert wrong(await client.post(EXECUTIONS, json=body)) == {"inputs.table.id": "gone", "files.other.id": "gone"}
+    assert wrong(await client.post(BATCHES, json={"items": [body]})) == {
+        "items[0].inputs.table.id": "gone",
+        "items[0].files.other.id": "gone",
+    }
+    fetched = {"method": name, "inputs": {"table": {"url": "https://example.com/a", "name": "b"}}}
+    assert wrong(await client.post(EXECUTIONS, json=fetched)) == {"inputs.table.url": "url_not_allowed"}
+
+
+async def test_a_large_method_is_not_repeated_any_number_of_times(client: httpx.AsyncClient) -> None:
+    name = await published(client, env={"LONG": "x" * 100_000})
+    one = {"method": name, "inputs": {"rate": 0.1}}
+    bodies = [{"defaults": one, "count": 1000}, {"items": [one] * 1000}]
+    for body, field in zip(bodies, ("defaults", "items"), strict=True):
+        assert wrong(await client.post(BATCHES, json=body)) == {field: "too_large"}
+    assert len(await children(client, {"defaults": one, "count": 2})) == 2
+
+
 async def test_what_is_wrong_with_children_is_told_where_it_was_said(client: httpx.AsyncClient) -> None:
     name = await published(client)
     body = {
@@ -426,3 +449,7 @@ async def test_steps_are_submitted_together(client: httpx.AsyncClient) -> None:
     deeper = await draft(client, **PIPELINE, steps={"a": {"method": f"{name}@1.0.0"}})
     refused = await client.post(f"{METHODS}/{deeper['name']}/versions/1.0.0/publish")
     assert wrong(refused) == {"steps.a.method": "has_steps"}
+    other = {"method": f"{plain}@1.0.0", "profile": "none", "inputs": {"rate": 0.1, "speed": 1}}
+    unfit = await draft(client, **PIPELINE, steps={"a": other})
+    refused = await client.post(f"{METHODS}/{unfit['name']}/versions/1.0.0/publish")
+    assert wrong(refused) == {"steps.a.inputs.speed": "unknown_input", "steps.a.profile": "unknown_profile"}

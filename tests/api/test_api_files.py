@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -13,12 +13,16 @@ from served import Api, running
 from sqlalchemy import func, select, update
 
 from app.artifacts.tables import ArtifactRemoval
+from app.auth.service import Caller
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
-from app.files import repository
+from app.errors import QuotaExceeded
+from app.files import repository, service
 from app.files.model import key_of
+from app.files.service import NewFile
 from app.files.tables import File
 from app.settings import Settings
+from support.eventually import eventually
 from support.migrations import NewDatabase
 from worker.retention import RetentionKeeper
 
@@ -49,6 +53,26 @@ async def removal(process: Process, file: str) -> tuple[int, bool] | None:
     async with reading(process.database) as connection:
         row = (await connection.execute(statement.where(ArtifactRemoval.prefix == f"files/{file}"))).one_or_none()
     return tuple(row) if row else None
+
+
+async def test_an_owner_sends_only_so_many_at_once(process: Process) -> None:
+    ann, new, go_on = Caller(str(uuid4()), frozenset()), NewFile(name="a", media_type="text/csv"), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        await go_on.wait()
+        yield ROWS
+
+    sending = [asyncio.create_task(service.upload(process, ann, new, slow())) for _ in range(service.AT_ONCE)]
+    await eventually(lambda: process.uploads[ann.owner] == service.AT_ONCE)
+    with pytest.raises(QuotaExceeded):
+        await service.upload(process, ann, new, in_pieces(1))
+    other = Caller(str(uuid4()), frozenset())
+    assert (await service.upload(process, other, new, in_pieces(1))).owner == other.owner
+    sending.pop().cancel()
+    go_on.set()
+    assert len({file.id for file in await asyncio.gather(*sending)}) == service.AT_ONCE - 1
+    await eventually(lambda: ann.owner not in process.uploads)
+    assert (await service.upload(process, ann, new, in_pieces(1))).owner == ann.owner
 
 
 async def test_a_file_comes_back_as_it_was_sent(client: httpx.AsyncClient, process: Process) -> None:

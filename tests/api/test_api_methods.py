@@ -354,6 +354,7 @@ async def test_what_was_exported_comes_back_as_it_was(client: httpx.AsyncClient,
         ("a: " + "9" * 5000, 400),
         ("a: 1e999", 400),
         ("x" * 300_000, 400),
+        ("x:\n" + "".join(f"  a{number}:\n" for number in range(24_000)), 422),
         ("name: a", 422),
     ],
 )
@@ -361,6 +362,36 @@ async def test_a_file_that_is_no_method_is_refused(client: httpx.AsyncClient, co
     headers = {"Content-Type": "application/yaml"}
     response = await client.post("/v1/methods:import", content=content, headers=headers)
     assert (response.status_code, len(response.content) < 2000) == (status, True), response.text
+
+
+async def test_no_change_makes_a_document_larger_than_it_may_be(client: httpx.AsyncClient) -> None:
+    name = (await draft(client))["name"]
+    version = f"{METHODS}/{name}/versions/1.0.0"
+    long = {"type": "string", "default": "x" * 150_000}
+    first = await client.patch(version, json={"inputs": {"properties": {"one": long}}})
+    assert first.status_code == 200
+    more = {"inputs": {"properties": {"two": long}}}
+    refused = [
+        await client.patch(version, json=more),
+        await client.post(f"{METHODS}/{name}/versions", json={"version": "1.1.0", "from": "1.0.0", "changes": more}),
+        await client.post(f"{METHODS}/{name}/clone", json={"name": a_name(), "from": "1.0.0", "changes": more}),
+    ]
+    assert [(each.status_code, each.json()["errors"][0]["code"]) for each in refused] == [(422, "too_large")] * 3
+    assert (await client.get(version)).json() == first.json()
+
+
+async def test_nobody_has_any_number_of_methods(api: Api, process: Process) -> None:
+    client = await api.client()
+    document = await draft(client)
+    owner = (await client.get(f"{METHODS}/{document['name']}")).json()["owner"]
+    many = "INSERT INTO methods (name, owner) SELECT :owner || number, :owner FROM generate_series(1, 999) AS number"
+    async with transaction(process.database) as connection:
+        await connection.execute(text(many), {"owner": owner})
+    for path, body in (("", {**document, "name": a_name()}), (f"/{document['name']}/clone", {"name": a_name()})):
+        refused = await client.post(METHODS + path, json=body)
+        assert (refused.status_code, "1000 methods" in refused.json()["detail"]) == (409, True), refused.text
+    again = await client.post("/v1/methods:import", json=document)
+    assert again.status_code == 200
 
 
 async def test_a_file_says_what_it_is(client: httpx.AsyncClient) -> None:

@@ -90,6 +90,12 @@ async def test_everything_that_is_wrong_with_it_is_told(client: httpx.AsyncClien
             ("targets[0].batch.items[1].pool", "unknown_pool"),
         ),
         ({"batch": {"items": [{"image": "a:1"}, {}]}}, ("targets[0].batch.items[1].image", "missing")),
+        ({"execution": {"image": "a:1", "env": {"A": "***"}}}, ("targets[0].execution", "hidden")),
+        ({"batch": {"items": [{"image": "a:1", "note": "x" * 4000}] * 300}}, ("targets", "too_large")),
+        (
+            {"batch": {"defaults": {"image": "a:1"}, "items": [{"env": {"A": "***"}}]}},
+            ("targets[0].batch", "hidden"),
+        ),
         (
             {"batch": {"defaults": {"image": "A"}, "query": {"label": {"a": "b"}}}},
             ("targets[0].batch.defaults.image", "not_an_image"),
@@ -104,6 +110,12 @@ async def test_targets_are_judged_as_if_they_were_submitted(
     assert (await client.get("/v1/executions")).json()["items"] == []
 
 
+async def test_all_targets_together_are_no_more_than_one_batch(client: httpx.AsyncClient) -> None:
+    many = {"batch": {"defaults": {"image": "a:1"}, "count": 10_000}}
+    answer = await client.post("/v1/schedules", json=a_schedule(targets=[many, RUN]))
+    assert fields_of(answer) == [("targets[1].execution", "too_many")]
+
+
 async def test_what_is_judged_leaves_nothing_and_counts_for_no_quota(
     client: httpx.AsyncClient, admin: httpx.AsyncClient
 ) -> None:
@@ -113,6 +125,22 @@ async def test_what_is_judged_leaves_nothing_and_counts_for_no_quota(
     assert (await client.get("/v1/executions")).json()["items"] == []
     refused = await client.post(f"{made['links']['self']}/fire")
     assert (refused.status_code, refused.json()["limit"]) == (429, 1)
+
+
+async def test_who_is_no_admin_finds_nothing_of_others_by_the_tokens_of_one(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    """Whoever has a lesser token of an admin is not to gain by it that the schedule fires in that one's name."""
+    theirs = (await client.post("/v1/executions", json={"image": "a:1", "labels": {"of": uuid4().hex}})).json()
+    assert (await client.post(f"/v1/executions/{theirs['id']}/cancel")).status_code == 202
+    query = {"batch": {"defaults": {"image": "a:1"}, "query": {"label": theirs["labels"]}}}
+    owner = uuid4().hex
+    made = {}
+    for scope in (Scope.ADMIN, Scope.SUBMIT):
+        holder = await api.client(owner, scope)
+        schedule = await add(holder, targets=[query])
+        made[scope] = (await holder.post(schedule["links"]["fire"])).json()["status"]
+    assert made == {Scope.ADMIN: "fired", Scope.SUBMIT: "skipped"}
 
 
 async def test_a_rule_that_never_fires_is_refused(client: httpx.AsyncClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -9,10 +10,12 @@ import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from prov.model import ProvDocument
+from uuid_utils.compat import uuid7
 
 from app.bundles.document import Contents
 from app.bundles.reading import BadBundle, Bundle
@@ -23,7 +26,7 @@ from support.running import Json, Running
 PROGRAM = (
     "mkdir -p /tailrace/outputs/a/b; echo one > /tailrace/outputs/a/b/c.txt; echo two > '/tailrace/outputs/x y.csv'; "
     "head -c 300000 /dev/urandom > /tailrace/outputs/random; echo saved > /tailrace/checkpoint/state; "
-    "seq 1 20000; printf 'caf\\351\\n'; echo oops >&2; printf 'no newline'"
+    "seq 1 20000; printf 'a\\0b\\n'; printf 'caf\\351\\n'; echo oops >&2; printf 'no newline'"
 )
 # What is another in the other installation.
 THERE = {"owner", "source", "updated_at", "imported", "retention", "expires_at", "lineage", "queue_position"}
@@ -161,6 +164,25 @@ async def text_of_frames(installation: Running, execution: str) -> list[Any]:
     return [line for frame in frames if frame["type"] == "lines" for line in frame["lines"]]
 
 
+async def test_of_two_who_import_the_same_at_once_one_does(own: StartOwn, original: Json, bundle: bytes) -> None:
+    elsewhere = await own()
+    members = unzipped(bundle)
+    manifest = json.loads(members["manifest.json"]) | {"seal": None}
+    other = members | {"outputs/a/b/c.txt": b"two\n", "manifest.json": json.dumps(manifest).encode()}
+    files = json.loads(other["files.json"])
+    for file in files:
+        if file["path"] == "a/b/c.txt":
+            file["sha256"] = hashlib.sha256(b"two\n").hexdigest()
+    other = _with_checksum(other | {"files.json": json.dumps(files).encode()}, "files.json")
+    other = _with_checksum(other, "outputs/a/b/c.txt")
+    answers = await asyncio.gather(*(imported(elsewhere, each) for each in [bundle, zipped(other)] * 3))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
+    content = await elsewhere.output(original["id"], "a/b/c.txt")
+    outputs = (await elsewhere.get(f"/v1/executions/{original['id']}/outputs"))["items"]
+    (listed,) = [item for item in outputs if item["path"] == "a/b/c.txt"]
+    assert hashlib.sha256(content).hexdigest() == listed["sha256"]
+
+
 @pytest.mark.parametrize(("contents", "files"), [("record", 0), ("outputs", 3), ("all", 3)])
 async def test_a_bundle_may_have_less(
     contents: Contents, files: int, original: Json, tailrace: Running, own: StartOwn
@@ -210,6 +232,11 @@ TAMPERED: dict[str, tuple[Callable[[Zip], Zip], str]] = {
     "another end": (changed("record.json", b'"succeeded"', b'"failed"', checksum=True), "not that of"),
     "no history": (lambda members: _with_checksum(members | {"events.json": b"[]"}, "events.json"), "history"),
     "a line less": (changed("log.ndjson", b"\n", b"", checksum=True), "log"),
+    "bytes that are none": (changed("log.ndjson", b'"raw":"', b'"raw":"!', checksum=True), "log"),
+    "a result that nobody has": (
+        changed("record.json", b'"result": null', b'"result": "' + b"x" * 2**20 + b'"', checksum=True),
+        "too large",
+    ),
     "a path": (changed("files.json", b'"a/b/c.txt"', b'"../../c.txt"', checksum=True), "out of its place"),
     "a later format": (changed("manifest.json", b'"version": 1', b'"version": 2', checksum=False), "version"),
     "another execution": (
@@ -242,6 +269,52 @@ def test_a_part_of_one_is_refused(bundle: bytes) -> None:
 def test_one_that_is_larger_than_it_looks_is_refused(bundle: bytes) -> None:
     with pytest.raises(BadBundle, match="Unpacked"):
         Bundle(io.BytesIO(bundle), most=100_000)
+
+
+def test_one_of_too_many_members_is_refused() -> None:
+    content = zipped({f"{index}{'x' * 60_000}": b"" for index in range(300)})
+    with pytest.raises(BadBundle, match="too many"):
+        Bundle(io.BytesIO(content), most=MOST)
+
+
+def test_one_that_would_be_out_of_order_is_refused(bundle: bytes, original: Json) -> None:
+    members = renamed(unzipped(bundle), original["id"], str(uuid7()))
+    assert Bundle(io.BytesIO(zipped(members)), most=MOST)
+    members = renamed(members, json.loads(members["record.json"])["id"], str(uuid4()))
+    with pytest.raises(BadBundle, match="Its id"):
+        Bundle(io.BytesIO(zipped(members)), most=MOST)
+
+
+def renamed(members: Zip, old: str, new: str) -> Zip:
+    """The same of another execution, without a seal."""
+    members = {name: content.replace(old.encode(), new.encode()) for name, content in members.items()}
+    manifest = json.loads(members["manifest.json"]) | {"seal": None}
+    members["manifest.json"] = json.dumps(manifest).encode()
+    for name in members.keys() - {"manifest.json"}:
+        members = _with_checksum(members, name)
+    return members
+
+
+# What only an attacker writes: each is a part of the record, and what is there instead.
+UNFIT = {
+    "a name that is code": (b'"PASSWORD"', b'"A}$(id)"'),
+    "no image": (b'"image": "', b'"image": "  '),
+    "no signal": (b'"SIGTERM"', b'"SIGNAL"'),
+    "no pool": (b'"pool": "', b'"pool": "../'),
+    "a character that is not kept": (b'"result": null', b'"result": "\\u0000"'),
+    "a time before the calendar": (b'"created_at": "20', b'"created_at": "00'),
+    "a number that is not kept": (b'"warnings": []', b'"warnings": [1' + b"0" * 30 + b"]"),
+}
+
+
+@pytest.mark.parametrize("how", UNFIT)
+async def test_what_could_not_be_here_is_refused(how: str, bundle: bytes, original: Json, tailrace: Running) -> None:
+    other = str(uuid7())
+    members = renamed(unzipped(bundle), original["id"], other)
+    response = await imported(tailrace, zipped(changed("record.json", *UNFIT[how], checksum=True)(members)))
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["code"] == "bad_bundle"
+    assert (await tailrace.request("GET", f"/v1/executions/{other}")).status_code == 404
 
 
 async def test_nothing_is_left_of_what_is_refused(own: StartOwn, bundle: bytes, original: Json) -> None:

@@ -144,7 +144,13 @@ async def test_a_clean_end_says_what_it_was(tailrace: Running) -> None:
     ]
     assert record["stop"] is None
     assert record["image_id"].startswith("sha256:")
-    assert record["log"] | {"lines": 0} == {"lines": 0, "bytes": 6, "truncated": False, "complete": True}
+    assert record["log"] | {"lines": 0} == {
+        "lines": 0,
+        "bytes": 6,
+        "truncated": False,
+        "complete": True,
+        "expired_at": None,
+    }
     assert record["log"]["lines"] > 1  # ours are counted too
     assert (record["name"], record["labels"], record["owner"]) == ("tidy", {"a": "b"}, "admin")
 

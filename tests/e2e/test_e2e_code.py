@@ -148,5 +148,6 @@ async def test_r_runs_it(tailrace: Running, submitted: Json, tmp_path: Path) -> 
         await asyncio.to_thread(install_packages, ["r-base-core", "r-cran-httr"])
     path, environment = await _code(tailrace, submitted, Language.R, tmp_path)
     status, said = await _execute(["Rscript", str(path)], tmp_path, environment)
+    assert "EMPTY BODY" not in said
     assert status == 0, said
     await _check(tailrace, submitted, said, tmp_path)

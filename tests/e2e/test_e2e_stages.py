@@ -103,6 +103,24 @@ async def test_a_teardown_that_fails_is_a_warning(tailrace: Running) -> None:
     assert record["warnings"] == [{"code": "teardown_failed", "message": "The teardown ended with exit code 9."}]
 
 
+async def test_a_main_command_that_leaves_no_room_for_the_teardown_ended_as_it_did(tailrace: Running) -> None:
+    program = """
+import os, signal
+while True:
+    try:
+        if os.fork() == 0:
+            signal.pause()
+    except OSError:
+        os._exit(0)
+"""
+    execution = await tailrace.submit(
+        "python3", "-c", program, image="python:local", teardown=sh("true"), limits={"pids": 16}
+    )
+    record = await check_history(tailrace, execution)
+    assert (record["status"], record["exit_code"]) == ("succeeded", 0)
+    assert [warning["code"] for warning in record["warnings"]] == ["teardown_failed"]
+
+
 async def test_no_secret_gets_onto_the_record_by_way_of_the_stages(tailrace: Running) -> None:
     secret = "b7c1-not-a-real-one"
     lie = 'for stage in main teardown; do echo "$stage 127 missing $TOKEN" >> /tailrace/stages; done; kill -9 $PPID'

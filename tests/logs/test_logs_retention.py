@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from app.auth.service import Caller
 from app.auth.tokens import Scope
@@ -244,6 +244,29 @@ async def test_what_is_archived_in_time_is_kept_for_ever(logbook: Logbook, keepe
     # The week waited for it, and went then.
     await keeper.sweep(days=DAYS)
     assert (await logbook.parts(other.execution))[0].reason == "expired"
+
+
+async def test_a_log_that_cannot_be_moved_holds_up_no_other(logbook: Logbook, keeper: LogKeeper) -> None:
+    stuck, log = [await an_ended(logbook) for _ in range(2)]
+    await keeper.sweep(days=DAYS)
+    # A copy of it lies where it is to go.
+    for_ever = text("DATE 'infinity'")
+    columns = {column.name: for_ever if column.name == "expires" else column for column in LogSegment.__table__.columns}
+    copy = select(*columns.values()).where(LogSegment.execution_id == stuck.execution)
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(insert(LogSegment).from_select([*columns], copy))
+    for each in (stuck, log):
+        await put_aside(logbook, each)
+    late = await an_ended(logbook)
+    await keeper.sweep(days=DAYS)
+    assert await partitions(logbook, log) == {"log_segments_kept"}
+    assert await logbook.count(LogChunk, late.execution) == 0
+    assert (await logbook.head(stuck.execution)).moving
+    mended = delete(LogSegment).where(LogSegment.execution_id == stuck.execution, LogSegment.expires == for_ever)
+    async with transaction(logbook.process.database) as connection:
+        await connection.execute(mended)
+    await keeper.sweep(days=DAYS)
+    assert await partitions(logbook, stuck) == {"log_segments_kept"}
 
 
 async def test_a_week_is_not_dropped_under_who_archives_at_that_moment(logbook: Logbook, keeper: LogKeeper) -> None:

@@ -282,8 +282,15 @@ async def test_one_keeper_leads_and_fires_what_is_due(schedules: Schedules, reco
     wanted = [await schedules.add() for _ in range(3)]
     for schedule in wanted:
         await schedules.come_due(schedule)
+    # The clock has gone back since one of these had its last firing.
+    ahead, far = await schedules.add(), await schedules.add()
+    now = (await schedules.record(ahead)).now
+    await schedules.change(ahead, last_at=now + 48 * HOUR, next_at=now + 49 * HOUR)
+    await schedules.change(far, last_at=now, next_at=now + 49 * HOUR)
     await asyncio.gather(*(keeper.look() for keeper in keepers))
     assert [len(await schedules.executions(schedule)) for schedule in wanted] == [1] * len(wanted)
+    assert (await schedules.record(ahead)).next_at == (await schedules.record(wanted[0])).next_at
+    assert (await schedules.record(far)).next_at == now + 49 * HOUR
 
 
 async def test_scopes_of_an_owner_are_those_of_all_their_tokens(process: Process, records: Records) -> None:

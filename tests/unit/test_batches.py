@@ -1,5 +1,6 @@
 """The pure parts of batches: how items are made, how statuses become one, and who may need whom."""
 
+import json
 import re
 from itertools import combinations as subsets
 from itertools import pairwise
@@ -189,3 +190,19 @@ def test_a_directory_of_a_zip_is_safe_to_unpack(name: str | None, expected: str)
 def test_every_field_of_a_submission_of_many_is_described() -> None:
     described = {name for names, *_ in _rows("| field | default | meaning |") for name in re.findall(r"\w+", names)}
     assert described == set(BatchSubmission.model_fields)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"method": "train@1.0.0", "inputs": {"key": "confided"}},
+        {"count": 1, "defaults": {"method": "train@1.0.0", "inputs": {"key": "confided"}}},
+        {"items": [{"image": "a:1", "secrets": {"KEY": "confided"}}]},
+        {"count": 1, "defaults": {"image": "a:1", "webhooks": [{"url": "https://a.example", "secret": "confided"}]}},
+    ],
+)
+def test_whatever_is_confided_makes_it_another_request(body: dict[str, Any]) -> None:
+    confided = BatchSubmission.model_validate(body).confided()
+    assert "confided" in str(confided)
+    other = json.dumps(body).replace("confided", "another")
+    assert confided != BatchSubmission.model_validate_json(other).confided()

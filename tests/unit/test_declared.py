@@ -2,7 +2,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.executions.declared import declaration_of, fills, missing
@@ -51,9 +51,24 @@ def test_any_depth_before_a_pattern_finds_it_in_every_directory(path: str, patte
     assert fills("/".join(parts), f"**/{pattern}") is any(fills(each, pattern) for each in [*below, ""])
 
 
+@given(path=PATHS, before=PATTERNS, after=PATTERNS)
+@example(path="a", before="*", after="a")
+@example(path="a/b", before="**", after="**/b")
+def test_any_depth_between_two_patterns_splits_a_path_wherever_both_fit(path: str, before: str, after: str) -> None:
+    def means(parts: list[str], pattern: str) -> bool:
+        return fills("/".join(parts), pattern) if parts else set(pattern.split("/")) == {"**"}
+
+    parts = path.split("/")
+    ends = [end for end in range(len(parts) + 1) if means(parts[:end], before)]
+    begins = [begin for begin in range(len(parts) + 1) if means(parts[begin:], after)]
+    assert fills(path, f"{before}/**/{after}") is any(end <= begin for end in ends for begin in begins)
+
+
 def test_names_that_look_for_trouble_are_matched_at_once() -> None:
     hostile = "/".join(["a" * 30] * 32)
     assert not fills(hostile, f"**/{'*a' * 100}b/**/{'?*' * 50}c")
+    # Tried in all the ways in which ten directories of these can be chosen, it would take hours.
+    assert not fills(hostile, f"**/{'a*/**/' * 10}b")
 
 
 def test_what_is_missing_are_the_required_ones_that_nothing_fills() -> None:

@@ -109,6 +109,17 @@ async def test_an_outage_is_everybodys_and_nothing_is_tried_again() -> None:
     assert asked == [[0, 1, 2]]
 
 
+async def test_nobody_waits_for_an_answer_that_is_left_out() -> None:
+    async def serve(numbers: list[int]) -> Sequence[int]:
+        return numbers[1:]
+
+    gathering = Gathering()
+    tasks = [asyncio.create_task(gathering.add("any", number, serve)) for number in range(3)]
+    done, waiting = await asyncio.wait(tasks, timeout=20)
+    assert not waiting
+    assert {type(task.exception()) for task in done} == {ValueError}
+
+
 async def test_whoever_goes_away_takes_nothing_from_the_others(shop: Shop) -> None:
     gathering = Gathering()
     first, second = await coming(gathering, shop, 1, 2)

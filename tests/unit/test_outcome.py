@@ -143,6 +143,8 @@ def test_whoever_has_not_left_what_it_has_to_has_not_ended_well(
         assert wanting.cause is Cause.OUTPUT_MISSING
         assert wanting.message == "Ended well, but left nothing for `a`, `b/*`, which it has to."
         assert wanting.exit_code == whole.exit_code
+        in_part = read_exit(replace(end, missing=("a",), partly_kept=True), stop, LIMITS)
+        assert in_part.message == "Ended well, but nothing was kept for `a`, which it has to leave: see its warnings."
     else:
         assert wanting.cause in {Cause.CANCELED_BY_USER, Cause.RUN_TIMEOUT, Cause.IDLE_TIMEOUT}
 

@@ -55,6 +55,8 @@ def test_of_a_large_file_only_a_part_is_read_and_said_so() -> None:
     assert (needed("text/html", PAGE_BYTES), needed("text/html", PAGE_BYTES + 1)) == (0, HEAD_BYTES)
     many = shown(b"x\n" * (MAX_LINES + 1), "text/plain")
     assert (many.cut, (many.text or "").count("\n")) == (True, MAX_LINES)
+    no_json = shown(b"[" * JSON_BYTES, "application/json")
+    assert (no_json.kind, no_json.cut, len(no_json.text or "")) == ("text", True, HEAD_BYTES)
     # The last character is cut in two.
     split = shown(b"a" + "ü".encode() * HEAD_BYTES, "text/plain")
     assert (split.kind, split.cut, (split.text or "")[-1]) == ("text", True, "ü")
@@ -84,6 +86,7 @@ def test_a_table_has_types() -> None:
         ("a,a\n1,2\n", ["column_1", "column_2"], [["a", "a"], ["1", "2"]]),
         ("only\nx\n", ["only"], [["x"]]),
         ("a,b\n007,12345678901234567890\n", ["a", "b"], [[7.0, 12345678901234567000.0]]),
+        ("a,b\nx\x1cy\u2028z,1\n", ["a", "b"], [["x\x1cy\u2028z", 1]]),
     ],
 )
 def test_tables_as_they_come(text: str, columns: list[str], rows: list[list[object]]) -> None:

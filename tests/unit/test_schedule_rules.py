@@ -209,6 +209,8 @@ def test_nothing_is_made_before_its_time(
         ({"cron": "60 * * * *"}, "cron"),
         ({"cron": "@daily", "time_zone": "Middle/Earth"}, "time_zone"),
         ({"cron": "@daily", "time_zone": "../../etc/passwd"}, "time_zone"),
+        ({"cron": "@daily", "time_zone": "right/Europe/Berlin"}, "time_zone"),
+        ({"cron": "@daily", "time_zone": "posix/Europe/Berlin"}, "time_zone"),
         ({"cron": "@daily", "offset": 1}, "offset"),
         ({"every": 60, "offset": 60}, "offset"),
         ({"every": 60, "time_zone": "Europe/Berlin"}, "time_zone"),

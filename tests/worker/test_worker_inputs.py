@@ -117,6 +117,23 @@ async def test_a_redirect_leads_to_no_other_host(fetching: Process, host: Receiv
         await place(fetching, {"a": FileSource(url=f"{host.url}/a")})
 
 
+async def test_a_redirect_does_not_lead_through_another_host_either(
+    database_url: str, redis_url: str, tmp_path: Path, host: Receiver
+) -> None:
+    through = host.url.replace("localhost", "127.0.0.1")
+
+    async def act(received: Received) -> web.StreamResponse:
+        onward = {"/a": f"{through}/b", "/b": f"{host.url}/c"}.get(received.path)
+        return web.Response(status=302, headers={"Location": onward}) if onward else web.Response(text="there")
+
+    host.act = act
+    allowed = {"outbound_allow": "localhost, 127.0.0.1", "input_urls": "localhost"}
+    async with opened(database_url, redis_url, tmp_path, **allowed) as process:
+        with pytest.raises(Over, match="this worker fetches nothing"):
+            await place(process, {"a": FileSource(url=f"{host.url}/a")})
+    assert [received.path for received in host.received] == ["/a"]
+
+
 async def test_a_redirect_on_the_same_host_is_followed(fetching: Process, host: Receiver) -> None:
     async def act(received: Received) -> web.StreamResponse:
         if received.path == "/a":

@@ -147,6 +147,14 @@ async def test_a_worker_without_a_database_is_uncertain_after_a_while_and_goes_o
     await database.dispose()
 
 
+async def test_a_worker_of_which_the_record_knows_nothing_ends_instead_of_claiming_nothing(records: Records) -> None:
+    unknown = Presence(records.process.database, uuid4())
+    unknown.asked.set()
+    with pytest.raises(ExceptionGroup) as ended:
+        await unknown.run()
+    assert ended.group_contains(claims.Unregistered)
+
+
 async def test_a_worker_whose_connections_are_all_busy_renews_all_the_same(
     records: Records, images: None, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:

@@ -233,3 +233,18 @@ def test_a_hostile_file_is_opened_without_following_or_waiting(tmp_path: Path) -
     assert os.read(descriptor, 10) == b"secret"
     os.close(descriptor)
     os.close(directory)
+
+
+@pytest.mark.parametrize("path", ["a", "a/n", "a/n/x"])
+def test_an_input_takes_no_place_of_what_others_have_left(workspace: Workspace, path: str) -> None:
+    (workspace.make_input("a") / "n").write_text("1")
+    with pytest.raises((FileExistsError, NotADirectoryError)):
+        workspace.open_input(path)
+
+
+def test_an_input_that_was_fetched_in_vain_is_written_again(workspace: Workspace) -> None:
+    workspace.make_input("a")
+    for content in (b"half", b"all of it"):
+        with workspace.open_input("a/m") as file:
+            file.write(content)
+    assert (mounted(workspace) / "inputs" / "a" / "m").read_bytes() == b"all of it"
