@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import bad_rows
 import pytest
 from sqlalchemy import ColumnElement, Table, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -11,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from app.artifacts.tables import Artifact
 from app.batches.tables import Batch
 from app.db.engine import Connection, transaction
+from app.db.registry import metadata
 from app.executions.tables import Attempt, Execution, Instance
 from app.logs.tables import LogChunk, LogSegment
 from app.pools.tables import Pool
@@ -254,6 +256,19 @@ async def test_a_bad_worker_is_refused(records: Records, constraint: str, change
     assert await is_refused(records, Worker.__table__, good, changes) == constraint
 
 
+@pytest.mark.parametrize(("constraint", "changes"), bad_rows.BAD)
+async def test_a_bad_row_beside_the_record_is_refused(records: Records, constraint: str, changes: Columns) -> None:
+    table = bad_rows.table_of(constraint)
+    good = bad_rows.GOOD[table.name]
+    async with transaction(records.process.database) as connection:
+        savepoint = await connection.begin_nested()
+        if parent := bad_rows.PARENT.get(table.name):
+            await connection.execute(insert(metadata.tables[parent]).values(bad_rows.GOOD[parent]))
+        assert await refused(connection, insert(table).values(good)) is None
+        assert await refused(connection, insert(table).values(good | changes)) == constraint
+        await savepoint.rollback()
+
+
 async def test_there_is_one_instance_and_it_stays_the_one(records: Records) -> None:
     async with transaction(records.process.database) as connection:
         assert (await connection.execute(select(func.count()).select_from(Instance))).scalar_one() == 1
@@ -271,7 +286,7 @@ async def test_there_is_one_policy_of_retention(records: Records) -> None:
 
 async def test_every_check_of_the_database_has_a_bad_row_here(records: Records) -> None:
     logs = [*BAD_CHUNKS, *BAD_SEGMENTS]
-    others = [*BAD_ATTEMPTS, *logs, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_QUOTAS, *BAD_BATCHES, *BAD_WORKERS]
+    others = [*BAD_ATTEMPTS, *logs, *BAD_ARTIFACTS, *BAD_POOLS, *BAD_QUOTAS, *BAD_BATCHES, *BAD_WORKERS, *bad_rows.BAD]
     tested = {row[0] for row in [*BAD_EXECUTIONS, *others]} | {"ck_instance_one", "ck_retention_one"}
     checks = text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace")
     async with transaction(records.process.database) as connection:
