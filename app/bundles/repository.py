@@ -74,6 +74,8 @@ async def add_execution(connection: Connection, record: BundledRecord, imported:
         "method_name": record.spec.method.name if record.spec.method else None,
         "method_version": record.spec.method.version if record.spec.method else None,
         "imported": imported.model_dump(mode="json"),
+        # As if each attempt had been claimed once: nobody claims it here.
+        "epoch": record.attempt,
         # From now on the days count for which it is kept.
         "restored_at": clock(),
     }
@@ -118,7 +120,7 @@ async def add_log_head(connection: Connection, record: BundledRecord) -> None:
     await connection.execute(
         insert(LogHead).values(
             execution_id=record.id,
-            epoch=0,
+            epoch=record.attempt,
             next_seq=record.log_lines + 1,
             total_bytes=record.log_bytes,
             truncated=record.log_truncated,

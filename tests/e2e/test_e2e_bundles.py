@@ -22,6 +22,7 @@ from app.bundles.reading import BadBundle, Bundle
 from support.eventually import eventually
 from support.own import StartOwn
 from support.running import Json, Running
+from support.verifying import run_verify
 
 PROGRAM = (
     "mkdir -p /tailrace/outputs/a/b; echo one > /tailrace/outputs/a/b/c.txt; echo two > '/tailrace/outputs/x y.csv'; "
@@ -132,6 +133,8 @@ async def test_what_was_deleted_comes_back_as_it_was(tailrace: Running, own: Sta
         again = await imported(installation, content)
         assert again.status_code == 409
     assert told[0] == told[1] == told[2]
+    code, said = await run_verify(elsewhere.environment, "--all")
+    assert code == 0, said
     rerun = await tailrace.request("POST", f"/v1/executions/{execution}/rerun", json={"from_checkpoint": True})
     assert rerun.status_code == 201, rerun.text
     assert (await tailrace.ended(rerun.json()["id"]))["status"] == "succeeded"

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, text, update
+from sqlalchemy import func, select, text, update
 
+from app.db.orm import clock
 from app.errors import Conflict
 from app.executions import pausing, service
 from app.executions.model import Lease, Retries, Then
@@ -40,7 +41,12 @@ async def test_a_frozen_execution_keeps_its_worker_and_loses_its_deadline(record
     record = await records.record(claim.lease.execution)
     assert (record.status, record.worker_id, record.deadline) == (Status.PAUSED, records.worker.id, None)
     assert record.pause is not None
-    assert (record.pause.mode, record.pause.by, record.pause.paused_at) == (PauseMode.FREEZE, "ann", event.at)
+    assert (record.pause.mode, record.pause.by) == (PauseMode.FREEZE, "ann")
+    now = await records.commit(lambda connection: connection.scalar(select(clock())))
+    assert record.started_at is not None
+    assert record.pause.paused_at is not None
+    assert now is not None
+    assert record.started_at <= record.pause.paused_at <= now
 
 
 async def test_its_clock_goes_on_where_it_stood(records: Records) -> None:

@@ -1,5 +1,3 @@
-import asyncio
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,8 @@ from app.executions.states import TERMINAL, Status
 from support.batches import submit_batch
 from support.migrations import NewDatabase
 from support.records import Records, opened
-from support.running import REPOSITORY, Running
+from support.running import Running
+from support.verifying import run_verify
 from worker import ledger
 from worker.container import INSTANCE_LABEL
 from worker.engine.docker import DockerRuntime
@@ -525,20 +524,6 @@ async def test_a_workspace_of_an_attempt_that_is_over_is_found(scene: Scene) -> 
     assert (await scene.verify())["workspaces"].wrong == {}
     await scene.change("UPDATE attempts SET finished_at = now() - interval '1 hour' WHERE execution_id = :id", id=over)
     assert set((await scene.verify())["workspaces"].wrong) == {f"{over}/1"}
-
-
-async def run_verify(environment: Mapping[str, str], *arguments: str) -> tuple[int, str]:
-    """The command as an operator gives it: its exit code, and what it says on both streams."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "worker", "verify", *arguments),
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
 
 
 async def test_the_command_finds_nothing_wrong_while_everything_is_in_motion(tailrace: Running) -> None:
