@@ -67,14 +67,14 @@ class Oversight:
         self._notified = asyncio.Event()
         self._rung = Rung.NONE
         self.announced = record.announced
-        self.pausing = Pausing(context, lease, record, workspace, story)
+        self.stages = StageWatch(context, lease, record, workspace, story)
+        self.pausing = Pausing(context, lease, record, workspace, story, phase=lambda: self.stages.phase)
         self._events: EventsFile | None = None
         self._heard = NOTHING_HEARD
         self._hearing = asyncio.Lock()
         self._unnoted: Said | None = None
         self._watched_since = 0.0
         self._clocks = Clocks(context, workspace, story)
-        self.stages = StageWatch(context, lease, record, workspace, story)
         self._noticed: datetime | None = None
         # As of the last look at the record: they may be changed.
         self.limits = record.limits

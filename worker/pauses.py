@@ -52,8 +52,8 @@ async def note_frozen(connection: Connection, lease: Lease, *, actor: str) -> Ev
     )
 
 
-async def note_thawed(connection: Connection, lease: Lease, *, actor: str) -> Event | None:
-    """It runs again, and so do its clocks. None when it is to stop, or to stay frozen after all."""
+async def note_thawed(connection: Connection, lease: Lease, *, actor: str, phase: str = "running") -> Event | None:
+    """It runs again, in this phase, and so do its clocks. None when it is to stop, or to stay frozen after all."""
     status = await hold(connection, lease)
     pause = await _read_pause(connection, lease)
     if status is not Status.PAUSED or pause is None or pause.resume_by is None:
@@ -68,7 +68,7 @@ async def note_thawed(connection: Connection, lease: Lease, *, actor: str) -> Ev
         message=f"{pause.resume_by} asked for it.",
         changes={
             "deadline": clock() + func.make_interval(0, 0, 0, 0, 0, 0, time_left()),
-            "phase": "running",
+            "phase": phase,
             **NO_PAUSE,
         },
     )

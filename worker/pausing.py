@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -29,13 +31,22 @@ THAW_AGAIN_EVERY = 5.0
 
 class Pausing:
     """The pausing side of one attempt. `frozen`: its processes stand still. `asked_to_save`: its program was asked to
-    save and stop, whatever became of that. `thawed` is when it last went on, by `time.monotonic()`.
+    save and stop, whatever became of that. `thawed` is when it last went on, by `time.monotonic()`. `phase` tells
+    that of its record while it runs.
     """
 
     def __init__(
-        self, context: WorkerContext, lease: Lease, record: Record, workspace: Workspace, story: Story
+        self,
+        context: WorkerContext,
+        lease: Lease,
+        record: Record,
+        workspace: Workspace,
+        story: Story,
+        *,
+        phase: Callable[[], str] = lambda: "running",
     ) -> None:
         self._context = context
+        self._phase = phase
         self._lease = lease
         self._workspace = workspace
         self._story = story
@@ -112,8 +123,8 @@ class Pausing:
             return False
         self.frozen, self.thawed, self._refused = False, time.monotonic(), False
         crash_here(CrashPoint.THAWED)
-        actor = self._context.identity.actor
-        event = await self._context.commit(lambda connection: pauses.note_thawed(connection, self._lease, actor=actor))
+        noted = partial(pauses.note_thawed, lease=self._lease, actor=self._context.identity.actor, phase=self._phase())
+        event = await self._context.commit(noted)
         if event is not None:
             log.info("attempt.thawed")
             await self._story.catch_up()
