@@ -5,7 +5,6 @@ once, and by each rule one after the other, so that a service that hangs delays 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from uuid import UUID
 
 import structlog
@@ -19,6 +18,7 @@ from app.notifications.repository import Claimed
 from app.notifications.service import open_url
 from app.outbound.policy import Refused
 from app.secrets.vault import NoKey, WrongKey
+from worker.errands import Errands
 from worker.metrics import WorkerMetrics
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class NotificationSender:
         self._process = process
         self._metrics = metrics
         self._database = process.database
-        self._sending: dict[UUID, asyncio.Task[None]] = {}
+        self._sending = Errands(self._send_all, most=RULES_AT_ONCE, name="notifications")
 
     async def act(self) -> None:
         """Write what is to be said, and let a task send what is due by each rule. Raises what the database raises."""
@@ -46,10 +46,7 @@ class NotificationSender:
         async with reading(self._database) as connection:
             due = await repository.list_due(connection)
         for rule in due:
-            if rule not in self._sending and len(self._sending) < RULES_AT_ONCE:
-                task = asyncio.create_task(self._send_all(rule), name=f"notifications {rule}")
-                self._sending[rule] = task
-                task.add_done_callback(partial(self._sent, rule))
+            self._sending.start(rule)
 
     async def tidy(self) -> None:
         """Tell of what nobody knows any more, and let go of what is not kept. Raises what the database raises."""
@@ -59,13 +56,7 @@ class NotificationSender:
 
     async def stop(self) -> None:
         """Send nothing more. What is on its way goes on without us, and is told to be unsure."""
-        tasks = list(self._sending.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _sent(self, rule: UUID, _: asyncio.Task[None]) -> None:
-        del self._sending[rule]
+        await self._sending.stop()
 
     async def _send_all(self, rule: UUID) -> None:
         try:

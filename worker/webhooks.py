@@ -11,7 +11,6 @@ import random
 import time
 from collections import defaultdict
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from app.webhooks import following, outbox, sealing
 from app.webhooks.model import message_id, pause_after, wait_after
 from app.webhooks.outbox import Bundle, Letter
 from app.webhooks.signing import headers_of
+from worker.errands import Errands
 from worker.metrics import WorkerMetrics
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class WebhookSender:
         self._process = process
         self._metrics = metrics
         self._database = process.database
-        self._sending: dict[UUID, asyncio.Task[None]] = {}
+        self._sending = Errands(self._send_all, most=RECEIVERS, name="webhook")
 
     async def act(self) -> None:
         """Make deliveries of what is new, and let a task send to each receiver that something is due to.
@@ -61,10 +61,7 @@ class WebhookSender:
         async with reading(self._database) as connection:
             due = await outbox.list_due(connection)
         for webhook in due:
-            if webhook not in self._sending and len(self._sending) < RECEIVERS:
-                task = asyncio.create_task(self._send_all(webhook), name=f"webhook {webhook}")
-                self._sending[webhook] = task
-                task.add_done_callback(partial(self._sent, webhook))
+            self._sending.start(webhook)
 
     async def tell_progress(self) -> None:
         """Make deliveries of what programs say of their progress. Raises what the database raises."""
@@ -79,14 +76,8 @@ class WebhookSender:
 
     async def stop(self) -> None:
         """Send nothing more: somebody else does, or will."""
-        tasks = list(self._sending.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._sending.stop()
         self._metrics.webhooks_wait(0, oldest=0.0)
-
-    def _sent(self, webhook: UUID, _: asyncio.Task[None]) -> None:
-        del self._sending[webhook]
 
     async def _send_all(self, webhook: UUID) -> None:
         """Until nothing is due there any more, or it is to be left alone."""
