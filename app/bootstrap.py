@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ from app.settings import Settings
 from app.sharing import Sharing
 
 SCHEMA_CONFIG = Path(__file__).resolve().parent.parent / "alembic.ini"
-CLOSE_WITHIN = 0.5
 
 
 class SchemaOutOfDate(RuntimeError):
@@ -57,8 +55,8 @@ class Process:
     artifacts: ArtifactStore
     vault: Vault
     outbound: Outbound
-    sharing: Sharing = field(default_factory=Sharing)
-    gathering: Gathering = field(default_factory=Gathering)
+    sharing: Sharing
+    gathering: Gathering
     # Of logs, as long as somebody reads them.
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)
@@ -73,17 +71,13 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
     """Connect everything. Raises `SchemaOutOfDate`, `BadKey`; Redis may be away, the database may not."""
     crash_points.arm(settings.crash_at)
     vault = Vault.of(settings.secret_key)
-    database = open_engine(settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}")
-    # Two pools: a flood of published frames must not starve the listener, and a listener never gives up its connection.
-    redis = ArqRedis(
-        ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5),
-        job_serializer=encode_job,
-        job_deserializer=decode_job,
-    )
-    # A connection that only listens would never notice that its peer is gone; a unix socket cannot lose it.
-    keepalive = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
-    subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, **keepalive)
-    try:
+    async with (
+        open_engine(
+            settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}"
+        ) as database,
+        _open_redis(settings) as (redis, subscriber),
+        _share() as (sharing, gathering),
+    ):
         instance = await identify(database)
         channels = Channels(settings.redis_prefix)
         listener = Listener(subscriber, channels.keepalive)
@@ -101,17 +95,41 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
                 artifacts=ArtifactStore.of(settings.store, settings.data),
                 vault=vault,
                 outbound=outbound,
+                sharing=sharing,
+                gathering=gathering,
             )
         finally:
             await outbound.close()
             await listener.stop()
+
+
+@asynccontextmanager
+async def _open_redis(settings: Settings) -> AsyncIterator[tuple[ArqRedis, Redis]]:
+    """Two pools: a flood of published frames must not starve the listener, and it never gives up its connection."""
+    redis = ArqRedis(
+        ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=5),
+        job_serializer=encode_job,
+        job_deserializer=decode_job,
+    )
+    # A connection that only listens would never notice that its peer is gone; a unix socket cannot lose it.
+    keepalive = {} if settings.redis_url.startswith("unix:") else {"socket_keepalive": True}
+    subscriber = Redis.from_url(settings.redis_url, socket_connect_timeout=2, **keepalive)
+    try:
+        yield redis, subscriber
     finally:
         await subscriber.aclose()
         await redis.aclose(close_connection_pool=True)
-        # Connections that died without a word would be waited for, one after the other.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_WITHIN):
-                await database.dispose()
+
+
+@asynccontextmanager
+async def _share() -> AsyncIterator[tuple[Sharing, Gathering]]:
+    """What is answered for several goes on when those who asked have gone, but not longer than the process."""
+    sharing, gathering = Sharing(), Gathering()
+    try:
+        yield sharing, gathering
+    finally:
+        await sharing.close()
+        await gathering.close()
 
 
 async def identify(database: AsyncEngine) -> UUID:

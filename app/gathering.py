@@ -44,6 +44,13 @@ class Gathering:
             self._start(self._serve_all(kind, serve, patience))
         return await served
 
+    async def close(self) -> None:
+        """Give up what is still being served: nobody waits for it."""
+        left = set(self._tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _serve_all(
         self, kind: Hashable, serve: Callable[[list[T]], Awaitable[Sequence[R]]], patience: float
     ) -> None:

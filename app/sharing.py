@@ -30,6 +30,13 @@ class Sharing:
         given: T = await asyncio.shield(task)
         return given
 
+    async def close(self) -> None:
+        """Give up what is still being answered: nobody waits for it."""
+        left = {*self._next.values(), *self._current.values()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _give(self, question: Hashable, answer: Callable[[], Awaitable[T]]) -> T:
         try:
             if (current := self._current.get(question)) is not None:

@@ -228,13 +228,12 @@ async def fill(database_url: str, count: int) -> None:
         await connection.execute(HEADS, timeout=600)
     finally:
         await connection.close()
-    engine = open_engine(database_url, pool_size=1, application="tailrace-bench")
-    # As the worker that leads this does now and then.
-    folded = 1
-    while folded:
-        async with transaction(engine) as folding:
-            folded = await fold(folding)
-    await engine.dispose()
+    async with open_engine(database_url, pool_size=1, application="tailrace-bench") as engine:
+        # As the worker that leads this does now and then.
+        folded = 1
+        while folded:
+            async with transaction(engine) as folding:
+                folded = await fold(folding)
     connection = await asyncpg.connect(database_url)
     await connection.execute("VACUUM ANALYZE", timeout=600)
     await connection.close()

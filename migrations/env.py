@@ -35,19 +35,18 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _online() -> None:
-    engine = open_engine(
-        Settings().database_url, pool_size=1, application="tailrace-migrate", statement_timeout=PATIENCE
-    )
-    try:
-        async with engine.connect() as connection:
-            # Several processes may start at once: one migrates, the others wait and find nothing to do.
-            await connection.execute(text("SET lock_timeout = 0"))
-            await connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
-            await connection.commit()
-            await connection.run_sync(_migrate)
-            await connection.commit()
-    finally:
-        await engine.dispose()
+    async with (
+        open_engine(
+            Settings().database_url, pool_size=1, application="tailrace-migrate", statement_timeout=PATIENCE
+        ) as engine,
+        engine.connect() as connection,
+    ):
+        # Several processes may start at once: one migrates, the others wait and find nothing to do.
+        await connection.execute(text("SET lock_timeout = 0"))
+        await connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+        await connection.commit()
+        await connection.run_sync(_migrate)
+        await connection.commit()
 
 
 asyncio.run(_online())

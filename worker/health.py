@@ -113,14 +113,14 @@ async def _answer_health(signs: Sequence[Sign]) -> web.Response:
 
 async def database_answers(url: str) -> bool:
     """Over a connection of its own: that the pool of this process gives none says nothing about the database."""
-    engine = open_engine(url, pool_size=1, application="tailrace-worker-health")
     try:
-        async with asyncio.timeout(PROBE_WITHIN):
+        async with (
+            open_engine(url, pool_size=1, application="tailrace-worker-health") as engine,
+            asyncio.timeout(PROBE_WITHIN),
+        ):
             return await is_reachable(engine)
     except TimeoutError:
         return False
-    finally:
-        await engine.dispose()
 
 
 async def redis_answers(redis: ArqRedis) -> bool:

@@ -312,12 +312,10 @@ async def open_supervisor(
         logs = LogWriter(process.database, process.hints, metrics)
         context = WorkerContext(process, runtime, worker, logs, metrics)
         process.on_settled.append(metrics.settled)
-        heartbeats = open_engine(settings.database_url, pool_size=1, application="tailrace-heartbeat")
-        presence = Presence(heartbeats, worker.id, EngineWatch(runtime, worker.engine))
         try:
-            yield Supervisor(context, presence)
+            async with open_engine(settings.database_url, pool_size=1, application="tailrace-heartbeat") as heartbeats:
+                yield Supervisor(context, Presence(heartbeats, worker.id, EngineWatch(runtime, worker.engine)))
         finally:
-            await heartbeats.dispose()
             with suppress(Exception):
                 async with asyncio.timeout(1.0), transaction(process.database) as connection:
                     await claims.sign_off(connection, worker.id)

@@ -219,13 +219,10 @@ def as_json(findings: Findings) -> str:
 
 
 async def _verify(settings: Settings, *, within: float | None) -> Findings:
-    database = open_engine(settings.database_url, pool_size=2, application="tailrace-verify")
-    try:
+    async with open_engine(settings.database_url, pool_size=2, application="tailrace-verify") as database:
         instance = await identify(database)
         async with DockerRuntime(settings.docker_host) as runtime:
             return await Verifier(database, runtime, settings, instance).verify(within=within)
-    finally:
-        await database.dispose()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import orjson
 from sqlalchemy import event, make_url, text
@@ -21,16 +23,22 @@ from app.cancellation import being_cancelled
 STATEMENT_TIMEOUT = 15.0
 LOCK_TIMEOUT_MS = 10_000
 IDLE_TRANSACTION_TIMEOUT_MS = 30_000
+# Connections that died without a word would be waited for, one after the other. Seconds.
+CLOSE_WITHIN = 0.5
 _UNSETTLED = "unsettled"
 # SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
 # something, starting up or shutting down or taking too long, a lock not had in time, read-only (after a failover).
 TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
 
 
-def open_engine(
+@asynccontextmanager
+async def open_engine(
     url: str, *, pool_size: int, application: str, statement_timeout: float = STATEMENT_TIMEOUT
-) -> AsyncEngine:
-    """An engine that gives up instead of waiting for ever: every statement, lock and connection has its time."""
+) -> AsyncIterator[AsyncEngine]:
+    """An engine that gives up instead of waiting for ever: every statement, lock and connection has its time.
+
+    At the end it has no connection left, whoever still holds one.
+    """
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
@@ -56,7 +64,18 @@ def open_engine(
     )
     event.listen(engine.sync_engine, "checkout", _refuse_broken)
     event.listen(engine.sync_engine, "handle_error", _mark_unsettled)
-    return engine
+    opened: WeakSet[Any] = WeakSet()
+    event.listen(engine.sync_engine, "connect", lambda _, record: opened.add(record.driver_connection))
+    try:
+        yield engine
+    finally:
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_WITHIN):
+                    await engine.dispose()
+        finally:
+            for connection in list(opened):
+                connection.terminate()
 
 
 def _mark_unsettled(context: ExceptionContext) -> None:

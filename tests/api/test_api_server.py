@@ -158,10 +158,8 @@ async def test_an_oversized_upload_is_answered_over_tcp(remote: httpx.AsyncClien
 
 async def test_on_another_schema_it_says_what_to_do(settings: Settings, new_database: NewDatabase) -> None:
     url = await new_database()
-    engine = open_engine(url, pool_size=1, application="test")
-    async with transaction(engine) as connection:
+    async with open_engine(url, pool_size=1, application="test") as engine, transaction(engine) as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    await engine.dispose()
     server = await start(settings, TAILRACE_DATABASE_URL=url)
     async with asyncio.timeout(30):
         assert await server.process.wait() == 3

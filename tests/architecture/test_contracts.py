@@ -68,16 +68,15 @@ async def test_a_migration_may_take_as_long_as_it_takes(new_database: NewDatabas
 
 async def _left_in(database: str) -> set[str]:
     """Tables, functions, sequences and types in the schema."""
-    engine = open_engine(database, pool_size=1, application="tailrace-test")
     statement = text(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'i' "
         "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     )
-    try:
-        async with transaction(engine) as connection:
-            return set((await connection.execute(statement)).scalars())
-    finally:
-        await engine.dispose()
+    async with (
+        open_engine(database, pool_size=1, application="tailrace-test") as engine,
+        transaction(engine) as connection,
+    ):
+        return set((await connection.execute(statement)).scalars())
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(REPOSITORY)))

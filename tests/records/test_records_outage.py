@@ -23,9 +23,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embe
 
 @pytest.fixture
 async def engine(server: EmbeddedPostgres) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(server.url(), pool_size=4, application="tailrace-test")
-    yield engine
-    await engine.dispose()
+    async with open_engine(server.url(), pool_size=4, application="tailrace-test") as engine:
+        yield engine
 
 
 async def run(engine: AsyncEngine, *statements: str) -> None:
@@ -92,30 +91,27 @@ async def test_connections_that_broke_while_nobody_used_them_are_not_given_out(
 
 
 async def test_a_server_without_a_free_connection_is_an_outage(server: EmbeddedPostgres) -> None:
-    engine = open_engine(server.url(), pool_size=60, application="tailrace-test")
-
-    async def hold(until: asyncio.Event) -> None:
+    async def hold(engine: AsyncEngine, until: asyncio.Event) -> None:
         async with transaction(engine) as connection:
             await connection.execute(text("SELECT 1"))
             await until.wait()
 
     release = asyncio.Event()
-    holders = [asyncio.create_task(hold(release)) for _ in range(40)]
-    await eventually(lambda: any(holder.done() for holder in holders))
-    release.set()
-    failures = [error for error in await asyncio.gather(*holders, return_exceptions=True) if error]
-    await engine.dispose()
+    async with open_engine(server.url(), pool_size=60, application="tailrace-test") as engine:
+        holders = [asyncio.create_task(hold(engine, release)) for _ in range(40)]
+        await eventually(lambda: any(holder.done() for holder in holders))
+        release.set()
+        failures = [error for error in await asyncio.gather(*holders, return_exceptions=True) if error]
     assert failures
     assert all(is_outage(error) for error in failures)
 
 
 async def test_a_pool_without_a_free_connection_is_an_outage(server: EmbeddedPostgres) -> None:
-    engine = open_engine(server.url(), pool_size=1, application="tailrace-test")
-    engine.pool._timeout = 0.05  # type: ignore[attr-defined]
-    async with transaction(engine):
-        error = await failure_of(engine, "SELECT 1")
-        assert not await is_reachable(engine)
-    await engine.dispose()
+    async with open_engine(server.url(), pool_size=1, application="tailrace-test") as engine:
+        engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+        async with transaction(engine):
+            error = await failure_of(engine, "SELECT 1")
+            assert not await is_reachable(engine)
     assert is_outage(error)
 
 
@@ -131,9 +127,8 @@ async def test_a_statement_that_was_cut_off_is_an_outage(engine: AsyncEngine, st
 
 
 async def test_a_statement_has_the_time_that_the_engine_was_opened_with(server: EmbeddedPostgres) -> None:
-    engine = open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1)
-    error = await failure_of(engine, "SELECT pg_sleep(60)")
-    await engine.dispose()
+    async with open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1) as engine:
+        error = await failure_of(engine, "SELECT pg_sleep(60)")
     assert "statement timeout" in str(error)
 
 
@@ -141,17 +136,17 @@ async def test_what_the_driver_leaves_half_said_runs_out_of_time_on_nobody(
     server: EmbeddedPostgres,
 ) -> None:
     """It was parsed when its argument turned out to be none, and nobody has told the server that nothing follows."""
-    engine = open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1)
-    patient = open_engine(server.url(), pool_size=1, application="tailrace-test")
-    with pytest.raises(DBAPIError, match="invalid input"):
-        async with reading(engine) as connection:
-            await connection.exec_driver_sql("SELECT $1::uuid", (5,))
-    async with reading(patient) as connection:
-        await connection.execute(text("SELECT pg_sleep(0.5)"))
-    async with transaction(engine) as connection:
-        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
-    await engine.dispose()
-    await patient.dispose()
+    async with (
+        open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1) as engine,
+        open_engine(server.url(), pool_size=1, application="tailrace-test") as patient,
+    ):
+        with pytest.raises(DBAPIError, match="invalid input"):
+            async with reading(engine) as connection:
+                await connection.exec_driver_sql("SELECT $1::uuid", (5,))
+        async with reading(patient) as connection:
+            await connection.execute(text("SELECT pg_sleep(0.5)"))
+        async with transaction(engine) as connection:
+            assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 
 
 async def test_a_lock_that_was_not_had_in_time_is_an_outage(engine: AsyncEngine) -> None:

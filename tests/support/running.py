@@ -234,17 +234,18 @@ async def running(
 
 async def _remove_containers(database_url: str) -> None:
     """By the label of this installation only."""
-    engine = open_engine(database_url, pool_size=1, application="tailrace-test")
 
     async def instance_id() -> UUID | None:
         # The test may have left its server on its way up.
         with suppress(OSError, DBAPIError):
-            async with reading(engine) as connection:
+            async with (
+                open_engine(database_url, pool_size=1, application="tailrace-test") as engine,
+                reading(engine) as connection,
+            ):
                 return (await connection.execute(select(Instance.id))).scalar_one()
         return None
 
     instance = await eventually(instance_id, within=60)
-    await engine.dispose()
     async with DockerRuntime() as runtime:
         for container in await runtime.list_containers({INSTANCE_LABEL: str(instance)}):
             await runtime.remove(container.id, force=True)

@@ -18,10 +18,11 @@ EVERYTHING_OF_THEIR_OWN = (Scope.READ, Scope.SUBMIT, Scope.CANCEL)
 async def another_user(installation: Running, owner: str, scopes: Sequence[Scope] = EVERYTHING_OF_THEIR_OWN) -> Running:
     """The same installation as seen by somebody else."""
     token = new_token()
-    engine = open_engine(installation.database_url, pool_size=1, application="tailrace-test")
-    async with transaction(engine) as connection:
+    async with (
+        open_engine(installation.database_url, pool_size=1, application="tailrace-test") as engine,
+        transaction(engine) as connection,
+    ):
         await connection.execute(
             insert(Token).values(id=uuid7(), hash=hash_token(token), name=owner, owner=owner, scopes=list(scopes))
         )
-    await engine.dispose()
     return Running(environment=installation.environment, log=installation.log, url=installation.url, token=token)

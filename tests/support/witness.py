@@ -52,8 +52,9 @@ class Witness:
 
 async def instance_of(installation: Running) -> UUID:
     """The id that an installation's containers are labelled with."""
-    engine = open_engine(installation.database_url, pool_size=1, application="tailrace-test")
-    async with reading(engine) as connection:
+    async with (
+        open_engine(installation.database_url, pool_size=1, application="tailrace-test") as engine,
+        reading(engine) as connection,
+    ):
         instance: UUID = (await connection.execute(select(Instance.id))).scalar_one()
-    await engine.dispose()
     return instance

@@ -189,12 +189,13 @@ async def test_a_write_that_is_refused_counts(observed: Observed) -> None:
 
 async def pass_the_fence(installation: Running, execution: str) -> None:
     """As if somebody had taken it over."""
-    engine = open_engine(installation.database_url, pool_size=1, application="tailrace-test")
-    async with transaction(engine) as connection:
+    async with (
+        open_engine(installation.database_url, pool_size=1, application="tailrace-test") as engine,
+        transaction(engine) as connection,
+    ):
         id_ = UUID(execution)
         await connection.execute(update(Execution).where(Execution.id == id_).values(epoch=Execution.epoch + 1))
         await connection.execute(update(LogHead).where(LogHead.execution_id == id_).values(epoch=LogHead.epoch + 1))
-    await engine.dispose()
 
 
 async def test_every_line_about_an_attempt_says_which(observed: Observed) -> None:

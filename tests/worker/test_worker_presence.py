@@ -136,15 +136,15 @@ async def test_a_worker_without_a_database_is_uncertain_after_a_while_and_goes_o
 ) -> None:
     monkeypatch.setattr(presence, "HEARTBEAT_EVERY", 0.01)
     monkeypatch.setattr(presence, "FENCE_MYSELF_AFTER", 0.1)
-    database = open_engine(f"postgresql://tailrace@/nowhere?host={tmp_path}", pool_size=1, application="test")
-    alone = Presence(database, uuid4())
-    assert alone.certain
-    renewing = asyncio.create_task(alone.run())
-    await eventually(lambda: not alone.certain)
-    assert not renewing.done()
-    renewing.cancel()
-    await asyncio.gather(renewing, return_exceptions=True)
-    await database.dispose()
+    nowhere = f"postgresql://tailrace@/nowhere?host={tmp_path}"
+    async with open_engine(nowhere, pool_size=1, application="test") as database:
+        alone = Presence(database, uuid4())
+        assert alone.certain
+        renewing = asyncio.create_task(alone.run())
+        await eventually(lambda: not alone.certain)
+        assert not renewing.done()
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def test_a_worker_of_which_the_record_knows_nothing_ends_instead_of_claiming_nothing(records: Records) -> None:
@@ -229,9 +229,12 @@ async def row_of(records: Records, worker: UUID | None = None) -> Any:
         return (await connection.execute(statement)).one()
 
 
-def test_nobody_judges_others_before_having_been_steady_for_as_long_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_judges_others_before_having_been_steady_for_as_long_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(claims, "LOST_AFTER", 0.0)
-    fresh = Presence(open_engine("postgresql:///x", pool_size=1, application="test"), uuid4())
-    assert fresh.may_judge
-    monkeypatch.setattr(claims, "LOST_AFTER", 30.0)
-    assert not fresh.may_judge
+    async with open_engine("postgresql:///x", pool_size=1, application="test") as database:
+        fresh = Presence(database, uuid4())
+        assert fresh.may_judge
+        monkeypatch.setattr(claims, "LOST_AFTER", 30.0)
+        assert not fresh.may_judge
