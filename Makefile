@@ -1,6 +1,6 @@
 # The verbs of the project; `make help` lists them. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: demo up test lint format bench clean help
+.PHONY: demo up test lint format bench audit baseline clean help
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -36,6 +36,13 @@ bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, the log
 	@$(PYTHON) -m bench.core $(ARGS)
 	@$(PYTHON) -m bench.logs --short
 	@$(PYTHON) -m bench.api --short
+
+audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it is there), and credentials in the sources
+	@sh stack/audit.sh $(UV)
+
+baseline: $(READY)  ## Take what `make audit` finds in the sources for no credentials; look at the difference
+	@.venv/bin/detect-secrets scan --exclude-files '^uv\.lock$$' > .secrets.baseline.new
+	@mv .secrets.baseline.new .secrets.baseline
 
 clean:  ## Remove the environments and caches; the data stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

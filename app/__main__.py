@@ -1,4 +1,4 @@
-"""`python -m app`: the API on a listening socket of our own."""
+"""`python -m app`: the API on a listening socket of our own. `python -m app token` makes a token instead."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from app.auth.command import main as make_token
 from app.bootstrap import SchemaOutOfDate
 from app.db.engine import is_outage
 from app.main import create_app
 from app.observability.logging import configure_logging
+from app.policy.file import BadPolicy
 from app.secrets.vault import BadKey
 from app.settings import Settings
 from app.stalled import StallWatch
@@ -67,7 +69,7 @@ async def _serve(app: FastAPI, server: uvicorn.Server, listener: socket.socket) 
             finally:
                 watching.cancel()
     except Exception as error:
-        if not isinstance(error, SchemaOutOfDate | BadKey) and not is_outage(error):
+        if not isinstance(error, SchemaOutOfDate | BadKey | BadPolicy) and not is_outage(error):
             raise
         log.error("api.cannot_start", error=str(error) or repr(error))  # noqa: TRY400
         return CANNOT_START
@@ -113,4 +115,4 @@ def open_listener(settings: Settings) -> socket.socket:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_token(sys.argv[2:]) if sys.argv[1:2] == ["token"] else main())

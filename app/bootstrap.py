@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import crash_points
 from app.artifacts.store import ArtifactStore
+from app.auth.holding import Holding
 from app.db.engine import open_engine, reading
 from app.executions.model import Event
 from app.executions.tables import Instance
@@ -30,9 +31,11 @@ from app.listener import Listener
 from app.logs.searching import Searches
 from app.outbound.client import Outbound
 from app.outbound.policy import Policy
+from app.policy.file import PolicyFile
 from app.secrets.vault import Vault
 from app.settings import Settings
 from app.sharing import Sharing
+from app.turns import Turns
 
 SCHEMA_CONFIG = Path(__file__).resolve().parent.parent / "alembic.ini"
 
@@ -60,17 +63,22 @@ class Process:
     # Of logs, as long as somebody reads them.
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)
+    policy: PolicyFile = field(default_factory=PolicyFile)
     # How many files each owner is sending.
     uploads: Counter[str] = field(default_factory=Counter)
+    # Of posts to each trigger, and of firings of each schedule by hand.
+    turns: Turns = field(default_factory=Turns)
+    holding: Holding = field(default_factory=Holding)
     # Told of every end that followed from another one, and was made here.
     on_settled: list[Callable[[Event], None]] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Process]:
-    """Connect everything. Raises `SchemaOutOfDate`, `BadKey`; Redis may be away, the database may not."""
+    """Connect everything. Raises `SchemaOutOfDate`, `BadKey`, `BadPolicy`; Redis may be away, the database may not."""
     crash_points.arm(settings.crash_at)
-    vault = Vault.of(settings.secret_key)
+    vault = Vault.of(settings.secret_key, settings.secret_key_file)
+    policy = PolicyFile(settings.policy)
     async with (
         open_engine(
             settings.database_url, pool_size=settings.database_pool, application=f"tailrace-{role}"
@@ -97,6 +105,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
                 outbound=outbound,
                 sharing=sharing,
                 gathering=gathering,
+                policy=policy,
             )
         finally:
             await outbound.close()

@@ -17,6 +17,7 @@ class CrashPoint(StrEnum):
 
     # The API
     ACCEPTED = auto()  # the execution is committed; no bell has rung
+    IMPORTING = auto()  # a part of the log is committed; the execution is not on record yet
     # A worker, on the way from the queue to a running program
     CLAIMED = auto()
     WORKSPACE_MADE = auto()

@@ -12,7 +12,9 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from typing_extensions import override
 
+from app.audit import acts
 from app.auth.service import Caller, authenticate
+from app.auth.shares import SHOWN
 from app.auth.tokens import Scope
 from app.background import Background
 from app.bootstrap import Process
@@ -49,7 +51,25 @@ MetricsDep = Annotated[ApiMetrics, Depends(get_metrics)]
 async def get_caller(request: Request, process: ProcessDep, _: Annotated[object, Depends(_bearer)]) -> Caller:
     """Who is calling. Raises `NotAuthenticated`."""
     known: Caller | None = getattr(request.state, "caller", None)
-    return known or await authenticate(process, request.headers)
+    return known or await _recognise(request, process)
+
+
+async def _recognise(request: Request, process: Process) -> Caller:
+    """For all that is done for this request."""
+    operation = getattr(request.scope.get("route"), "operation_id", None)
+    shown = _id_of(request) if operation in SHOWN else None
+    caller: Caller = await authenticate(process, request.headers, shown=shown, safe=request.method in SAFE)
+    request.state.caller = caller
+    if act := acts.current.get():
+        await act.look_up(process)
+    return caller
+
+
+def _id_of(request: Request) -> UUID | None:
+    try:
+        return UUID(request.path_params["id"])
+    except ValueError:
+        return None
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
@@ -71,6 +91,10 @@ AdminDep = Annotated[Caller, Depends(_having(Scope.ADMIN))]
 ExecutionId = Annotated[UUID, Path(alias="id", description="The execution's id")]
 
 
+# They change nothing, and no page of somebody else gets to see the answer.
+SAFE = frozenset({"GET", "HEAD"})
+
+
 class BodyRoute(APIRoute):
     """A route with a JSON body. Token and Content-Type are looked at before the body is read, let alone parsed."""
 
@@ -79,7 +103,7 @@ class BodyRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await authenticate(await get_process(request), request.headers)
+            await _recognise(request, await get_process(request))
             _require_json(request)
             return await handle(request)
 
@@ -95,4 +119,5 @@ def _require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if has_body and media_type not in MEDIA_TYPES[request.method == "PATCH"]:
         sent = f"`{media_type}`" if media_type else "a body without a Content-Type"
-        raise UnsupportedMediaType(f"The body must be `application/json`; this is {sent}.")
+        hint = "With curl: -H 'Content-Type: application/json'."
+        raise UnsupportedMediaType(f"The body must be `application/json`; this is {sent}.", hint=hint)

@@ -13,6 +13,7 @@ ServiceError
 ├── InvalidRequest        400 / 422   names every field
 ├── QuotaExceeded         429         Retry-After, used and limit
 ├── RateLimited           429         Retry-After
+│   └── Crowded           429         Retry-After
 └── Unavailable           503         Retry-After
 """
 
@@ -156,6 +157,12 @@ class RateLimited(ServiceError):
 
     status, code, title = 429, "rate_limited", "Too many requests"
     retry_after = 60
+
+
+class Crowded(RateLimited):
+    """So many came at the same time that this one is not to wait, too."""
+
+    retry_after = 2
 
 
 class Unavailable(ServiceError):

@@ -34,6 +34,8 @@ _SENTENCES = {
     "string_unicode": "must be valid Unicode",
     "string_too_short": "must be at least {min_length} characters long",
     "string_too_long": "must be at most {max_length} characters long",
+    "string_pattern_mismatch": "must match the pattern `{pattern}`",
+    "literal_error": "must be {expected}",
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
     "tuple_type": _LIST,
@@ -81,7 +83,8 @@ def _path_of(error: Mapping[str, Any]) -> str:
 
 def _sentence_of(error: Mapping[str, Any]) -> str:
     template = _SENTENCES.get(error["type"])
-    if template is None:
+    # Errors of ours may have the code of one of pydantic's, and say themselves what they mean.
+    if template is None or ("{" in template and "ctx" not in error):
         return str(error["msg"]).removeprefix("Value error, ")
     return template.format_map(error.get("ctx", {}))
 

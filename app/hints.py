@@ -70,6 +70,11 @@ class Channels:
         return f"{self._prefix}:schedules"
 
     @property
+    def tokens(self) -> str:
+        """A token is not valid any more: its id."""
+        return f"{self._prefix}:tokens"
+
+    @property
     def keepalive(self) -> str:
         """Nothing is ever sent here; being subscribed keeps a listener's connection in subscriber mode."""
         return f"{self._prefix}:keepalive"
@@ -107,6 +112,10 @@ class Hints:
     async def reschedule(self) -> None:
         """Tell whoever fires schedules that one of them may be due."""
         await self._bounded("schedules", lambda: self._redis.publish(self._channels.schedules, b""))
+
+    async def revoked(self, token: UUID) -> None:
+        """Tell all that have something open by this token."""
+        await self._bounded("tokens", lambda: self._redis.publish(self._channels.tokens, token.bytes))
 
     async def publish(self, frames: Sequence[tuple[UUID, bytes]], *, to_all: bytes | None = None) -> None:
         """Send committed frames to whoever watches their executions, and `to_all` to those who follow all of them."""

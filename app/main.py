@@ -11,6 +11,14 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from app.artifacts.router import router as outputs_router
+from app.audit.middleware import Audited
+from app.audit.router import router as audit_router
+from app.auth.links import CredentialLinks
+from app.auth.router import browsers as browsers_router
+from app.auth.router import one as token_router
+from app.auth.router import one_share as share_router
+from app.auth.router import router as tokens_router
+from app.auth.router import sharing as shares_router
 from app.auth.service import ensure_bootstrap_token
 from app.background import Background
 from app.batches.router import one as batch_router
@@ -49,6 +57,7 @@ from app.retention.router import router as retention_router
 from app.schedules.router import one as schedule_router
 from app.schedules.router import previews as previews_router
 from app.schedules.router import router as schedules_router
+from app.secrets.router import router as secrets_router
 from app.settings import Settings
 from app.stats.router import router as stats_router
 from app.triggers.router import one as trigger_router
@@ -79,7 +88,8 @@ ROUTERS = (
     files_router, file_router,
     schedules_router, schedule_router, previews_router,
     triggers_router, trigger_router, posting_router,
-    quotas_router,
+    quotas_router, audit_router, secrets_router, tokens_router, token_router, shares_router, share_router,
+    browsers_router,
     webhooks_router, webhook_router, notifications_router, notification_router,
 )  # fmt: skip
 
@@ -108,9 +118,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.is_closing = lambda: False  # `app.__main__` knows better
     app.state.metrics = ApiMetrics()
+    app.add_middleware(Audited)
     app.add_middleware(BodyLimit, limit=settings.body_limit, larger=dict.fromkeys(UPLOADS, int(settings.file_limit)))
     app.add_middleware(RequestContext)
     app.add_middleware(RequestMetrics, metrics=app.state.metrics)
+    app.add_middleware(CredentialLinks)
     add_handlers(app)
     add_documentation(app)
     for router in ROUTERS:
@@ -129,11 +141,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.background = Background()
         app.state.feed = Feed(process)
         following = asyncio.create_task(app.state.feed.run(), name="feed")
+        holding = asyncio.create_task(
+            process.holding.run(process.database, process.listener, process.channels.tokens), name="holding"
+        )
         log.info("api.started", instance=str(process.instance), version=app.version)
         try:
             yield
         finally:
             following.cancel()
+            holding.cancel()
             await app.state.background.finish(FINISH_SECONDS)
             log.info("api.stopped")
 

@@ -55,7 +55,10 @@ TAGS = [
     {"name": "webhooks", "description": "Servers of yours that are sent what happens, signed"},
     {"name": "notifications", "description": "People who are told how executions end"},
     {"name": "pools", "description": "Named groups of workers, and how much may run in each"},
+    {"name": "tokens", "description": "Who may do what, and for how long; addresses that show one execution"},
     {"name": "quotas", "description": "Who you are, and how much an owner may have"},
+    {"name": "secrets", "description": "Secrets that submissions refer to by name"},
+    {"name": "audit", "description": "Who did what"},
     {"name": "workers", "description": "Who is there to run executions"},
     {"name": "stats", "description": "Numbers over all executions"},
     {"name": "retention", "description": "For how long what has ended is kept"},
@@ -181,8 +184,9 @@ def _tail(schemas: Document) -> Document:
     """The WebSocket, as a path item with an extension: OpenAPI knows requests and answers only."""
     return {
         "summary": "The log live, over a WebSocket",
-        "description": "Connect with `ws://` and the token in the Authorization header. JSON text frames come from the "
-        "server only; resume with `after=` the last seq you have. A refusal is a close code, without a frame.",
+        "description": "Connect with `ws://` and the token in the Authorization header, or with `ticket=` or `share=` "
+        "in the query. JSON text frames come from the server only; resume with `after=` the last seq you have. A "
+        "refusal is a close code, without a frame.",
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
             *_query(schemas, TailQuery),

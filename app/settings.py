@@ -55,10 +55,18 @@ class Settings(BaseSettings):
         description="What secrets are sealed with, random, the same for API and workers; of several, separated by "
         "commas, the first seals and all open",
     )
+    secret_key_file: Path | None = Field(
+        default=None, description="A file that has the keys instead, one per line or separated by commas"
+    )
+    secrets: Path = Field(
+        default=Path("/dev/shm/tailrace"),  # noqa: S108 - only its owner may enter it, which is checked
+        description="Directory in memory (tmpfs) for secrets that programs get as files; the worker's alone, and the "
+        "same path on the engine's host",
+    )
     outbound_allow: str = Field(
         default="",
         description="What is not public and may be connected to nevertheless, for webhooks and files by URL: networks, "
-        "hosts and `*.domains`, separated by commas",
+        "hosts and `*.domains`, separated by commas, each with `:port` if it is not one of 80, 443 and above 1023",
     )
     database_pool: int = Field(default=10, ge=1, description="Database connections a process keeps")
     send_buffer: int = Field(
@@ -76,15 +84,24 @@ class Settings(BaseSettings):
         default=ByteSize(10 * 2**30), ge=0, description="Largest file that is uploaded, or fetched by URL, bytes"
     )
     max_file_bytes_per_owner: ByteSize | None = Field(
-        default=None, ge=0, description="What all files that an owner has uploaded may have together, bytes"
+        default=None, ge=0, description="What all files that an owner has uploaded or imported may have together, bytes"
     )
     input_urls: str = Field(
         default="",
         description="Hosts from which executions may have files fetched by URL: names and `*.domains`, separated by "
         "commas, or `*`; none by default",
     )
+    input_urls_limit: ByteSize = Field(
+        default=ByteSize(10 * 2**30),
+        ge=0,
+        description="What all files that one execution has fetched by URL may have together, bytes",
+    )
     max_queued_per_owner: int | None = Field(
         default=None, ge=0, description="Executions that an owner may have queued at once, unless they have a quota"
+    )
+    policy: Path | None = Field(
+        default=None,
+        description="File of the policy: images, networks, runtimes and limits that are allowed, and to whom",
     )
     max_queue_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.queue_timeout`, seconds")
     max_pull_timeout: int | None = Field(default=None, ge=1, description="Largest `limits.pull_timeout`, seconds")
@@ -171,6 +188,9 @@ class Settings(BaseSettings):
         le=36_500,
         description="Uploaded files that nothing refers to are kept so many days, 0 for ever",
     )
+    retention_audit_days: int = Field(
+        default=0, ge=0, le=36_500, description="Who did what is kept so many days, 0 for ever"
+    )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
     crash_at: str | None = Field(
         default=None, description="For tests: the process kills itself at this point of `app/crash_points.py`"
@@ -181,7 +201,12 @@ class Settings(BaseSettings):
         """One by one."""
         return frozenset(filter(None, (part.strip().lower() for part in self.notification_channels.split(","))))
 
-    @field_validator("data")
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("data", "secrets")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         # The engine resolves bind mounts on its host: a relative path would mean another directory there.

@@ -11,12 +11,11 @@ import asyncpg
 import pytest
 from hypothesis import settings
 
-from stack.engine import ensure_engine
-from stack.images import ensure_images
 from stack.postgres import EmbeddedPostgres
 from stack.redis import EmbeddedRedis
 from support.migrations import NewDatabase, run_alembic
 from support.own import StartOwn
+from support.provision import provide_engine
 from support.running import Running, running
 from support.witness import Witness
 from worker.engine.docker import DockerRuntime
@@ -72,7 +71,7 @@ async def database_url(new_database: NewDatabase) -> str:
 @pytest.fixture(scope="session")
 async def images() -> None:
     """The container engine, and `busybox:local` and `python:local` on it."""
-    ensure_images(ensure_engine())
+    provide_engine()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import structlog
 from app.bootstrap import SchemaOutOfDate
 from app.db.engine import is_outage
 from app.observability.logging import configure_logging
+from app.policy.file import BadPolicy
 from app.secrets.vault import BadKey
 from app.settings import Settings
 from worker import verify
@@ -37,7 +38,7 @@ async def _main() -> int:
         await run_worker(settings, orders)
     except Exception as error:
         # Once it is open, the worker waits for whatever is away.
-        if not isinstance(error, SchemaOutOfDate | BadKey | EngineError) and not is_outage(error):
+        if not isinstance(error, SchemaOutOfDate | BadKey | BadPolicy | EngineError) and not is_outage(error):
             raise
         log.error("worker.cannot_start", error=str(error) or repr(error))  # noqa: TRY400
         return CANNOT_START

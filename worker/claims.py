@@ -104,7 +104,9 @@ class AttemptState:
     started_at: datetime | None
     pause_written_at: datetime | None
     thawed_at: datetime | None
+    over_disk: bool
     rung: Rung
+    signal_sent: bool
     heard: Heard
 
 
@@ -225,7 +227,9 @@ async def read_attempt(connection: Connection, lease: Lease) -> tuple[Record, At
         started_at=row.started_at,
         pause_written_at=row.pause_written_at,
         thawed_at=row.thawed_at,
+        over_disk=row.over_disk_at is not None,
         rung=_rung(row),
+        signal_sent=row.signal_sent_at is not None,
         heard=Heard(row.events_offset, row.events_lines),
     )
 

@@ -12,6 +12,7 @@ import hashlib
 import mimetypes
 import os
 import stat
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -35,7 +36,10 @@ log = structlog.get_logger(__name__)
 MAX_DEPTH = 32
 MAX_PATH_BYTES = 1024
 MAX_WARNINGS = 20
-MAX_ENTRIES_SEEN = 1_000_000
+# So many entries are looked at, and two for each file that may be kept: more would only fill our memory.
+ENTRIES_SEEN = 100_000
+# The code of a warning.
+NO_CHECKPOINT = "checkpoint_not_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,14 @@ class Caps:
 
 @dataclass(slots=True)
 class Collected:
-    """What was kept; `partial` when something was left out, and why."""
+    """What was kept; `partial` when something was left out, and why. `pending`: files that the store did not take."""
 
     files: list[Artifact] = field(default_factory=list)
     bytes: int = 0
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
     seen: int = 0
+    pending: deque[str] = field(default_factory=deque)
 
     def leave_out(self, why: str) -> None:
         """Note that something is not kept."""
@@ -82,6 +87,7 @@ async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, lo
     if checkpoint.partial and checkpoint.files:
         with suppress(OSError, BaseError):
             await store.delete(ArtifactSet(record.id, record.attempt, Kind.CHECKPOINT))
+    absent, lost = await asyncio.to_thread(_without, record.spec.outputs, outputs)
     return Kept(
         outputs=outputs.files,
         outputs_partial=outputs.partial,
@@ -89,11 +95,19 @@ async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, lo
         checkpoint=[] if checkpoint.partial else checkpoint.files,
         log_complete=log_complete,
         warnings=[
-            *(f"outputs: {why}" for why in outputs.warnings),
-            *(f"the checkpoint is not kept: {why}" for why in checkpoint.warnings),
+            *({"code": "output_left_out", "message": f"Outputs: {why}."} for why in outputs.warnings),
+            *({"code": NO_CHECKPOINT, "message": f"The checkpoint is not kept: {why}."} for why in checkpoint.warnings),
         ],
-        missing=await asyncio.to_thread(missing, record.spec.outputs, [file.path for file in outputs.files]),
+        missing=absent,
+        lost=lost,
     )
+
+
+def _without(declared: Sequence[DeclaredOutput], outputs: Collected) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the required ones those that the program has not left, and those that the store did not take."""
+    stored = [file.path for file in outputs.files]
+    absent = missing(declared, [*stored, *outputs.pending])
+    return absent, tuple(path for path in missing(declared, stored) if path not in absent)
 
 
 async def collect(
@@ -128,8 +142,10 @@ async def _collect(
     found = await asyncio.to_thread(
         lambda: [(path, _media_type(path, declared)) for path in _walk(directory, caps.files, result)]
     )
+    result.pending.extend(path for path, _ in found)
     for path, media_type in found:
         await _keep(store, group, directory, path, caps, media_type, result)
+        result.pending.popleft()
 
 
 async def _keep(
@@ -176,7 +192,7 @@ def _walk(directory: Path, most: int, result: Collected) -> Iterator[str]:
     pending = [""]
     while pending:
         prefix = pending.pop()
-        for name, is_directory in _entries(directory, prefix, result):
+        for name, is_directory in _entries(directory, prefix, ENTRIES_SEEN + 2 * most, result):
             path = f"{prefix}{name}"
             if len(path.encode()) > MAX_PATH_BYTES or path.count("/") >= MAX_DEPTH:
                 result.leave_out("a path is too long or too deep")
@@ -190,7 +206,7 @@ def _walk(directory: Path, most: int, result: Collected) -> Iterator[str]:
                 yield path
 
 
-def _entries(directory: Path, prefix: str, result: Collected) -> list[tuple[str, bool]]:
+def _entries(directory: Path, prefix: str, seen_at_most: int, result: Collected) -> list[tuple[str, bool]]:
     """Names in one directory of the tree, and whether each is a directory itself."""
     try:
         descriptor = _open_directory(directory, prefix.rstrip("/"))
@@ -202,7 +218,7 @@ def _entries(directory: Path, prefix: str, result: Collected) -> list[tuple[str,
         with os.scandir(descriptor) as scan:
             for entry in scan:
                 result.seen += 1
-                if result.seen > MAX_ENTRIES_SEEN:
+                if result.seen > seen_at_most:
                     result.leave_out("there are too many entries")
                     break
                 if not entry.name.isprintable():

@@ -21,9 +21,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Confided:
-    """Their values by name, and what covers them in the log; or the trouble, in words, why we do not have them."""
+    """Their values by name, of variables and of files, and what covers them in the log; or the trouble, in words, why
+    we do not have them.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     masks: Masks | None = None
     trouble: str | None = None
 
@@ -38,12 +41,13 @@ NOTHING_CONFIDED = Confided()
 
 async def unseal(context: WorkerContext, record: Record) -> Confided:
     """The secrets of this execution."""
-    if not record.spec.secrets:
+    spec = record.spec
+    if not spec.confided:
         return NOTHING_CONFIDED
     sealed = await context.read(lambda connection: repository.read(connection, record.id))
     vault = context.process.vault
     try:
-        values = {name: vault.open(sealed[name], execution=record.id, name=name) for name in record.spec.secrets}
+        values = {name: vault.open(sealed[name], execution=record.id, name=name) for name in spec.confided}
     except NoKey:
         trouble = "This worker has no key to open its secrets with: TAILRACE_SECRET_KEY is not set."
     except WrongKey as wrong:
@@ -52,6 +56,8 @@ async def unseal(context: WorkerContext, record: Record) -> Confided:
         trouble = f"Its secret {missing} is not there any more."
     else:
         # Large ones take a moment, and other attempts share our loop.
-        return Confided(values, await asyncio.to_thread(Masks.of, values.values()))
+        masks = await asyncio.to_thread(Masks.of, values.values())
+        files = {key: values.pop(key) for key in spec.secret_files}
+        return Confided(values, files, masks)
     log.error("secrets.not_opened", trouble=trouble)
     return Confided(trouble=trouble)

@@ -57,7 +57,7 @@ def container_spec(
             EPOCH_LABEL: str(lease.epoch),
         },
         env=_environment(record, image, secrets or {}),
-        mounts=workspace.mounts(stages=spec.has_stages),
+        mounts=workspace.mounts(stages=spec.has_stages, secrets=bool(spec.secret_files)),
         cpus=limits.cpus,
         memory=int(limits.memory),
         pids=limits.pids,

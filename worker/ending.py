@@ -41,8 +41,9 @@ class Kept:
     checkpoint: list[Artifact]
     log_complete: bool
     warnings: list[Any]
-    # Outputs that it had to leave, and did not.
+    # Outputs that it had to leave: it did not; it did, and the store did not take them.
     missing: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

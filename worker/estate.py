@@ -61,10 +61,13 @@ async def has_messages(connection: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What the record says of an attempt. `container_name` is its container's while it may still need one."""
+    """What the record says of an attempt. `container_name` is its container's while it may still need one; `kept` is
+    that it is over, but its workspace is to stay.
+    """
 
     container_name: str | None
     over: bool
+    kept: bool = False
 
 
 async def find_fates(
@@ -81,11 +84,12 @@ async def find_fates(
             Attempt.number,
             case((current, Attempt.container_name)).label("container_name"),
             (func.coalesce(ended, False) & ~func.coalesce(kept, False)).label("over"),
+            (func.coalesce(ended, False) & func.coalesce(kept, False)).label("kept"),
         )
         .join(Execution, Execution.id == Attempt.execution_id)
         .where(tuple_(Attempt.execution_id, Attempt.number).in_(attempts)),
     )
-    return {(row.execution_id, row.number): Fate(row.container_name, row.over) for row in rows}
+    return {(row.execution_id, row.number): Fate(row.container_name, row.over, row.kept) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,13 @@ class InputFiles:
         self._story = story
         self._hosts = Hosts.parse(context.process.settings.input_urls)
         self._limit = int(context.process.settings.file_limit)
+        # What all URLs together may still give.
+        self._left = self._most = int(context.process.settings.input_urls_limit)
+
+    @property
+    def from_elsewhere(self) -> bool:
+        """Whether any of them has to be copied or fetched."""
+        return any(source.id is not None or source.url is not None for source in self._sources.values())
 
     async def place(self) -> None:
         """All of them. Raises `Over` if one is not to be had."""
@@ -96,7 +103,7 @@ class InputFiles:
     async def _fetch_once(self, path: str, source: FileSource) -> int:
         refuse = partial(_refuse, path)
         fetching = self._context.process.outbound.fetch(
-            str(source.url), within=FETCH_WITHIN, most=self._limit, judge=self._judge
+            str(source.url), within=FETCH_WITHIN, most=min(self._limit, self._left), judge=self._judge
         )
         try:
             async with fetching as fetched:
@@ -104,14 +111,18 @@ class InputFiles:
                     raise _MayPass(f"its host answered {fetched.status}")
                 if fetched.status != 200:
                     raise Over(Cause.SPEC_REJECTED, f"Its input `{path}` could not be fetched: HTTP {fetched.status}.")
-                return await self._write(path, fetched.chunks(), sha256=source.sha256)
+                written = await self._write(path, fetched.chunks(), sha256=source.sha256)
         except Refused as refused:
             raise refuse(str(refused)) from None
         except TooLarge:
-            raise refuse(f"gives more than {sentences.size(self._limit)}") from None
+            if self._limit <= self._left:
+                raise refuse(f"gives more than {sentences.size(self._limit)}") from None
+            raise Over(Cause.SPEC_REJECTED, _too_much(path, self._most)) from None
         except NoAnswer as silent:
             why = str(silent)
             raise _MayPass(f"{why[0].lower()}{why[1:]}") from None
+        self._left -= written
+        return written
 
     def _judge(self, url: str) -> None:
         """Raises `Refused`."""
@@ -133,6 +144,13 @@ class InputFiles:
 
 def _refuse(path: str, clause: str) -> Over:
     return Over(Cause.SPEC_REJECTED, f"The URL of its input `{path}` {clause}.")
+
+
+def _too_much(path: str, most: int) -> str:
+    return (
+        f"With its input `{path}` its URLs give more than {sentences.size(most)} together, the most that one execution "
+        "has fetched here: upload what is large (`POST /v1/files`), or ask for a higher `TAILRACE_INPUT_URLS_LIMIT`."
+    )
 
 
 async def _pour(pieces: AsyncIterator[bytes], target: BinaryIO) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from app.executions.model import OWN_EXITS, ExitMeaning, Outcome, Retries
 from app.executions.states import NEXT, STATUS_OF, TERMINAL, Cause, PauseMode, Status
 from app.usage.model import SAMPLES_AT_MOST
 from worker.outcome import SAVED_AND_STOPPED
+from worker.phases import COPYING
 from worker.retry import Tries, may_try_again
 
 ON_A_WORKER = frozenset({Status.PREPARING, Status.RUNNING, Status.STOPPING})
@@ -258,10 +259,10 @@ def check_pace(facts: Facts) -> Iterator[str]:
     if not facts.holder.engine_ok:
         return
     stands = (facts.seen_at - facts.events[-1].at).total_seconds()
+    if facts.phase in COPYING:
+        return
     if facts.status is Status.PREPARING and stands > facts.pull_timeout + PREPARING_AT_MOST:
         yield f"it is prepared for {stands:.0f} s now"
-    if facts.phase == "collecting":
-        return
     if facts.status is Status.RUNNING and _is_overdue(facts, facts.deadline):
         yield "it runs on after its deadline, and nobody stops it"
     if facts.status is Status.STOPPING and _is_overdue(facts, facts.stop_deadline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -27,12 +28,14 @@ class Step:
 
 
 def next_step(*, done: Rung, since_request: float, until_kill: float, notice: float, force: bool) -> Step:
-    """What comes after `done`; all times in seconds, `notice` from the request to the signal."""
+    """What comes after `done`; all times in seconds, `notice` from the request to the signal; infinite: none."""
     if force or until_kill <= 0:
         return Step(Rung.KILL, KILL_AGAIN_EVERY if done is Rung.KILL else 0.0)
     match done:
         case Rung.NONE:
             return Step(Rung.NOTICE, 0.0)
+        case Rung.NOTICE if notice == math.inf:
+            return Step(Rung.KILL, until_kill)
         case Rung.NOTICE:
             return Step(Rung.SIGNAL, min(notice - since_request, until_kill))
         case Rung.SIGNAL:

@@ -231,10 +231,20 @@ async def time_out(
         return None
 
 
+async def note_over_disk(connection: Connection, lease: Lease) -> None:
+    """It has more on disk than it may: from now on it is killed."""
+    await update_attempt(connection, lease, {"over_disk_at": func.coalesce(Attempt.over_disk_at, clock())})
+
+
 async def climb(connection: Connection, lease: Lease, rung: Rung) -> None:
     """Commit a rung of the ladder before it is acted out."""
     column = {Rung.NOTICE: "stop_written_at", Rung.SIGNAL: "signaled_at", Rung.KILL: "killed_at"}[rung]
     await update_attempt(connection, lease, {column: func.coalesce(getattr(Attempt, column), clock())})
+
+
+async def note_signal_sent(connection: Connection, lease: Lease) -> None:
+    """The stop signal has reached the container: whoever takes over does not send it again."""
+    await update_attempt(connection, lease, {"signal_sent_at": func.coalesce(Attempt.signal_sent_at, clock())})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from app.executions.model import Event
 from app.executions.states import Cause, Status, StopReason
 from app.observability.registry import LATENCIES, count_ends, new_registry
+from app.schedules.firing import Looked
+from app.schedules.model import RunStatus, SkipReason
 from worker.claims import Claim
 from worker.engine.port import Inspection
 from worker.ledger import Order
@@ -53,6 +55,10 @@ class WorkerMetrics:
         self._notifications = self._counter("notifications", "Notifications that a service was given", "outcome")
         for outcome in ("sent", "failed"):
             self._notifications.labels(outcome)
+        self._firings = self._counter("schedule_firings", "What came of firings of schedules, by themselves", "result")
+        for result in (RunStatus.FIRED, RunStatus.FAILED, *SkipReason):
+            self._firings.labels(result.value)
+        self._lateness = self._histogram("schedule_lateness", "From when a firing is due to what it has made", WAITS)
         self._arq_restarts = self._counter("arq_restarts", "Times the arq loop died and was started again")
         self._log_lag = self._histogram("log_lag", "From the oldest line of a commit to its being durable", LATENCIES)
         self._log_commits = self._histogram("log_commit", "Commits of log lines", COMMITS)
@@ -151,6 +157,13 @@ class WorkerMetrics:
     def notified(self, *, sent: bool) -> None:
         """A service was given a notification, and took it or not."""
         self._notifications.labels("sent" if sent else "failed").inc()
+
+    def looked_at_schedule(self, looked: Looked) -> None:
+        """What was due of a schedule was made, skipped, or failed."""
+        for run in looked.runs:
+            self._firings.labels((run.reason or run.status).value).inc()
+        if looked.late is not None:
+            self._lateness.observe(looked.late)
 
     def webhooks_wait(self, number: int, *, oldest: float) -> None:
         """So many deliveries wait, the oldest for so many seconds."""

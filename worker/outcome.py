@@ -23,11 +23,13 @@ NAMED_AT_MOST = 5
 class Exit:
     """A container that has ended. `signaled`: we had sent it a signal before; `announced`: it knows our exit codes;
     `asked_to_save`: it was asked to save a checkpoint and stop, and may be a little late to do so. `meaning` is what
-    its submission says of this code, `missing` are outputs that it had to leave, `partly_kept` if not all that it left
-    could be kept. `interruption` is what ended it from outside, if anything did.
+    its submission says of this code, `missing` are outputs that it had to leave, `lost` those of them that it left and
+    the store did not take, `partly_kept` if not all that it left could be kept. `interruption` is what ended it from
+    outside, if anything did. `over_disk`: it had too much on disk, and we had it killed.
 
     `in_setup`: the main command was never started, and this is how the setup has ended; `late_after` so many seconds,
-    which were its time. `whose` it is that the container's init complains of.
+    which were its time. `whose` it is that the container's init complains of. `said_before`: its main command was said
+    to have ended with this code before it was stopped, which is not taken for its end.
     """
 
     code: int
@@ -38,11 +40,19 @@ class Exit:
     init_complaint: str | None = None
     meaning: ExitMeaning | None = None
     missing: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     partly_kept: bool = False
     interruption: str | None = None
+    over_disk: bool = False
     in_setup: bool = False
     late_after: int | None = None
     whose: str = "The command"
+    said_before: int | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says neither success nor anything else that is no failure."""
+        return not (self.ended_well or self.saved or self.canceled_itself)
 
     @property
     def never_ran(self) -> bool:
@@ -55,9 +65,19 @@ class Exit:
         return self.oom_killed and self.code == 128 + signal.SIGKILL
 
     @property
+    def killed_for_disk(self) -> bool:
+        """Whether we killed the program for its use of disk, and it had not ended before."""
+        return self.over_disk and self.code == 128 + signal.SIGKILL
+
+    @property
     def ended_well(self) -> bool:
         """Whether its code says success."""
         return self.code == 0 or self._means(ExitMeaning.SUCCESS)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is kept that it had to leave."""
+        return not (self.missing or self.lost)
 
     @property
     def saved(self) -> bool:
@@ -71,7 +91,8 @@ class Exit:
 
     def _means(self, meaning: ExitMeaning, *, unless_said: int | None = None) -> bool:
         """As its submission says, or, where that says nothing, as a program that announced itself knows the codes."""
-        if self.never_ran or self.in_setup or self.ran_out_of_memory or self.interruption is not None:
+        ended_by_others = self.ran_out_of_memory or self.killed_for_disk or self.interruption is not None
+        if self.never_ran or self.in_setup or ended_by_others:
             return False  # the code is not the program's own
         if self.meaning is None:
             return self.announced and self.code == unless_said
@@ -88,7 +109,7 @@ def init_complaint(first_error_line: bytes | None) -> str | None:
 def read_exit(ended: Exit, stop: Stop | None, limits: Limits) -> Outcome:
     """The outcome. The first request that was pending decides; with none, the program's own exit does."""
     match stop.reason if stop else None:
-        case StopReason.CANCEL | StopReason.TIMEOUT if ended.ended_well and not (ended.signaled or ended.missing):
+        case StopReason.CANCEL | StopReason.TIMEOUT if ended.ended_well and ended.is_whole and not ended.signaled:
             return _outcome(ended, Cause.OK, "Finished by itself after it was asked to stop.")
         case StopReason.CANCEL:
             asked_by = stop.by if stop else SYSTEM
@@ -122,10 +143,10 @@ def canceled_by(asked_by: str) -> Cause:
 
 
 def _own_exit(ended: Exit) -> Outcome:
-    if ended.interruption is not None:
-        return _outcome(ended, Cause.INTERRUPTED, ended.interruption)
-    if ended.ended_well and ended.missing:
-        return _outcome(ended, Cause.OUTPUT_MISSING, _without(ended))
+    if ended.killed_for_disk or ended.interruption is not None:
+        return _from_outside(ended)
+    if ended.ended_well and not ended.is_whole:
+        return _without(ended)
     if ended.ended_well:
         as_said = ", which its `exit_codes` call a success" if ended.code else ""
         return _outcome(ended, Cause.OK, f"Finished with exit code {ended.code}{as_said}.")
@@ -137,13 +158,26 @@ def _own_exit(ended: Exit) -> Outcome:
     return replace(failure, meaning=ended.meaning)
 
 
-def _without(ended: Exit) -> str:
-    named = ", ".join(f"`{path}`" for path in ended.missing[:NAMED_AT_MOST])
-    more = len(ended.missing) - NAMED_AT_MOST
+def _from_outside(ended: Exit) -> Outcome:
+    if ended.killed_for_disk:
+        return _outcome(ended, Cause.DISK_LIMIT, f"Killed: it had more on disk than `limits.disk`{_so_far(ended)}.")
+    return _outcome(ended, Cause.INTERRUPTED, ended.interruption or "")
+
+
+def _without(ended: Exit) -> Outcome:
+    """It ended well, but there is not all that it has to leave: it left it out, or the store did not take it."""
+    paths = ended.missing or ended.lost
+    named = ", ".join(f"`{path}`" for path in paths[:NAMED_AT_MOST])
+    more = len(paths) - NAMED_AT_MOST
     which = f"{named}{f' and {more} more' if more > 0 else ''}"
+    if not ended.missing:
+        why = f"Ended well, but the store of files was away or full, and did not take {which}, which it has to leave."
+        return _outcome(ended, Cause.ENGINE_ERROR, why)
     if ended.partly_kept:
-        return f"Ended well, but nothing was kept for {which}, which it has to leave: see its warnings."
-    return f"Ended well, but left nothing for {which}, which it has to."
+        why = f"Ended well, but nothing was kept for {which}, which it has to leave: see its warnings."
+    else:
+        why = f"Ended well, but left nothing for {which}, which it has to."
+    return _outcome(ended, Cause.OUTPUT_MISSING, why)
 
 
 def _of_setup(ended: Exit, failure: Outcome) -> Outcome:
@@ -176,6 +210,8 @@ def _unstartable(ended: Exit) -> Outcome:
 def _so_far(ended: Exit) -> str:
     if ended.in_setup:
         return " during its setup"
+    if ended.said_before is not None:
+        return f"; its main command is said to have ended with exit code {ended.said_before} before"
     return "; it saved a checkpoint first" if ended.saved else ""
 
 

@@ -41,6 +41,8 @@ READS_AT_ONCE = 4
 LAST_WORDS = 256
 # The init of a container passes no signal on before the program runs: one in fifty was lost right after a start.
 SIGNALS_ARRIVE_AFTER = 0.4
+# When the engine did not take one.
+SIGNAL_AGAIN_AFTER = 1.0
 COMMITTED = {
     Rung.NOTICE: CrashPoint.NOTICE_COMMITTED,
     Rung.SIGNAL: CrashPoint.SIGNAL_COMMITTED,
@@ -66,6 +68,8 @@ class Oversight:
         self._story = story
         self._notified = asyncio.Event()
         self._rung = Rung.NONE
+        # The stop signal is committed, and the engine has not said yet that it was sent.
+        self._owes_signal = False
         self.announced = record.announced
         self.stages = StageWatch(context, lease, record, workspace, story)
         self.pausing = Pausing(context, lease, record, workspace, story, phase=lambda: self.stages.phase)
@@ -94,6 +98,7 @@ class Oversight:
         self.pausing.resume(attempt, frozen=frozen)
         # The notice is a file, the same at every writing: whoever committed it may have died before it was there.
         self._rung = Rung.NONE if attempt.rung is Rung.NOTICE else attempt.rung
+        self._owes_signal = attempt.rung is Rung.SIGNAL and not attempt.signal_sent
         self._heard = attempt.heard
 
     async def unless_stopped(self, step: Coroutine[Any, Any, T]) -> T:
@@ -217,30 +222,46 @@ class Oversight:
             done=self._rung,
             since_request=clock.since_stop_request,
             until_kill=clock.until_kill,
-            notice=self.limits.notice_seconds(announced=self.announced or self._record.saves_checkpoints),
+            notice=self._notice_seconds(),
             force=stop.force,
         )
         due_in = step.due_in
+        if self._owes_signal and due_in > 0:
+            await self._ask_to_end(container)
+            if self._owes_signal:
+                await self._notified_within(min(due_in, within, SIGNAL_AGAIN_AFTER))
+            return
         if step.rung is Rung.SIGNAL:
             due_in = max(due_in, SIGNALS_ARRIVE_AFTER - (time.monotonic() - self._watched_since))
         if due_in > 0 and (await self._notified_within(min(due_in, within)) or within < due_in):
             return  # something changed: perhaps the stop is forced now
+        if step.rung is Rung.SIGNAL and self.stages.main_has_ended():
+            return
         await self._context.commit(lambda connection: ledger.climb(connection, self._lease, step.rung))
         crash_here(COMMITTED[step.rung])
         self._rung = step.rung
         log.info("stop.rung", rung=step.rung.name)
-        match step.rung:
+        await self._act_out(step.rung, container, stop, clock)
+
+    async def _act_out(self, rung: Rung, container: str, stop: Stop, clock: ledger.Clock) -> None:
+        match rung:
             case Rung.NOTICE:
                 self._write_notice(stop)
                 self._story.once(Step.NOTICE, sentences.of_notice(until_kill=clock.until_kill))
             case Rung.SIGNAL:
-                await self._signal(container, self._record.spec.stop_signal, Step.SIGNAL)
+                self._owes_signal = True
+                await self._ask_to_end(container)
             case Rung.KILL:
                 # A program that was never asked may still find out why.
                 self._write_notice(stop)
                 await self._signal(container, "SIGKILL", Step.KILL)
             case Rung.NONE:
                 pass
+
+    def _notice_seconds(self) -> float:
+        if self.stages.main_has_ended():
+            return math.inf  # nobody is there to be told by a signal: the teardown is not disturbed
+        return self.limits.notice_seconds(announced=self.announced or self._record.saves_checkpoints)
 
     def _write_notice(self, stop: Stop) -> None:
         self._noticed = stop.deadline
@@ -250,13 +271,22 @@ class Oversight:
             # A full disk must not keep the rungs above from being climbed.
             log.warning("stop.not_written", error=str(error))
 
-    async def _signal(self, container: str, name: str, step: Step) -> None:
+    async def _ask_to_end(self, container: str) -> None:
+        """Send the stop signal. Who dies between sending and noting it has it sent once more, by the next worker."""
+        if await self._signal(container, self._record.spec.stop_signal, Step.SIGNAL):
+            await self._context.commit(lambda connection: ledger.note_signal_sent(connection, self._lease))
+            self._owes_signal = False
+
+    async def _signal(self, container: str, name: str, step: Step) -> bool:
+        """Whether the engine says that it was sent."""
         self._story.once(step, f"{name} is sent.")
         try:
             await self._context.runtime.signal(container, name)
         except EngineError as error:
-            # The watch on the exit notices when engine or container are gone; the kill is repeated.
+            # The watch on the exit notices when engine or container are gone; both signals are repeated.
             log.warning("stop.signal_failed", signal=name, error=str(error))
+            return False
+        return True
 
     async def _notified_within(self, seconds: float) -> bool:
         try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
+from app.auth.service import find_owner
+from app.auth.tokens import Scope
 from app.batches import repository as batches
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection
@@ -18,15 +22,19 @@ from app.executions import repository as executions
 from app.executions.model import Lease, Limits
 from app.executions.record import Record
 from app.executions.states import Cause
+from app.policy.model import NO_POLICY
 from worker import ledger, sentences
 from worker.collect import restore
 from worker.concurrency import beside
+from worker.confided import NOTHING_CONFIDED, Confided
 from worker.container import container_spec
 from worker.context import WorkerContext
 from worker.engine.port import ContainerSpec, EngineError, Image, NameTaken, SpecRejected
 from worker.image import find, pull
 from worker.inputs import InputFiles
 from worker.over import Over
+from worker.phases import FETCHING
+from worker.secret_files import NoMemory
 from worker.story import Story
 from worker.workspace import Workspace
 
@@ -49,7 +57,7 @@ class Preparation:
         workspace: Workspace,
         story: Story,
         limits: Callable[[], Limits],
-        secrets: Mapping[str, str] | None = None,
+        confided: Confided = NOTHING_CONFIDED,
     ) -> None:
         self._context = context
         self._runtime = context.runtime
@@ -58,12 +66,31 @@ class Preparation:
         self._workspace = workspace
         self._story = story
         self._limits = limits
-        self._secrets = secrets
+        self._confided = confided
+        self._container, self._allowed = NO_POLICY.container, NO_POLICY.of(record.owner, ())
         self._files = InputFiles(context, record.spec.files, workspace, story)
+
+    async def judge(self) -> None:
+        """Whether the policy allows it here and now, whatever it said when it was accepted. Raises `Over`."""
+        policy, owner = self._context.process.policy.current, self._record.owner
+        scopes: Collection[Scope] = ()
+        if policy.for_:
+            scopes = (await self._context.read(partial(find_owner, owner=owner, as_admin=True))).scopes
+        self._container, self._allowed = policy.container, policy.of(owner, scopes)
+        wrong = [*self._allowed.refuse(self._record.spec), *self._allowed.exceed(self._limits())]
+        if wrong:
+            cause = Cause.IMAGE_DENIED if wrong[0].field == "image" else Cause.SPEC_REJECTED
+            reasons = "; ".join(f"`{each.field}` {each.message}" for each in wrong)
+            raise Over(cause, f"It was accepted, but is not allowed any more: {reasons}.")
 
     async def make_workspace(self) -> None:
         """The mount, with the inputs and the kit."""
         await asyncio.to_thread(self._workspace.create, inputs=self._record.spec.inputs)
+        if self._record.spec.secret_files:
+            try:
+                await asyncio.to_thread(self._workspace.make_secrets, self._confided.files)
+            except (NoMemory, OSError) as trouble:
+                raise Over(Cause.ENGINE_ERROR, f"Its secrets cannot be put into memory: {trouble}.") from None
         if self._record.spec.has_stages:
             await asyncio.to_thread(self._workspace.make_stages)
         crash_here(CrashPoint.WORKSPACE_MADE)
@@ -75,6 +102,7 @@ class Preparation:
         found = await self._context.read(self._find_checkpoint)
         if found is not None:
             group, files = found
+            await self._note_fetching()
             await restore(self._context.process.artifacts, group, files, self._workspace.checkpoint)
             self._story.say(f"The checkpoint of {group.execution} is in place: {sentences.count(len(files), 'file')}.")
 
@@ -84,7 +112,13 @@ class Preparation:
         """
         if self._record.batch_id is not None or self._record.rerun_of is not None:
             await self._fetch_needed()
+        if self._files.from_elsewhere:
+            await self._note_fetching()
         await self._files.place()
+
+    async def _note_fetching(self) -> None:
+        """Say so on the record: it may take as long as it likes, as far as files are large and many."""
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, FETCHING))
 
     async def _fetch_needed(self) -> None:
         needs = await self._context.read(lambda connection: batches.list_needs_of(connection, self._record.id))
@@ -107,6 +141,7 @@ class Preparation:
         group, files = found
         directory = await asyncio.to_thread(self._workspace.make_input, name)
         if group is not None:
+            await self._note_fetching()
             await restore(self._context.process.artifacts, group, files, directory)
         return len(files)
 
@@ -165,7 +200,13 @@ class Preparation:
         """The container, which is committed before it may exist. Raises `Over`."""
         instance = self._context.process.instance
         try:
-            spec = container_spec(self._record, image, self._workspace, self._lease, instance, self._secrets)
+            spec = container_spec(self._record, image, self._workspace, self._lease, instance, self._confided.values)
+            spec = replace(
+                spec,
+                runtime=self._allowed.runtime_for(self._record.spec),
+                read_only=self._container.read_only,
+                user=self._container.user or spec.user,
+            )
         except SpecRejected as error:
             raise Over(Cause.SPEC_REJECTED, f"There is nothing to run: {error}.") from error
         await self._context.commit(

@@ -139,9 +139,11 @@ class Reconciler:
 
     async def _remove_workspaces(self) -> None:
         """Directories of attempts that are over, or that were deleted. Of all others nobody knows whose they are."""
-        data = self._context.process.settings.data
+        data, secrets = self._context.process.settings.data, self._context.process.settings.secrets
         found = await asyncio.to_thread(list_workspaces, data)
         fates = await self._find_fates(found)
+        for execution, attempt in (each for each, fate in fates.items() if fate.kept):
+            await asyncio.to_thread(Workspace(data, execution, attempt, secrets=secrets).forget_secrets)
         over = {attempt: 0.0 for attempt, fate in fates.items() if fate.over}
         unknown = [attempt for attempt in found if attempt not in fates]
         if unknown:
@@ -151,7 +153,7 @@ class Reconciler:
             over |= {attempt: after for attempt in unknown if attempt[0] in deleted}
         for execution, attempt in self._workspaces.guilty(over)[:AT_MOST]:
             try:
-                await asyncio.to_thread(Workspace(data, execution, attempt).remove)
+                await asyncio.to_thread(Workspace(data, execution, attempt, secrets=secrets).remove)
             except (OSError, RecursionError) as error:
                 log.warning("workspace.not_removed", execution_id=str(execution), attempt=attempt, error=str(error))
             else:

@@ -1,7 +1,8 @@
 """Letting go of what is not kept any more, for the worker that leads this duty: a small part at a time, and for some
 seconds per sweep, so that what is left half done the next sweep finds again.
 
-What was deleted while it ran goes first, then what has expired by the policy, then the files that nobody needs.
+What was deleted while it ran goes first, then what has expired by the policy, then the audit's old entries, then the
+files that nobody needs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from uuid import UUID
+from typing import Any
 
 import structlog
 from obstore.exceptions import BaseError
@@ -17,7 +18,9 @@ from obstore.exceptions import BaseError
 from app.artifacts import removals
 from app.artifacts.model import Kind
 from app.artifacts.removals import Removal
+from app.audit import repository as audit
 from app.bootstrap import Process
+from app.bundles import repository as imports
 from app.db.engine import Connection, reading, transaction
 from app.executions import deleting
 from app.files import repository as file_records
@@ -28,10 +31,11 @@ log = structlog.get_logger(__name__)
 # In one transaction: each takes its log and its manifest with it.
 EXECUTIONS_AT_ONCE = 20
 FILES_AT_ONCE = 50
+ENTRIES_AT_ONCE = 1000
 # A sweep has other things to do; seconds.
 SWEEP_AT_MOST = 5.0
 
-Take = Callable[[Connection], Awaitable[Collection[UUID]]]
+Take = Callable[[Connection], Awaitable[Collection[Any]]]
 
 
 class RetentionKeeper:
@@ -63,6 +67,10 @@ class RetentionKeeper:
                 await self._drain(f"{kind}s", files, until)
             uploaded = partial(file_records.expire, days=force.policy.files, most=FILES_AT_ONCE)
             await self._drain("uploaded files", uploaded, until, watched=False)
+        if days := self._process.settings.retention_audit_days:
+            done = partial(audit.expire, days=days, most=ENTRIES_AT_ONCE)
+            await self._drain("audit entries", done, until, watched=False)
+        await self._drain("imports that broke off", imports.clear_abandoned, until, watched=False)
         await self._remove_files(until)
 
     async def _drain(self, what: str, take: Take, until: float, *, watched: bool = True) -> None:
@@ -78,8 +86,8 @@ class RetentionKeeper:
 
     async def _remove_files(self, until: float) -> None:
         while time.monotonic() < until:
-            async with reading(self._process.database) as connection:
-                due = await removals.list_due(connection, most=FILES_AT_ONCE)
+            async with transaction(self._process.database) as connection:
+                due = await removals.take_due(connection, most=FILES_AT_ONCE)
             if not due:
                 break
             done = [removal.prefix for removal in due if await self._remove(removal)]

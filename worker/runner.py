@@ -23,11 +23,12 @@ from app.executions.record import Record
 from app.executions.repository import IllegalMove, StaleLease
 from app.executions.states import TERMINAL, Cause, Status, StopReason
 from worker import claims, ledger, sentences
-from worker.collect import keep
-from worker.concurrency import to_the_end
+from worker.collect import NO_CHECKPOINT, keep
+from worker.concurrency import beside, to_the_end
 from worker.confided import NOTHING_CONFIDED, Confided
 from worker.container import container_name
 from worker.context import WorkerContext
+from worker.disk import DiskWatch
 from worker.ending import End, Kept, conclude, count_given_back, requeue
 from worker.engine.port import (
     ContainerState,
@@ -41,11 +42,12 @@ from worker.log_sink import Fenced, LogSink
 from worker.outcome import Exit, read_exit
 from worker.over import Over, stopped_before_start
 from worker.oversight import Oversight
+from worker.phases import COLLECTING
 from worker.preparation import Preparation
-from worker.stages import read_stages, stop_in_time, warning_of
+from worker.stages import read_stages, warning_of
 from worker.story import Story
 from worker.told import Step
-from worker.verdict import find_complaint, find_end, find_interruption, withdraw
+from worker.verdict import find_complaint, find_end, find_interruption, was_withdrawn, withdraw
 from worker.watch import Watch
 from worker.workspace import Workspace
 
@@ -79,11 +81,14 @@ class Runner:
         self._started = False
         self._keeps_workspace = False
         self._began = time.monotonic()
-        self._workspace = Workspace(context.process.settings.data, lease.execution, record.attempt)
+        self._workspace = Workspace(
+            context.process.settings.data, lease.execution, record.attempt, secrets=context.process.settings.secrets
+        )
         self._story = Story(context, record, sink)
         self._oversight = Oversight(context, lease, record, self._workspace, self._story)
+        self._disk = DiskWatch(context, lease, self._workspace, self._story, most=int(record.limits.disk))
         self._preparation = Preparation(
-            context, lease, record, self._workspace, self._story, lambda: self._oversight.limits, confided.values
+            context, lease, record, self._workspace, self._story, lambda: self._oversight.limits, confided
         )
 
     def notify(self) -> None:
@@ -107,6 +112,7 @@ class Runner:
     async def _from_the_claim(self, claimed: Event) -> None:
         await self._story.begin(claimed)
         self._confided.check()
+        await self._preparation.judge()
         unless_stopped = self._oversight.unless_stopped
         # Not to be given up half-way, since a thread works on it; the image may be looked for meanwhile.
         making = asyncio.create_task(self._preparation.make_workspace())
@@ -146,12 +152,17 @@ class Runner:
             if attempt.started_at is None:
                 await self._note_started()
             self._oversight.resume(attempt, frozen=found.state is ContainerState.PAUSED)
+            self._disk.over = attempt.over_disk
             watch = Watch(self._runtime, found.id, self._sink, self._oversight, self._measure)
             ended = await watch.run(None)
             log_complete = watch.log_complete
         except NoSuchContainer:
             self._meant_to_start, self._started = True, attempt.started_at is not None or self._started
-            ended = await self._find_end(attempt.container_id or attempt.container_name)
+            container = attempt.container_id or attempt.container_name
+            if not self._started and await was_withdrawn(self._context, container):
+                await self._give_back()
+                return
+            ended = await self._find_end(container)
             log_complete = False
         await self._conclude(ended, log_complete=log_complete)
 
@@ -208,7 +219,8 @@ class Runner:
         log.info("attempt.started")
 
     async def _measure(self, container: str) -> None:
-        await self._context.usage.follow(self._runtime, self._lease, container, self._workspace)
+        measuring = self._context.usage.follow(self._runtime, self._lease, container, self._workspace)
+        await beside(self._disk.follow(container), measuring)
 
     async def _find_end(self, container: str) -> Inspection:
         """How one ended that was removed behind our back. Raises `Over` when nobody knows."""
@@ -225,22 +237,22 @@ class Runner:
         await self._oversight.hear_out()
         order = await self._context.read(lambda connection: ledger.read_order(connection, self._lease))
         self._context.metrics.exited(ended, order)
-        stop = stop_in_time(order.stop, self._oversight.stages.course)
-        exit_ = await self._examine(ended, stop)
-        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, "collecting"))
+        exit_, stop = await self._examine(ended, order.stop)
+        await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, COLLECTING))
         crash_here(CrashPoint.COLLECTING)
         if order.stop is not None:
             await self._story.catch_up()
         kept = await self._keep(log_complete=log_complete)
-        exit_ = replace(exit_, missing=kept.missing, partly_kept=kept.outputs_partial)
+        exit_ = replace(exit_, missing=kept.missing, lost=kept.lost, partly_kept=kept.outputs_partial)
         outcome = read_exit(exit_, stop, order.limits)
         if outcome.saved and not kept.checkpoint:
-            kept = replace(kept, warnings=[*kept.warnings, sentences.NOTHING_SAVED])
+            nothing = {"code": NO_CHECKPOINT, "message": sentences.NOTHING_SAVED}
+            kept = replace(kept, warnings=[*kept.warnings, nothing])
         crash_here(CrashPoint.COLLECTED)
         await self._finish(End(outcome=outcome, ran=True, kept=kept, exited_at=ended.finished_at))
 
-    async def _examine(self, ended: Inspection, stop: Stop | None) -> Exit:
-        """All that can be known of the exit."""
+    async def _examine(self, ended: Inspection, stop: Stop | None) -> tuple[Exit, Stop | None]:
+        """All that can be known of the exit, and the request to stop that it answers, if there is one."""
         exit_ = Exit(
             code=-1 if ended.exit_code is None else ended.exit_code,
             oom_killed=ended.oom_killed,
@@ -249,19 +261,21 @@ class Runner:
             asked_to_save=self._oversight.pausing.asked_to_save,
             init_complaint=await find_complaint(self._context, ended, self._sink),
             meaning=self._record.spec.meaning_of(ended.exit_code),
+            over_disk=self._disk.over,
         )
         if self._record.spec.has_stages:
-            exit_ = read_stages(exit_, self._oversight.stages.course, self._record.spec)
-        unasked = stop is None or stop.reason is StopReason.PAUSE
+            exit_, stop = read_stages(exit_, self._oversight.stages.course, stop, self._record.spec)
+        unasked = (stop is None or stop.reason is StopReason.PAUSE) and not exit_.killed_for_disk
         if exit_.ended_well or exit_.code != ended.exit_code or not unasked:
-            return exit_
-        return replace(exit_, interruption=await find_interruption(self._context, ended))
+            return exit_, stop
+        return replace(exit_, interruption=await find_interruption(self._context, ended)), stop
 
     async def _keep(self, *, log_complete: bool) -> Kept:
         kept = await keep(self._context.process.artifacts, self._record, self._workspace, log_complete=log_complete)
         if wrong := warning_of(self._record.spec, self._oversight.stages.course):
-            self._story.say(f"Warning: {wrong}")
             kept = replace(kept, warnings=[*kept.warnings, {"code": "teardown_failed", "message": wrong}])
+        for warning in kept.warnings:
+            self._story.say(f"Warning: {warning['message']}")
         self._sink.flush()
         if text := sentences.of_kept(kept):
             self._story.once(Step.KEPT, text)
@@ -334,10 +348,9 @@ class Runner:
         if self._container is not None:
             await self._preparation.discard(self._container)
         crash_here(CrashPoint.CONTAINER_REMOVED)
-        if self._keeps_workspace:
-            return
+        leave = self._workspace.forget_secrets if self._keeps_workspace else self._workspace.remove
         try:
-            await asyncio.to_thread(self._workspace.remove)
+            await asyncio.to_thread(leave)
         except (OSError, RecursionError) as error:
             log.warning("workspace.not_removed", error=str(error))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,8 @@ from app.db.engine import reading, transaction
 from app.schedules import repository
 from app.schedules.firing import fire_due, go_back
 from worker import estate
+from worker.errands import Errands
+from worker.metrics import WorkerMetrics
 from worker.presence import Presence
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = 5.0
 # A leader of whom nothing is heard for so long is not one any more; seconds.
 LED_FOR = 20.0
+# So many schedules fire side by side, each on a connection: a large batch keeps no other from its time.
+SIDE_BY_SIDE = 4
 # Of the schedules that are due, and of the firings of one, so many at a time: then all others have their turn.
 AT_ONCE = 20
 FIRINGS_AT_ONCE = 10
@@ -38,15 +43,17 @@ AGAIN_AFTER = 30.0
 class ScheduleKeeper:
     """Fires what is due. `wake` is set when there may be something."""
 
-    def __init__(self, process: Process, worker: UUID, presence: Presence) -> None:
+    def __init__(self, process: Process, worker: UUID, presence: Presence, metrics: WorkerMetrics) -> None:
         self._process = process
         self._worker = worker
         self._presence = presence
+        self._metrics = metrics
         self._led_at: float | None = None
+        self._firing = Errands(self._fire, most=SIDE_BY_SIDE, name="schedule")
         self.wake = asyncio.Event()
 
     async def look(self) -> None:
-        """Fire what is due, and wake up when something more is. Raises what the database raises."""
+        """Begin to fire what is due, and wake up when something more is. Raises what the database raises."""
         if not self._presence.certain or not await self._lead():
             return
         async with reading(self._process.database) as connection:
@@ -54,28 +61,37 @@ class ScheduleKeeper:
             ahead_of_clock = await repository.list_ahead(connection, seconds=AHEAD_BY, most=AT_ONCE)
         for schedule in ahead_of_clock:
             await go_back(self._process, schedule)
-        more = [await self._fire(alarm.schedule) for alarm in alarms if alarm.seconds <= 0]
+        # What finds no place now is looked for again as soon as there is one.
+        for alarm in alarms:
+            if alarm.seconds <= 0:
+                self._firing.start(alarm.schedule)
         ahead = [alarm.seconds for alarm in alarms if alarm.seconds > 0]
-        if any(more) or AT_ONCE in {len(more), len(ahead_of_clock)}:
+        if len(ahead_of_clock) == AT_ONCE:
             self.wake.set()
         elif ahead and ahead[0] < LOOK_EVERY:
             asyncio.get_running_loop().call_later(ahead[0], self.wake.set)
 
-    async def _fire(self, schedule: UUID) -> bool:
-        """Whether there is more to be fired of this schedule."""
+    async def stop(self) -> None:
+        """Fire nothing more; what is not committed is left to whoever leads next."""
+        await self._firing.stop()
+
+    async def _fire(self, schedule: UUID) -> None:
         try:
             for _ in range(FIRINGS_AT_ONCE):
-                if not await fire_due(self._process, schedule):
-                    return False
+                looked = await fire_due(self._process, schedule)
+                self._metrics.looked_at_schedule(looked)
+                if not looked.more:
+                    break
+            self.wake.set()
         except Exception:
             if being_cancelled():
                 raise
-            # What cannot be done in time, say, is not to keep others from theirs. An outage comes up again right here.
+            # What cannot be done in time, say, is not to keep others from theirs.
             log.exception("schedule.not_fired", schedule_id=str(schedule))
-            async with transaction(self._process.database) as connection:
-                await repository.postpone(connection, schedule, seconds=AGAIN_AFTER)
-            return False
-        return True
+            # Else it is due still, and the next look tells what is wrong with the database.
+            with suppress(Exception):
+                async with transaction(self._process.database) as connection:
+                    await repository.postpone(connection, schedule, seconds=AGAIN_AFTER)
 
     async def _lead(self) -> bool:
         """Whether it is ours to look. We ask seldom: the answer holds for longer."""

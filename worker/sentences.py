@@ -116,6 +116,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def of_disk(used: int, most: int) -> str:
+    """Why it is killed."""
+    return f"It has {size(used)} on disk, of at most {size(most)}: SIGKILL is sent."
+
+
 def size(amount: float) -> str:
     """Bytes, for people."""
     *smaller, largest = UNITS

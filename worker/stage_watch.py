@@ -33,6 +33,10 @@ class StageWatch:
         """What the record says of a container that runs."""
         return self.course.stage or "running"
 
+    def main_has_ended(self) -> bool:
+        """Whether the main command has ended, as the file says now: then the teardown has what is left of the grace."""
+        return self._has_stages and read_course(self._workspace.stages).main is not None
+
     async def look(self, *, frozen: bool) -> None:
         """Tell what has begun since; while it is `frozen` the phase says that."""
         if not self._has_stages:

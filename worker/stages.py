@@ -1,7 +1,8 @@
 """The stages of an execution: a setup before and a teardown after its main command, in the same container.
 
 A script of ours runs them in turn, and notes in a file of the mount how far it has come. The program can write that
-file too: it is read with a cap, and believed only where the container's exit leaves something open.
+file too: it is read with a cap, and believed only where the container's exit leaves something open. Of what was sent a
+signal or killed it can say how it failed, and never that it ended in any other way.
 """
 
 from __future__ import annotations
@@ -136,15 +137,26 @@ def course_of(content: bytes) -> Course:
     return Course(tuple(begun), ends)
 
 
-def read_stages(ended: Exit, course: Course, spec: Spec) -> Exit:
-    """The exit of the main command in that of its container; what kept it from being started, if anything did."""
+def read_stages(ended: Exit, course: Course, stop: Stop | None, spec: Spec) -> tuple[Exit, Stop | None]:
+    """The exit of the main command in that of its container, or what kept it from being started, if anything did; and
+    the request to stop, unless it came when the main command had ended already: what follows then is ours.
+    """
     if not course.begun:
-        return replace(ended, whose=f"The shell `{SHELL}`, which `setup` and `teardown` need,")
-    if main := course.main:
-        # Where the container was killed it was the teardown that was.
-        code = main.exit_code if ended.code == KILLED else ended.code
-        meaning, signaled = spec.meaning_of(code), main.how is How.SIGNALED
-        return replace(ended, code=code, meaning=meaning, signaled=signaled, init_complaint=main.complaint)
+        return replace(ended, whose=f"The shell `{SHELL}`, which `setup` and `teardown` need,"), stop
+    if course.main is None:
+        return _without_main(ended, course, spec), stop
+    main = course.main
+    # Where the container was killed it was the teardown that was.
+    code = main.exit_code if ended.code == KILLED else ended.code
+    meaning, signaled = spec.meaning_of(code), main.how is How.SIGNALED
+    said = replace(ended, code=code, meaning=meaning, signaled=signaled, init_complaint=main.complaint)
+    if (ended.code == KILLED or ended.signaled) and not said.failed:
+        return replace(ended, init_complaint=None, said_before=main.exit_code), stop
+    too_late = stop is not None and stop.reason is not StopReason.PAUSE and main.how is How.FREE
+    return said, None if too_late else stop
+
+
+def _without_main(ended: Exit, course: Course, spec: Spec) -> Exit:
     if spec.setup is None or StageName.MAIN in course.begun:
         return replace(ended, init_complaint=None)
     end = course.ends.get(StageName.SETUP)
@@ -155,13 +167,6 @@ def read_stages(ended: Exit, course: Course, spec: Spec) -> Exit:
         init_complaint=end.complaint if end else None,
         whose="The setup's command",
     )
-
-
-def stop_in_time(stop: Stop | None, course: Course) -> Stop | None:
-    """The request to stop, unless it came when the main command had ended already: what follows then is ours."""
-    if stop is None or stop.reason is StopReason.PAUSE or course.main is None:
-        return stop
-    return None if course.main.how is How.FREE else stop
 
 
 def warning_of(spec: Spec, course: Course) -> str | None:

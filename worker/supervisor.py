@@ -64,7 +64,7 @@ class Supervisor:
         self._worker = context.identity
         self._presence = presence
         self._reconciler = Reconciler(context, presence)
-        self._schedules = ScheduleKeeper(context.process, self._worker.id, presence)
+        self._schedules = ScheduleKeeper(context.process, self._worker.id, presence, context.metrics)
         self._messenger = Messenger(context, presence)
         self._runners: dict[UUID, Runner] = {}
         self._tasks: dict[asyncio.Task[None], UUID] = {}
@@ -123,6 +123,7 @@ class Supervisor:
                 for loop in loops:
                     loop.cancel()
         finally:
+            await self._schedules.stop()
             await self._let_go()
 
     async def _taking(self, take: Callable[[], Awaitable[None]]) -> None:

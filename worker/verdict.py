@@ -82,6 +82,12 @@ async def withdraw(context: WorkerContext, container: str) -> bool:
     return True
 
 
+async def was_withdrawn(context: WorkerContext, container: str) -> bool:
+    """Whether one that is gone was removed before it ever ran, by somebody who could not tell anybody any more."""
+    memory = await _recall(context, container)
+    return memory is not None and memory.never_started and memory.exit_code is None
+
+
 async def find_end(context: WorkerContext, container: str) -> Inspection:
     """The end of a container that was removed behind our back, as far as the engine remembers it. Raises `Over`."""
     memory = await _recall(context, container)

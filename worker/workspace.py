@@ -5,6 +5,7 @@
     outputs/        → /tailrace/outputs      the program writes: hostile
     checkpoint/     → /tailrace/checkpoint   the program writes: hostile
     events          → /tailrace/events       the program writes: hostile
+                    → /tailrace/secrets      in memory, see `worker/secret_files.py`; read-only in the container
     stages          → /tailrace/stages       our script in the container writes, and the program may: hostile
 """
 
@@ -21,6 +22,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from worker.engine.port import Mount
+from worker.secret_files import SecretFiles
 
 TARGET = "/tailrace"
 KIT = Path(__file__).resolve().parent.parent / "sdk" / "job" / "tailrace_job.py"
@@ -36,12 +38,14 @@ OPEN_FILE = 0o666
 class Workspace:
     """The directory of one attempt. Every write is a temporary file and a rename, in the part that only we write."""
 
-    def __init__(self, data: Path, execution: UUID, attempt: int) -> None:
+    def __init__(self, data: Path, execution: UUID, attempt: int, *, secrets: Path | None = None) -> None:
         self.root = data / "work" / str(execution) / str(attempt)
         self.outputs = self.root / "outputs"
         self.checkpoint = self.root / "checkpoint"
         self.events = self.root / "events"
         self.stages = self.root / "stages"
+        # Elsewhere: they are in memory.
+        self._secrets = SecretFiles(secrets, execution, attempt) if secrets is not None else None
         self._mount = self.root / "mount"
         # Those that are ours: they may be written again, others are what it needs.
         self._inputs: set[Path] = set()
@@ -70,16 +74,35 @@ class Workspace:
         (self._mount / "stages").touch()
         self._write(STAGES_SCRIPT, STAGES_SOURCE.read_bytes())
 
-    def mounts(self, *, stages: bool = False) -> tuple[Mount, ...]:
-        """What the engine mounts, parents first; with `stages` also the file of these."""
+    def make_secrets(self, values: Mapping[str, str]) -> None:
+        """Files in memory, by their names. Raises `NoMemory`, `OSError`."""
+        if self._secrets is not None:
+            self._secrets.write(values)
+        _make(self._mount / "secrets", 0o755)
+
+    def forget_secrets(self) -> None:
+        """They go, whatever else stays."""
+        if self._secrets is not None:
+            self._secrets.remove()
+
+    def mounts(self, *, stages: bool = False, secrets: bool = False) -> tuple[Mount, ...]:
+        """What the engine mounts, parents first; with `stages` also the file of these, with `secrets` those files."""
         of_stages = (Mount(str(self.stages), f"{TARGET}/stages", read_only=False),) if stages else ()
+        of_secrets: tuple[Mount, ...] = ()
+        if secrets and self._secrets is not None:
+            of_secrets = (Mount(str(self._secrets.directory), f"{TARGET}/secrets", read_only=True),)
         return (
             Mount(str(self._mount), TARGET, read_only=True),
             Mount(str(self.outputs), f"{TARGET}/outputs", read_only=False),
             Mount(str(self.checkpoint), f"{TARGET}/checkpoint", read_only=False),
             Mount(str(self.events), f"{TARGET}/events", read_only=False),
             *of_stages,
+            *of_secrets,
         )
+
+    def written(self) -> tuple[Path, ...]:
+        """All that the program writes on this host."""
+        return tuple(path for path in (self.outputs, self.checkpoint, self.events, self.stages) if path.exists())
 
     def make_input(self, name: str) -> Path:
         """A new directory of `inputs/`, empty; `name` is one that a batch takes for a key."""
@@ -129,6 +152,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Remove all of it. Never follows a link; a file that cannot be removed is an error."""
+        self.forget_secrets()
         if self.root.exists():
             remove_tree(self.root)
         # Another attempt may still be there.

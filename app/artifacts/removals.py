@@ -2,12 +2,13 @@
 afterwards.
 
 Of a prefix goes whatever no manifest names. It is done twice, the second time an hour later: a worker that does not
-know yet that somebody took over may still have been storing.
+know yet that somebody took over may still have been storing. It is taken, committed, before anything is looked at: from
+then on nobody can take back what was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -26,6 +27,7 @@ AGAIN_AFTER = timedelta(hours=1)
 # For so long it is known of an execution that it was deleted: what is left of it on a host may be cleared up.
 REMEMBERED_FOR = timedelta(days=90)
 ROUNDS = 2
+_TO_DO = f"rounds < {ROUNDS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +44,41 @@ async def ask(connection: Connection, prefixes: Mapping[str, UUID], *, after: ti
     """
     due = clock() + literal(after, Interval())
     rows = [{"prefix": prefix, "execution_id": of, "due_at": due} for prefix, of in prefixes.items()]
-    again = {"due_at": due, "rounds": 0}
+    again = {"due_at": due, "begun_at": None, "rounds": 0}
     await connection.execute(
         insert(ArtifactRemoval).values(rows).on_conflict_do_update(index_elements=[ArtifactRemoval.prefix], set_=again)
     )
 
 
+async def is_begun(connection: Connection, prefixes: Collection[str]) -> bool:
+    """Whether something below these is being removed just now; nobody begins to until the transaction ends."""
+    locked = select(ArtifactRemoval.begun_at.is_not(None) & (ArtifactRemoval.due_at <= clock()) & text(_TO_DO))
+    rows = await connection.execute(locked.where(ArtifactRemoval.prefix.in_(prefixes)).with_for_update())
+    return any(rows.scalars())
+
+
 async def take_back(connection: Connection, prefix: str) -> bool:
-    """What was asked for is on record now; False if it was removed meanwhile."""
-    untouched = delete(ArtifactRemoval).where(ArtifactRemoval.prefix == prefix, text("rounds = 0"))
+    """What was asked for is on record now; False if somebody has begun to remove it."""
+    untouched = delete(ArtifactRemoval).where(
+        ArtifactRemoval.prefix == prefix, ArtifactRemoval.begun_at.is_(None), text("rounds = 0")
+    )
     return (await connection.execute(untouched)).rowcount > 0
 
 
-async def list_due(connection: Connection, *, most: int) -> list[Removal]:
-    """Those whose time has come, the oldest first."""
-    due = select(ArtifactRemoval.prefix, ArtifactRemoval.execution_id).where(
-        ArtifactRemoval.due_at <= clock(), text(f"rounds < {ROUNDS}")
+async def take_due(connection: Connection, *, most: int) -> list[Removal]:
+    """Those whose time has come, the oldest of them, for whoever removes them now; commit before you begin. What
+    somebody is about to take back, or asks for, is passed over.
+    """
+    due = (
+        select(ArtifactRemoval.prefix)
+        .where(ArtifactRemoval.due_at <= clock(), text(_TO_DO))
+        .order_by(ArtifactRemoval.due_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    rows = await connection.execute(due.order_by(ArtifactRemoval.due_at).limit(most))
+    taken = update(ArtifactRemoval).where(ArtifactRemoval.prefix == due.c.prefix).values(begun_at=clock())
+    rows = await connection.execute(taken.returning(ArtifactRemoval.prefix, ArtifactRemoval.execution_id))
     return [Removal(row.prefix, row.execution_id) for row in rows]
 
 

@@ -11,9 +11,6 @@ from app.artifacts import tables
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.db.engine import Connection
 
-# One statement may carry 32767 parameters.
-ROWS_PER_INSERT = 1000
-
 
 async def add_artifacts(connection: Connection, group: ArtifactSet, files: Sequence[Artifact]) -> None:
     """Note files whose bytes are stored. Raises `IntegrityError` if one of them is noted already."""
@@ -30,22 +27,27 @@ async def add_artifacts(connection: Connection, group: ArtifactSet, files: Seque
         }
         for file in files
     ]
-    for start in range(0, len(rows), ROWS_PER_INSERT):
-        await connection.execute(insert(tables.Artifact).values(rows[start : start + ROWS_PER_INSERT]))
+    if rows:
+        await connection.execute(insert(tables.Artifact), rows)
 
 
-async def list_artifacts(connection: Connection, group: ArtifactSet) -> list[Artifact]:
-    """The files of a set, by path."""
-    rows = await connection.execute(
+async def list_artifacts(
+    connection: Connection, group: ArtifactSet, *, after: str | None = None, most: int | None = None
+) -> list[Artifact]:
+    """The files of a set, by path: those behind `after`, at most so many."""
+    statement = (
         select(tables.Artifact.__table__)
         .where(
             tables.Artifact.execution_id == group.execution,
             tables.Artifact.kind == group.kind,
             tables.Artifact.attempt == group.attempt,
         )
-        .order_by(tables.Artifact.path),
+        .order_by(tables.Artifact.path)
+        .limit(most)
     )
-    return [_artifact_of(row) for row in rows.mappings()]
+    if after is not None:
+        statement = statement.where(tables.Artifact.path > after)
+    return [_artifact_of(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def find_artifact(connection: Connection, group: ArtifactSet, path: str) -> Artifact | None:

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from app.artifacts import previewing, service
 from app.artifacts.previewing import PreviewQuery, send_preview
+from app.artifacts.requests import OutputQuery
 from app.artifacts.schemas import OutputList
 from app.artifacts.sending import HEADERS, RESPONSES, send
 from app.artifacts.zip import zip_files
@@ -39,11 +40,13 @@ router = APIRouter(prefix="/v1/executions/{id}", tags=["outputs"])
 
 
 @router.get("/outputs", operation_id="list_outputs", summary="The files it left behind")
-async def list_outputs(execution: ExecutionId, process: ProcessDep, caller: ReaderDep) -> OutputList:
-    """Collected at the end, however it ended."""
-    outputs = await service.get_outputs(process, caller, execution)
-    # There may be very many, and each is held against every declaration.
-    return await asyncio.to_thread(OutputList.of, outputs)
+async def list_outputs(
+    execution: ExecutionId, query: Annotated[OutputQuery, Query()], process: ProcessDep, caller: ReaderDep
+) -> OutputList:
+    """Collected at the end, however it ended. Follow `next`."""
+    page = await service.list_page(process, caller, execution, limit=query.limit, after=query.after)
+    # Each is held against every declaration.
+    return await asyncio.to_thread(OutputList.of, page)
 
 
 @router.get(

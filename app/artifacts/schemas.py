@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import chain
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.artifacts.service import Outputs
-from app.executions.declared import fills
+from app.artifacts.model import Artifact
+from app.artifacts.service import OutputPage
+from app.executions.declared import declaration_of
+from app.executions.model import DeclaredOutput
 
 _OWN = "/v1/executions/019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _EXAMPLE: dict[str, Any] = {
@@ -28,9 +30,11 @@ _EXAMPLE: dict[str, Any] = {
     "files": 1,
     "bytes": 1234,
     "partial": False,
+    "expired_at": None,
     "declared": [
         {"path": "plots/*.svg", "required": True, "media_type": "image/svg+xml", "title": "How it learns", "files": 1},
     ],
+    "next": None,
 }
 
 
@@ -65,40 +69,47 @@ class DeclaredView(BaseModel):
     required: bool
     media_type: str | None
     title: str | None
-    files: int = Field(description="How many fill it")
+    files: int | None = Field(description="How many fill it, of all; told on the first page, null on those behind")
 
 
 class OutputList(BaseModel):
-    """The files that the latest attempt left in `/tailrace/outputs`, with their totals."""
+    """The files that the latest attempt left in `/tailrace/outputs`: one page of them, by path, and their totals."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     items: list[OutputView]
-    files: int
+    files: int = Field(description="How many were collected, on all pages together")
     bytes: int
     partial: bool = Field(description="A limit left some out, or the program did not end by itself")
+    expired_at: datetime | None = Field(description="When they were removed; then there are no items any more")
     declared: list[DeclaredView]
+    next: str | None = Field(description="The cursor of the next page, or null")
 
     @classmethod
-    def of(cls, outputs: Outputs) -> Self:
+    def of(cls, page: OutputPage) -> Self:
         """From the manifest."""
-        declared = outputs.record.spec.outputs
-        filled = [[each.path for each in declared if fills(file.path, each.path)] for file in outputs.files]
-        files = Counter(chain.from_iterable(filled))
+        record, declared, filled = page.record, page.record.spec.outputs, page.filled
         return cls(
-            items=[
-                OutputView(
-                    path=file.path,
-                    bytes=file.bytes,
-                    sha256=file.sha256,
-                    media_type=file.media_type,
-                    declared=next(iter(of), None),
-                    links=OutputLinks.of(outputs.record.id, file.path),
-                )
-                for file, of in zip(outputs.files, filled, strict=True)
+            items=[_view(record.id, file, declared) for file in page.files],
+            files=record.outputs_files,
+            bytes=record.outputs_bytes,
+            partial=record.outputs_partial,
+            expired_at=record.outputs_expired_at,
+            declared=[
+                DeclaredView(**each.model_dump(), files=None if filled is None else filled.get(each.path, 0))
+                for each in declared
             ],
-            files=outputs.record.outputs_files,
-            bytes=outputs.record.outputs_bytes,
-            partial=outputs.record.outputs_partial,
-            declared=[DeclaredView(**each.model_dump(), files=files[each.path]) for each in declared],
+            next=page.after.cursor if page.after else None,
         )
+
+
+def _view(execution: UUID, file: Artifact, declared: Sequence[DeclaredOutput]) -> OutputView:
+    filled = declaration_of(file.path, declared)
+    return OutputView(
+        path=file.path,
+        bytes=file.bytes,
+        sha256=file.sha256,
+        media_type=file.media_type,
+        declared=filled.path if filled else None,
+        links=OutputLinks.of(execution, file.path),
+    )

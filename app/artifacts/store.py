@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from app.artifacts.address import Bucket
@@ -36,8 +37,7 @@ class ArtifactStore:
     def __init__(self, store: ObjectStore, directory: Path | None = None, *, patience: float = AWAY_AT_MOST) -> None:
         self._store = store
         self._directory = directory
-        # What a disk refuses it refuses again.
-        self.patience = patience if directory is None else 0.0
+        self.patience = patience
 
     @classmethod
     def open(cls, directory: Path) -> ArtifactStore:
@@ -73,6 +73,7 @@ class ArtifactStore:
 
     async def put_object(self, key: str, pieces: AsyncIterator[bytes], *, most: int = PART_BYTES * MAX_PARTS) -> None:
         """The same under any key, of at most so many bytes. What the iterator raises is raised, and nothing stays."""
+        await self._check_there()
         head: list[bytes] = []
         held = 0
         async for piece in pieces:
@@ -94,6 +95,7 @@ class ArtifactStore:
 
     async def read_object(self, key: str, span: Span | None = None) -> AsyncIterator[bytes]:
         """The same of any key."""
+        await self._check_there()
         response = await self._store.get_async(key, options={"range": (span.start, span.end)} if span else None)
         async for piece in response.stream(min_chunk_size=PIECE_BYTES):
             yield bytes(piece)
@@ -104,6 +106,7 @@ class ArtifactStore:
 
     async def clear(self, prefix: str, *, but: Collection[str] = ()) -> None:
         """Remove everything below a prefix but these keys; what is gone already is fine."""
+        await self._check_there()
         async for batch in self._store.list(prefix):
             paths = [meta["path"] for meta in batch if meta["path"] not in but]
             if paths:
@@ -111,6 +114,14 @@ class ArtifactStore:
         if self._directory is not None and not but:
             # What a process that died was writing has a name that no list shows.
             await asyncio.to_thread(shutil.rmtree, self._directory / prefix, ignore_errors=True)
+
+    async def _check_there(self) -> None:
+        """Raises `GenericError` when our directory is not there, such as that of a disk that is not mounted.
+
+        It would be made anew on whatever disk is there, and what is on ours would be called gone.
+        """
+        if self._directory is not None and not await asyncio.to_thread(self._directory.is_dir):
+            raise GenericError(f"{self._directory} is not there.")
 
 
 async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
@@ -32,8 +33,8 @@ class Artifact(Base):
 class ArtifactRemoval(Base):
     """Objects below this prefix that no manifest names are to go: written with what makes them unwanted.
 
-    No foreign key: it outlives the execution. `rounds` counts how often they were removed, since a worker that does not
-    know yet that somebody took over may still be storing.
+    No foreign key: it outlives the execution. `begun_at` is when somebody last began to remove them, `rounds` counts
+    how often they were removed, since a worker that does not know yet that somebody took over may still be storing.
     """
 
     __tablename__ = "artifact_removals"
@@ -42,6 +43,7 @@ class ArtifactRemoval(Base):
     execution_id: Mapped[UUID]
     asked_at: Mapped[Now]
     due_at: Mapped[Now]
+    begun_at: Mapped[datetime | None]
     rounds: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
     __table_args__ = (

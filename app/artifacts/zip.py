@@ -20,6 +20,9 @@ STORED = 0
 _COMPRESSED_ALREADY = re.compile(r"(image/(png|jpeg|gif|webp|avif)|(audio|video)/.*|application/(.*zip|zstd|x-xz).*)")
 # Separators and drive letters of other systems, and what a terminal would obey.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
+# Windows takes dots and spaces from the end of a name, so that `.. ` is `..` to it, and some names for devices.
+_LOST_AT_THE_END = re.compile(r"[. ]+$")
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _FILE = stat.S_IFREG | 0o644
 _PROGRAM = stat.S_IFREG | 0o755
 
@@ -81,5 +84,9 @@ def safe_names(files: Iterable[Artifact]) -> Iterator[tuple[str, Artifact]]:
 
 def safe_name(path: str) -> str:
     r"""`a/../b\c` → `a/_/b_c`."""
-    parts = [_UNSAFE.sub("_", part) for part in path.split("/") if part]
-    return "/".join("_" if part in {".", ".."} else part for part in parts) or "_"
+    return "/".join(_safe_part(part) for part in path.split("/") if part) or "_"
+
+
+def _safe_part(part: str) -> str:
+    safe = _LOST_AT_THE_END.sub("_", _UNSAFE.sub("_", part))
+    return f"_{safe}" if _DEVICE.fullmatch(safe) else safe

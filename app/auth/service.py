@@ -1,46 +1,70 @@
-"""Who is calling: a bearer token, looked up by its hash."""
+"""Who is calling: a bearer token or a share, looked up by its hash."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import structlog
-from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, func, or_, select
+from sqlalchemy import ARRAY, LargeBinary, Row, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
+from starlette.requests import cookie_parser
 from uuid_utils.compat import uuid7
 
-from app.auth.tables import Token
-from app.auth.tokens import LENGTH, PREFIX, Scope, hash_token, is_well_formed
+from app.auth.repository import is_valid, take_ticket
+from app.auth.tables import Share, Token
+from app.auth.tokens import KINDS, LENGTH, SHARE_PREFIX, TICKET_PREFIX, Scope, hash_token, is_well_formed
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
-from app.errors import NotAllowed, NotAuthenticated
+from app.db.orm import clock
+from app.errors import NotAllowed, NotAuthenticated, NotFound
+from app.executions.tables import Execution
 from app.quotas.tables import Quota
 
 log = structlog.get_logger(__name__)
 
 BOOTSTRAP_OWNER = "admin"
+# As what a share is on record.
+GUEST = "share"
+# Where a browser has its session.
+COOKIE = "tailrace_session"
 HOW_TO = "Send the header `Authorization: Bearer <token>`."
-_IS_VALID = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > func.now()))
+_HASHED = bindparam("hashes", type_=ARRAY(LargeBinary))
 # Every request asks this, so it is built once.
-_VALID = (
-    select(Token.hash, Token.owner, Token.scopes, Quota.max_queued)
+_CALLER = (
+    select(Token.hash, Token.id, Token.name, Token.owner, Token.scopes, Token.expires_at, Quota.max_queued)
+    .add_columns(func.extract("epoch", Token.expires_at - clock()).label("expires_in"))
     .outerjoin(Quota, Quota.owner == Token.owner)
-    .where(
-        Token.hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
-        *_IS_VALID,
-    )
+    .where(is_valid(Token))
+)
+_VALID = _CALLER.where(Token.hash == any_(_HASHED))
+_SHARED = (
+    select(Share.hash, Share.id, Share.execution_id, Execution.owner)
+    .add_columns(func.extract("epoch", Share.expires_at - clock()).label("expires_in"))
+    .join(Execution, Execution.id == Share.execution_id)
+    .where(Share.hash == any_(_HASHED), is_valid(Share))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sent the request, and what their token may do. `max_queued` is their own limit, if they have one."""
+    """Whoever sent the request, and what their token may do. `max_queued` is their own limit, if they have one.
+
+    Who acts in somebody's name has no token. `expires_in` is for how many seconds it was valid when it was looked up.
+    """
 
     owner: str
     scopes: frozenset[Scope]
     max_queued: int | None = None
+    token_id: UUID | None = None
+    token_name: str | None = None
+    expires_at: datetime | None = None
+    expires_in: float | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the token has this scope; `admin` has them all."""
@@ -59,21 +83,91 @@ class Caller:
         return None if Scope.ADMIN in self.scopes else self.owner
 
 
-async def authenticate(process: Process, headers: Mapping[str, str]) -> Caller:
-    """Who holds the token in these headers, of a request or a WebSocket's handshake. Raises `NotAuthenticated`."""
-    token = _bearer(headers.get("authorization", ""))
-    caller = await process.gathering.add(authenticate, hash_token(token), partial(_find_callers, process))
+async def authenticate(
+    process: Process, headers: Mapping[str, str], *, shown: UUID | None = None, safe: bool = True
+) -> Caller:
+    """Who holds the token in these headers, or the cookie. Raises `NotAuthenticated`.
+
+    A share is good only where the execution is `shown` that it is of. What is not `safe` to be asked for by a page of
+    somebody else is not done by a cookie then. Raises `NotAllowed` and `NotFound` for these.
+    """
+    token = _presented(headers, safe=safe)
+    hash_ = hash_token(token)
+    if token.startswith(SHARE_PREFIX):
+        guest = await process.gathering.add(_find_guests, hash_, partial(_find_guests, process))
+        caller = guest.shown(shown) if guest else None
+    else:
+        caller = await process.gathering.add(authenticate, hash_, partial(_find_callers, process))
     if caller is None:
         raise NotAuthenticated("This token is not valid.", hint=_why_not(token))
+    if caller.token_id is not None:
+        process.holding.use(caller.token_id)
     return caller
+
+
+async def authenticate_socket(process: Process, headers: Mapping[str, str], *, shown: UUID | None = None) -> Caller:
+    """The same of a WebSocket's handshake, for which a ticket is good as well."""
+    token = headers.get("authorization", "").partition(" ")[2].strip()
+    if not token.startswith(TICKET_PREFIX):
+        return await authenticate(process, headers, shown=shown, safe=False)
+    async with transaction(process.database) as connection:
+        holder = await take_ticket(connection, hash_token(token))
+        row = (await connection.execute(_CALLER.where(Token.id == holder))).one_or_none() if holder else None
+    if row is None:
+        raise NotAuthenticated("This ticket is not valid.", hint="It was used, or is too old: get a new one.")
+    return _caller_of(row)
 
 
 async def _find_callers(process: Process, hashes: list[bytes]) -> list[Caller | None]:
     """Who holds the tokens of these hashes; None for one that is not valid."""
     async with reading(process.database) as connection:
-        rows = await connection.execute(_VALID, {"hashes": list(set(hashes))})
-    callers = {row.hash: Caller(row.owner, frozenset(map(Scope, row.scopes)), row.max_queued) for row in rows}
+        rows = (await connection.execute(_VALID, {"hashes": list(set(hashes))})).all()
+    callers = {row.hash: _caller_of(row) for row in rows}
     return [callers.get(each) for each in hashes]
+
+
+def _caller_of(row: Row[Any]) -> Caller:
+    return Caller(
+        row.owner,
+        frozenset(map(Scope, row.scopes)),
+        row.max_queued,
+        row.id,
+        row.name,
+        row.expires_at,
+        None if row.expires_in is None else float(row.expires_in),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    """Who holds a share: whom they are to be taken for, and where."""
+
+    execution: UUID
+    caller: Caller
+
+    def shown(self, execution: UUID | None) -> Caller:
+        """As a caller, where this is shown. Raises `NotAllowed` and `NotFound`."""
+        if execution is None:
+            hint = "Its record, log and outputs can be read, and nothing else."
+            raise NotAllowed("This address shows one execution.", hint=hint)
+        if execution != self.execution:
+            raise NotFound(f"There is no execution {execution}.")
+        return self.caller
+
+
+async def _find_guests(process: Process, hashes: list[bytes]) -> list[_Guest | None]:
+    """The same for shares."""
+    async with reading(process.database) as connection:
+        rows = (await connection.execute(_SHARED, {"hashes": list(set(hashes))})).all()
+    scopes = frozenset({Scope.READ})
+    guests = {
+        row.hash: _Guest(
+            row.execution_id,
+            Caller(row.owner, scopes, token_id=row.id, token_name=GUEST, expires_in=float(row.expires_in)),
+        )
+        for row in rows
+    }
+    return [guests.get(each) for each in hashes]
 
 
 async def find_owner(connection: Connection, owner: str, *, as_admin: bool) -> Caller:
@@ -81,7 +175,7 @@ async def find_owner(connection: Connection, owner: str, *, as_admin: bool) -> C
 
     As an admin only `as_admin`: who holds one of their lesser tokens is to gain nothing by having it done so.
     """
-    mine = select(Token.scopes).where(Token.owner == owner, *_IS_VALID)
+    mine = select(Token.scopes).where(Token.owner == owner, is_valid(Token))
     scopes = {Scope(scope) for row in await connection.execute(mine) for scope in row.scopes}
     if Scope.ADMIN in scopes and not as_admin:
         scopes = set(Scope) - {Scope.ADMIN}
@@ -105,6 +199,18 @@ async def ensure_bootstrap_token(process: Process) -> None:
         )
 
 
+def _presented(headers: Mapping[str, str], *, safe: bool) -> str:
+    """The token of the header; without one that of the cookie, if the request comes from a page of ours."""
+    header = headers.get("authorization", "")
+    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    if header or not cookie:
+        return _bearer(header)
+    if not safe and urlsplit(headers.get("origin", "")).netloc != headers.get("host"):
+        hint = "Where a cookie says who you are, `Origin` has to be this API's own. Send the token otherwise."
+        raise NotAllowed("This was not asked for by a page of this API.", hint=hint)
+    return cookie
+
+
 def _bearer(header: str) -> str:
     scheme, _, token = header.strip().partition(" ")
     token = token.strip()
@@ -116,6 +222,6 @@ def _bearer(header: str) -> str:
 
 
 def _why_not(token: str) -> str:
-    if token.startswith(PREFIX) and not is_well_formed(token):
+    if token.startswith(KINDS) and not is_well_formed(token):
         return "It is cut or mistyped: its checksum does not match."
     return "It is unknown here, expired or revoked."

@@ -1,4 +1,4 @@
-"""Tokens, stored as hashes only."""
+"""Tokens and shares, stored as hashes only."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import ForeignKey, Index, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.orm import Base, Now
 
 
 class Token(Base):
-    """What a bearer token may do, and for whom."""
+    """What a bearer token may do, and for whom. `made_by` is the token that made it; None is an operator.
+
+    A `session` is one that a browser has in a cookie. It ends with the token that made it.
+    """
 
     __tablename__ = "tokens"
+    __table_args__ = (Index(None, "owner", "id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
@@ -25,3 +29,33 @@ class Token(Base):
     created_at: Mapped[Now]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    made_by: Mapped[UUID | None]
+    session: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Ticket(Base):
+    """What opens one WebSocket, once, as the holder of a token."""
+
+    __tablename__ = "tickets"
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    token_id: Mapped[UUID] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime]
+
+
+class Share(Base):
+    """A token that shows one execution to whoever has it. In no table with tokens: it must never be taken for one."""
+
+    __tablename__ = "shares"
+    __table_args__ = (Index(None, "execution_id", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    execution_id: Mapped[UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"))
+    note: Mapped[str | None]
+    made_by: Mapped[str]
+    created_at: Mapped[Now]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

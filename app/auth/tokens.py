@@ -9,6 +9,11 @@ import zlib
 from enum import StrEnum
 
 PREFIX = "trt_"
+# Of what shows one execution.
+SHARE_PREFIX = "trs_"
+# Of what opens one WebSocket.
+TICKET_PREFIX = "trw_"
+KINDS = (PREFIX, SHARE_PREFIX, TICKET_PREFIX)
 SECRET_BYTES = 32
 SECRET_CHARS = 43
 CHECKSUM_CHARS = 6
@@ -25,17 +30,17 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-def new_token() -> str:
+def new_token(prefix: str = PREFIX) -> str:
     """A fresh token: prefix, 256 random bits, and a checksum by which scanners know it and typos show."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    return f"{PREFIX}{secret}_{_checksum(secret)}"
+    return f"{prefix}{secret}_{_checksum(secret)}"
 
 
 def is_well_formed(token: str) -> bool:
     """Whether this was once made by `new_token`: a cut or mistyped token is not."""
-    if len(token) != LENGTH or not token.startswith(PREFIX) or not token.isascii():
+    if len(token) != LENGTH or not token.startswith(KINDS) or not token.isascii():
         return False
-    secret, _, checksum = token.removeprefix(PREFIX).rpartition("_")
+    secret, _, checksum = token[len(PREFIX) :].rpartition("_")
     return len(secret) == SECRET_CHARS and checksum == _checksum(secret)
 
 

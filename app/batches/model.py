@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.executions.states import ACTIVE, Status
@@ -134,3 +134,20 @@ class BatchRecord:
     def ended(self) -> int:
         """How many children have ended, or are deleted."""
         return self.size - sum(count for status, count in self.children.items() if status in ACTIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedBatch:
+    """A batch as it was when the last of its children had ended, and of which pools and methods these were."""
+
+    record: BatchRecord
+    pools: frozenset[str]
+    methods: frozenset[str]
+
+
+_ENDED = TypeAdapter(EndedBatch)
+
+
+def ended_of(kept: Mapping[str, Any]) -> EndedBatch:
+    """From the JSON that is kept with its event."""
+    return _ENDED.validate_python(kept)

@@ -115,19 +115,36 @@ _READY_POOLS = text("""
         WHERE batch_id = :batch AND status = 'queued' AND NOT gated AND NOT hold AND needs_left = 0 LIMIT :most
     ) AS ready
 """)
+# With the event that tells of it, by whoever writes it down: one does.
 _SEAL = text("""
-    UPDATE batches SET finished_at = coalesce(counted.finished_at, clock_timestamp()),
-        ended = coalesce(counted.children, '{}')
-    FROM (
-        SELECT max(finished_at) AS finished_at, jsonb_object_agg(status, number) AS children FROM (
-            SELECT status, count(*) AS number, max(finished_at) AS finished_at
-            FROM executions WHERE batch_id = :batch GROUP BY status
-        ) AS of_status
-    ) AS counted
-    WHERE id = :batch AND batches.finished_at IS NULL AND NOT EXISTS (
-        SELECT FROM executions
-        WHERE batch_id = :batch AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+    WITH sealed AS (
+        UPDATE batches SET finished_at = coalesce(counted.finished_at, clock_timestamp()),
+            ended = coalesce(counted.children, '{}')
+        FROM (
+            SELECT max(finished_at) AS finished_at, jsonb_object_agg(status, number) AS children FROM (
+                SELECT status, count(*) AS number, max(finished_at) AS finished_at
+                FROM executions WHERE batch_id = :batch GROUP BY status
+            ) AS of_status
+        ) AS counted
+        WHERE id = :batch AND batches.finished_at IS NULL AND NOT EXISTS (
+            SELECT FROM executions
+            WHERE batch_id = :batch AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+        )
+        RETURNING batches.*
     )
+    INSERT INTO event_positions (execution_id, number, batch)
+    SELECT id, 0, jsonb_build_object(
+        'record', to_jsonb(sealed) || jsonb_build_object('children', ended),
+        'pools', (SELECT coalesce(jsonb_agg(DISTINCT pool), '[]') FROM executions WHERE batch_id = :batch),
+        'methods', (
+            SELECT coalesce(jsonb_agg(DISTINCT method_name), '[]') FROM executions
+            WHERE batch_id = :batch AND method_name IS NOT NULL
+        )
+    ) FROM sealed
+""")
+_UNSEALED = text("""
+    SELECT DISTINCT batches.id FROM batches JOIN executions ON batch_id = batches.id
+    WHERE executions.id = ANY(:executions) AND batches.finished_at IS NULL ORDER BY batches.id
 """)
 _UNFINISHED = text("""
     SELECT id FROM batches WHERE finished_at IS NULL AND (CAST(:after AS uuid) IS NULL OR id > :after)
@@ -338,9 +355,15 @@ async def list_ready_pools(connection: Connection, batch: UUID, *, most: int) ->
     return list((await connection.execute(_READY_POOLS, {"batch": batch, "most": most})).scalars())
 
 
-async def seal(connection: Connection, batch: UUID) -> None:
-    """Write down how it ended, once no child is active any more."""
-    await connection.execute(_SEAL, {"batch": batch})
+async def seal(connection: Connection, batch: UUID) -> bool:
+    """Write down how it ended, and tell of it, once no child is active any more; whether we did."""
+    return bool((await connection.execute(_SEAL, {"batch": batch})).rowcount)
+
+
+async def seal_all_of(connection: Connection, executions: Collection[UUID]) -> None:
+    """Seal the batches of these that are over, before these go and do not count any more."""
+    for batch in (await connection.execute(_UNSEALED, {"executions": list(executions)})).scalars().all():
+        await seal(connection, batch)
 
 
 async def list_unfinished(connection: Connection, *, after: UUID | None, most: int) -> Sequence[UUID]:

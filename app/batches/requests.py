@@ -20,7 +20,7 @@ from app.batches.service import BatchDraft, ChildDraft
 from app.batches.subjects import Subject, SubjectQuery, patch_of, upstream_of
 from app.errors import FieldError, InvalidRequest, ServiceError
 from app.executions.query import MAX_PAGE
-from app.executions.requests import Submission
+from app.executions.requests import MAX_WAIT, Submission
 from app.executions.service import Draft
 from app.executions.vocabulary import Inputs, IsJson, JsonObject, Labels, Name, Note
 from app.explaining import fields_of
@@ -30,6 +30,9 @@ from app.methods.document import Document
 from app.methods.model import MethodText, is_method
 from app.methods.resolution import Catalog, Refused, expand, unknown_method
 from app.secrets.vault import Vault
+from app.webhooks.asked import Asked
+from app.webhooks.model import EventType
+from app.webhooks.vocabulary import BatchWebhooks
 
 # No more is looked for: the answer has fewer.
 MOST_WRONG = 1000
@@ -107,6 +110,7 @@ class BatchSubmission(BaseModel):
         description="So many children at most have been let go and not ended",
     )
     fail_fast: StrictBool = Field(default=False, description="The first child that fails cancels all others")
+    webhooks: BatchWebhooks = Field(default=(), description="Who is told when all of it has ended, once")
 
     @model_validator(mode="after")
     def _check_ways(self) -> Self:
@@ -171,6 +175,7 @@ class BatchSubmission(BaseModel):
             children=children,
             max_parallel=self.max_parallel,
             fail_fast=self.fail_fast,
+            webhooks=[Asked(each.url, (EventType.BATCH_ENDED,), each.secret) for each in self.webhooks],
         )
 
     def _check_size(self, subjects: int) -> None:
@@ -217,6 +222,7 @@ class BatchSubmission(BaseModel):
         bodies = (self.defaults, *(self.items or []))
         written = [fields["secrets"] for fields in bodies if fields.get("secrets")]
         signed = [fields["webhooks"] for fields in bodies if fields.get("webhooks")]
+        signed += [each.confided() for each in self.webhooks if each.secret is not None]
         # Which inputs of a method are secret, only the method tells.
         inputs = [self.inputs, *(fields.get("inputs") for fields in bodies)] if self.methods else []
         parts = {"secrets": written, "webhooks": signed, "inputs": inputs}
@@ -270,6 +276,14 @@ class RerunBatchRequest(BaseModel):
 class _BatchAgain(BaseModel):
     rerun_of: UUID
     only: Again
+
+
+class BatchQuery(BaseModel):
+    """Options of a single batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for its end")
 
 
 class BatchListQuery(BaseModel):

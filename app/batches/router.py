@@ -7,15 +7,16 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.artifacts.sending import HEADERS
 from app.attachment import attachment
 from app.background import Background
 from app.batches import removing, service
+from app.batches.awaiting import wait_for_end
 from app.batches.outputs import zip_outputs
-from app.batches.requests import Again, BatchListQuery, BatchSubmission, RerunBatchRequest
+from app.batches.requests import Again, BatchListQuery, BatchQuery, BatchSubmission, RerunBatchRequest
 from app.batches.rerun import draft_again
 from app.batches.schemas import Batch, BatchList, BatchRehearsal
 from app.batches.service import BatchDraft, SubmittedBatch
@@ -77,10 +78,19 @@ async def list_batches(query: Annotated[BatchListQuery, Query()], process: Proce
     return BatchList.of(records, more=more)
 
 
-@one.get("", operation_id="get_batch", summary="One batch")
-async def get_batch(batch: BatchId, process: ProcessDep, caller: ReaderDep) -> Batch:
-    """How its children stand, counted. They themselves: `GET /v1/executions?batch=`."""
-    return Batch.of(await service.get(process, caller, batch))
+@one.get("", operation_id="get_batch", summary="One batch; with `wait` once it has ended")
+async def get_batch(
+    batch: BatchId, query: Annotated[BatchQuery, Query()], request: Request, process: ProcessDep, caller: ReaderDep
+) -> Batch:
+    """How its children stand, counted. They themselves: `GET /v1/executions?batch=`.
+
+    With `wait` the answer comes when all of it has ended, or after so many seconds as it then stands.
+    """
+
+    async def is_over() -> bool:
+        return request.app.state.is_closing() or await request.is_disconnected()
+
+    return Batch.of(await wait_for_end(process, caller, batch, within=query.wait, is_over=is_over))
 
 
 @one.post(

@@ -32,6 +32,9 @@ from app.files.referring import find_gone
 from app.idempotency.model import HEADER, Once
 from app.merging import is_own
 from app.quotas import admission
+from app.secrets.confiding import confide_all
+from app.webhooks import repository as webhooks
+from app.webhooks.asked import Asked, rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class BatchDraft:
     children: Sequence[ChildDraft]
     max_parallel: int | None
     fail_fast: bool
+    webhooks: Sequence[Asked] = ()
     rerun_of: UUID | None = None
 
 
@@ -94,6 +98,7 @@ class Plan:
     children: list[NewExecution]
     needs: dict[UUID, dict[str, UUID]]
     drafts: Sequence[ChildDraft]
+    webhooks: Sequence[Mapping[str, Any]]
 
 
 class _KeyTaken(Exception):
@@ -234,7 +239,9 @@ def _plan(process: Process, caller: Caller, draft: BatchDraft) -> Plan:
         new.id: {**child.upstream, **{key: by_key[key] for key in child.needs}}
         for child, new in zip(draft.children, children, strict=True)
     }
-    return Plan(batch, children, needs, draft.children)
+    service.check_key(process, (), draft.webhooks)
+    asked = rows_of(process, caller.owner, draft.webhooks, batch=batch.id)
+    return Plan(batch, children, needs, draft.children, asked)
 
 
 def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatch) -> list[NewExecution]:
@@ -243,7 +250,7 @@ def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatc
     wrong: list[FieldError] = []
     places = batch.size if draft.max_parallel is None else draft.max_parallel
     for position, child in enumerate(draft.children):
-        service.check_key(process, child.draft)
+        service.check_key(process, child.draft.secrets, child.draft.webhooks)
         try:
             new = service.prepare(caller, child.draft, process)
         except InvalidRequest as refused:
@@ -270,8 +277,10 @@ async def _add(connection: Connection, process: Process, caller: Caller, plan: P
     await _check(connection, caller, plan)
     await admission.check_room(connection, caller, process.settings, adding=len(plan.children))
     await repository.add(connection, plan.batch)
-    await accepting.add_all(connection, plan.children)
+    paths = [draft.path for draft in plan.drafts]
+    await accepting.add_all(connection, await confide_all(connection, process.vault, plan.children, paths))
     await repository.add_needs(connection, plan.needs)
+    await webhooks.add_asked(connection, plan.webhooks)
     if once is not None and not await accepting.add_key(connection, caller.owner, once, plan.children[0].id):
         raise _KeyTaken
     return await get_batch(connection, caller, plan.batch.id)

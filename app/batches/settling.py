@@ -87,7 +87,9 @@ async def _finish(process: Process, batch: UUID) -> None:
         return
     if look.over:
         async with transaction(process.database) as connection:
-            await repository.seal(connection, batch)
+            sealed = await repository.seal(connection, batch)
+        if sealed:
+            await process.hints.publish([], to_all=BELL)
     elif look.has_gates:
         async with reading(process.database) as connection:
             pools = await repository.list_ready_pools(connection, batch, most=LOOKED_AT_FOR_POOLS)

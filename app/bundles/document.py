@@ -1,7 +1,7 @@
 """What is in a bundle, and in which form. Pure.
 
-A bundle is a zip. Its last member, `manifest.json`, names each other one with its size and SHA-256. What is read from
-one was written by anybody: every model here checks what it is given.
+A bundle is a zip. Its last member, `manifest.json`, names the documents in it with their sizes and SHA-256; one of
+them lists the files, with theirs. What is read was written by anybody: every model here checks what it is given.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from app.executions.states import STATUS_OF, TERMINAL, Cause, Status
 from app.executions.vocabulary import IsJson, Labels, Moment
 from app.logs.protocol import STREAM_OF, GapReason
 
-VERSION = 1
+# In the first form the list of files was one JSON document, and the manifest named the files, too.
+VERSION = 2
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
 EVENTS = "events.json"
 ATTEMPTS = "attempts.json"
 PROVENANCE = "prov.json"
-FILES = "files.json"
+FILES = "files.ndjson"
+FILES_AT_FIRST = "files.json"
 LOG = "log.ndjson"
 
 _SHORT = 200
@@ -93,7 +95,7 @@ class Seal(_Part):
 
 
 class Manifest(_Part):
-    """What the bundle is, and of which members."""
+    """What the bundle is, and of which documents."""
 
     format: Literal["tailrace-bundle"] = "tailrace-bundle"
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
@@ -105,6 +107,11 @@ class Manifest(_Part):
     contents: Contents
     members: dict[str, Member]
     seal: Seal | None = None
+
+    @property
+    def list_of_files(self) -> str:
+        """Which member that is."""
+        return FILES if self.version > 1 else FILES_AT_FIRST
 
     @property
     def sealed(self) -> bytes:

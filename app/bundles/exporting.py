@@ -46,6 +46,7 @@ from app.logs.segments import Chunk
 from app.logs.store import Missing
 from app.version import VERSION
 
+FILES_AT_ONCE = 500
 _FILE = stat.S_IFREG | 0o644
 _DIRECTORY_OF = {"output": "outputs/", "checkpoint": "checkpoint/"}
 
@@ -154,11 +155,13 @@ async def _members(process: Process, export: Export) -> AsyncIterator[AsyncMembe
 
     for name, content in _documents(export):
         yield member(name, _whole(content), ZIP_AUTO(len(content)))
+    yield member(document.FILES, _list(export.files))
     if export.contents is Contents.ALL:
         yield member(document.LOG, _log(process, export))
     for stored in export.files:
         method = ZIP_AUTO(stored.artifact.bytes, level=level_of(stored.artifact))
-        yield member(stored.described.member, process.artifacts.read(stored.group, stored.artifact.path), method)
+        pieces = process.artifacts.read(stored.group, stored.artifact.path)
+        yield stored.described.member, exported_at, _FILE, method, pieces
     manifest = Manifest(
         tailrace=VERSION,
         instance=process.instance,
@@ -178,13 +181,18 @@ def _documents(export: Export) -> Iterator[tuple[str, bytes]]:
     yield document.RECORD, export.record.dump()
     yield document.EVENTS, _all(export.events)
     yield document.ATTEMPTS, _all(export.attempts)
-    yield document.FILES, _all(files)
     origin = provenance(export.record, export.attempts, files, version=VERSION)
     yield document.PROVENANCE, orjson.dumps(origin, option=orjson.OPT_INDENT_2)
 
 
 def _all(parts: list[Any]) -> bytes:
     return orjson.dumps([part.model_dump(mode="json") for part in parts], option=orjson.OPT_INDENT_2)
+
+
+async def _list(files: list[Stored]) -> AsyncIterator[bytes]:
+    """The list of files as JSON lines."""
+    for start in range(0, len(files), FILES_AT_ONCE):
+        yield b"".join(_json(stored.described) for stored in files[start : start + FILES_AT_ONCE])
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
@@ -212,5 +220,5 @@ def _line(line: Line) -> BundledLine:
     )
 
 
-def _json(part: BundledLine | BundledGap) -> bytes:
+def _json(part: BundledLine | BundledGap | BundledFile) -> bytes:
     return orjson.dumps(part.model_dump(mode="json", exclude_defaults=True)) + b"\n"

@@ -1,7 +1,7 @@
 """Use case of imports: an execution that has ended elsewhere becomes one of this installation, whole or not at all.
 
-The upload lies in a file without a name until all of it is checked. Then its files go to the store, and last of all it
-is on record, in one transaction.
+The upload lies in a file without a name until all of it is checked. Then its log is written, in short transactions, and
+its files go to the store; last of all it is on record, in one transaction.
 """
 
 from __future__ import annotations
@@ -9,42 +9,52 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
 from typing import IO, TypeVar
+from uuid import UUID
 
 import structlog
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from app.artifacts import removals
-from app.artifacts.model import Artifact, ArtifactSet, Kind
+from app.artifacts.model import Artifact, Kind
 from app.artifacts.repository import add_artifacts
 from app.auth.service import Caller
 from app.bootstrap import Process
 from app.bundles import repository
 from app.bundles.document import BundledFile, Imported
 from app.bundles.judging import check_submission
-from app.bundles.reading import BadBundle, Bundle
+from app.bundles.reading import BadBundle, Bundle, Total
+from app.bundles.reserving import Reservation, is_here, reserved
 from app.bundles.sealing import is_genuine
-from app.db.engine import Connection, is_outage, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, Unavailable
+from app.crash_points import CrashPoint, crash_here
+from app.db.engine import is_outage, transaction
+from app.errors import FieldError, InvalidRequest, Unavailable
 from app.executions.finding import get_record
 from app.executions.record import Record
 from app.executions.repository import note
+from app.files.room import Room, room_for
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 STORE_WITHIN = timedelta(hours=24)
-# Nobody else takes in the same for so long, should we die over it.
-CLAIMED_FOR = timedelta(hours=1)
+FILES_AT_ONCE = 1000
+# Seconds.
+AWAIT_REMOVAL = 60.0
+LOOK_EVERY = 0.5
 
 
 async def import_bundle(process: Process, caller: Caller, pieces: AsyncIterator[bytes]) -> Record:
-    """Take it in as the caller's. Raises `InvalidRequest` naming what is wrong with it, `Conflict` if it is here."""
+    """Take it in as the caller's. Raises `InvalidRequest` naming what is wrong with it, `Conflict` if it is here,
+    `QuotaExceeded` if there is no room for its files.
+    """
     with tempfile.TemporaryFile(dir=_room(process)) as file:
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
@@ -85,53 +95,71 @@ def _refused(why: str) -> InvalidRequest:
 
 
 async def _take_in(process: Process, caller: Caller, bundle: Bundle, *, sealed: bool) -> Record:
-    execution = bundle.record.id
-    async with transaction(process.database) as connection:
-        if await repository.is_here(connection, execution):
-            raise _here(bundle)
-        if not await repository.claim(connection, execution, within=CLAIMED_FOR):
-            raise Conflict(f"The execution {execution} is being imported.", hint="Look for it in a moment.")
-    try:
-        return await _store(process, caller, bundle, sealed=sealed)
-    finally:
-        with suppress(SQLAlchemyError, OSError, TimeoutError):
+    size = sum(total.bytes for total in bundle.totals.values())
+    async with (
+        reserved(process, bundle.record.id) as reservation,
+        room_for(process, caller.owner, reservation.holder) as room,
+    ):
+        if size:
             async with transaction(process.database) as connection:
-                await repository.release(connection, execution)
+                await room.take(connection, size)
+        await _store_log(process, bundle, reservation)
+        async with _stored_files(process, bundle):
+            return await _note(process, caller, bundle, reservation, room, sealed=sealed)
 
 
-async def _store(process: Process, caller: Caller, bundle: Bundle, *, sealed: bool) -> Record:
-    execution = bundle.record.id
-    groups = _groups(bundle.files)
-    prefixes = {group.prefix: execution for group in groups}
-    if prefixes:
-        # If it was deleted here, all that is of it may be about to go.
-        prefixes[str(execution)] = execution
-        # Committed before the first byte: nothing is left of what is not on record in time, whoever died.
+async def _store_log(process: Process, bundle: Bundle, reservation: Reservation) -> None:
+    """Below an execution that is not there: nobody sees any of it until then."""
+    record = bundle.record
+    parts = repository.segments(record.id, bundle.log()) if bundle.has_log else repository.missing_log(record)
+    async for some in _in_thread(_portions(parts, repository.SEGMENTS_AT_ONCE)):
         async with transaction(process.database) as connection:
-            await removals.ask(connection, prefixes, after=STORE_WITHIN)
+            await reservation.hold(connection)
+            await repository.add_segments(connection, some)
+        crash_here(CrashPoint.IMPORTING)
+
+
+@asynccontextmanager
+async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[None]:
+    """They are in the store; at the end those go that are not on record."""
+    execution = bundle.record.id
+    prefixes = {total.group.prefix: execution for total in bundle.totals.values()}
+    if not prefixes:
+        yield
+        return
+    # If it was deleted here, all that is of it may be about to go.
+    prefixes[str(execution)] = execution
+    await _await_removal(process, prefixes)
     try:
-        for group, files in groups.items():
-            for file in files:
-                await process.artifacts.put(group, file.path, _in_thread(bundle.pieces(file)))
-        return await _note(process, caller, bundle, groups, sealed=sealed)
+        async for file in _in_thread(bundle.files()):
+            await process.artifacts.put(file.group, file.path, _in_thread(bundle.pieces(file)))
+        yield
     except BaseError as error:
         log.warning("artifacts.store_away", error=repr(error))
         raise Unavailable("The store of files cannot be reached.", hint="Send it again in a moment.") from None
     finally:
-        # Of these goes what is not on record by now.
         with suppress(SQLAlchemyError, OSError, TimeoutError):
             async with transaction(process.database) as connection:
-                if prefixes:
-                    await removals.ask(connection, prefixes)
+                await removals.ask(connection, prefixes)
+
+
+async def _await_removal(process: Process, prefixes: Mapping[str, UUID]) -> None:
+    """From here on all below these prefixes goes that is not on record in time, whoever dies, and nothing before that.
+
+    Raises `Unavailable` if what was deleted here is being removed for too long.
+    """
+    until = time.monotonic() + AWAIT_REMOVAL
+    while time.monotonic() < until:
+        async with transaction(process.database) as connection:
+            if not await removals.is_begun(connection, prefixes):
+                await removals.ask(connection, prefixes, after=STORE_WITHIN)
+                return
+        await asyncio.sleep(LOOK_EVERY)
+    raise Unavailable("What was deleted of it here is still being removed.", hint="Send it again in a moment.")
 
 
 async def _note(
-    process: Process,
-    caller: Caller,
-    bundle: Bundle,
-    groups: dict[ArtifactSet, list[BundledFile]],
-    *,
-    sealed: bool,
+    process: Process, caller: Caller, bundle: Bundle, reservation: Reservation, room: Room, *, sealed: bool
 ) -> Record:
     record, manifest = bundle.record, bundle.manifest
     imported = Imported(
@@ -144,15 +172,17 @@ async def _note(
         lineage=record.lineage,
     )
     async with transaction(process.database) as connection:
-        if not await repository.add_execution(connection, record, imported, **_sums(bundle.files)):
-            raise _here(bundle)
+        await reservation.end(connection)
+        await room.give_back(connection)
+        if not await repository.add_execution(connection, record, imported, **_sums(bundle.totals)):
+            raise is_here(record.id)
         await repository.add_history(connection, record.id, bundle.events)
         await repository.add_attempts(connection, record.id, bundle.attempts, record.pool)
-        for group, files in groups.items():
-            await add_artifacts(connection, group, [_artifact(file) for file in files])
         await repository.add_log_head(connection, record)
         check_submission(await get_record(connection, record.id))
-        await _add_log(connection, bundle)
+        async for files in _in_thread(_portions(bundle.files(), FILES_AT_ONCE)):
+            for group, some in groupby(files, key=lambda file: file.group):
+                await add_artifacts(connection, group, [_artifact(file) for file in some])
         message = (
             f"Imported by {caller.owner}, as exported from {manifest.instance} on {manifest.exported_at:%Y-%m-%d}."
         )
@@ -160,34 +190,10 @@ async def _note(
         return await get_record(connection, record.id)
 
 
-async def _add_log(connection: Connection, bundle: Bundle) -> None:
-    parts = (
-        repository.segments(bundle.record.id, bundle.log()) if bundle.has_log else repository.missing_log(bundle.record)
-    )
-    async for segment in _in_thread(parts):
-        await repository.add_segment(connection, segment)
-
-
-def _here(bundle: Bundle) -> Conflict:
-    return Conflict(
-        f"There is an execution {bundle.record.id} here already.", hint="Delete it first if it is to be replaced."
-    )
-
-
-def _groups(files: Sequence[BundledFile]) -> dict[ArtifactSet, list[BundledFile]]:
-    groups: dict[ArtifactSet, list[BundledFile]] = {}
-    for file in files:
-        groups.setdefault(file.group, []).append(file)
-    return groups
-
-
-def _sums(files: Sequence[BundledFile]) -> dict[str, int]:
-    of = {kind: [file for file in files if file.kind is kind] for kind in Kind}
+def _sums(totals: Mapping[Kind, Total]) -> dict[str, int]:
+    columns = {Kind.OUTPUT: "outputs", Kind.CHECKPOINT: "checkpoint"}
     return {
-        "outputs_files": len(of[Kind.OUTPUT]),
-        "outputs_bytes": sum(file.bytes for file in of[Kind.OUTPUT]),
-        "checkpoint_files": len(of[Kind.CHECKPOINT]),
-        "checkpoint_bytes": sum(file.bytes for file in of[Kind.CHECKPOINT]),
+        f"{columns[kind]}_{what}": getattr(total, what) for kind, total in totals.items() for what in ("files", "bytes")
     }
 
 
@@ -195,6 +201,11 @@ def _artifact(file: BundledFile) -> Artifact:
     return Artifact(
         path=file.path, bytes=file.bytes, sha256=file.sha256, media_type=file.media_type, executable=file.executable
     )
+
+
+def _portions(items: Iterator[T], most: int) -> Iterator[list[T]]:
+    while some := list(islice(items, most)):
+        yield some
 
 
 async def _in_thread(items: Iterator[T]) -> AsyncIterator[T]:

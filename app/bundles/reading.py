@@ -1,6 +1,6 @@
 """A bundle on its way in: a file that anybody may have made. Nothing of it is believed before all of it is checked.
 
-Blocking: to be called from a thread.
+Log and list of files are read in pieces, as often as they are needed. Blocking: to be called from a thread.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, TypeVar
 
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from app.artifacts.model import ArtifactSet, Kind
 from app.bundles import document
 from app.bundles.document import (
     BundledAttempt,
@@ -24,12 +26,13 @@ from app.bundles.document import (
     BundledRecord,
     Contents,
     Manifest,
+    Member,
 )
 
 PIECE_BYTES = 256 * 1024
 # Of a member that is read at once. What is longer is read in pieces.
 DOCUMENT_BYTES = 32 * 1024 * 1024
-# A line of the log, with all that JSON makes of its 16 KiB.
+# A line of the log, with all that JSON makes of its 16 KiB; or of the list of files.
 LINE_BYTES = 256 * 1024
 # Of a zip that is read at once: its directory, of at least 46 bytes for a member, which takes ten times that.
 DIRECTORY_BYTES = 16 * 1024 * 1024
@@ -62,8 +65,17 @@ class _Bounded:
         return self._file.read(size)
 
 
+@dataclass(slots=True)
+class Total:
+    """What the files of one kind are together."""
+
+    group: ArtifactSet
+    files: int = 0
+    bytes: int = 0
+
+
 class Bundle:
-    """A bundle that was checked: every member is as the manifest says, and all of them go together."""
+    """A bundle that was checked: every member is as it is said to be, and all of them go together."""
 
     def __init__(self, file: IO[bytes], *, most: int) -> None:
         """Raises `BadBundle`, also for more than so many bytes unpacked."""
@@ -72,17 +84,30 @@ class Bundle:
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             raise BadBundle("It is no zip, or not all of it has arrived.") from error
         self.manifest = self._read_manifest(most)
-        self._check_members()
+        for name in self._documents:
+            self._check(name, self.manifest.members.get(name), by="the manifest")
         self.record = self._model(BundledRecord, document.RECORD)
         self.events = self._models(BundledEvent, document.EVENTS)
         self.attempts = self._models(BundledAttempt, document.ATTEMPTS)
-        self.files = self._models(BundledFile, document.FILES)
         self._check_whole()
+        self.totals = self._check_files()
 
     @property
     def has_log(self) -> bool:
         """Whether the log is in it."""
         return self.manifest.contents is Contents.ALL
+
+    def files(self) -> Iterator[BundledFile]:
+        """Its files. Raises `BadBundle`."""
+        name = self.manifest.list_of_files
+        if name == document.FILES_AT_FIRST:
+            yield from self._models(BundledFile, name)
+            return
+        for text in self._lines(name):
+            try:
+                yield BundledFile.model_validate_json(text)
+            except ValidationError as error:
+                raise _wrong(name, error) from None
 
     def pieces(self, file: BundledFile) -> Iterator[bytes]:
         """The bytes of one of its files."""
@@ -113,42 +138,60 @@ class Bundle:
             raise BadBundle(f"It has no `{document.MANIFEST}`: it is no bundle of an execution.")
         return self._model(Manifest, document.MANIFEST)
 
-    def _check_members(self) -> None:
-        """Each is as the manifest says, and there are no others."""
-        sizes = {info.filename: info.file_size for info in self._zip.infolist() if info.filename != document.MANIFEST}
-        expected = {name: member.bytes for name, member in self.manifest.members.items()}
-        if wrong := sorted(sizes.items() ^ expected.items()):
-            raise BadBundle(f"`{wrong[0][0]}` is not as the manifest says.")
-        for name, member in self.manifest.members.items():
-            digest = hashlib.sha256()
-            for piece in self._pieces(name):
-                digest.update(piece)
-            if digest.hexdigest() != member.sha256:
-                raise BadBundle(f"`{name}` was changed since the bundle was made.")
+    @property
+    def _documents(self) -> list[str]:
+        """What it has beside files and manifest."""
+        always = [document.RECORD, document.EVENTS, document.ATTEMPTS, document.PROVENANCE, self.manifest.list_of_files]
+        return [*always, document.LOG] if self.has_log else always
+
+    def _check(self, name: str, expected: Member | BundledFile | None, *, by: str) -> None:
+        """It is as it is said to be."""
+        info = self._zip.NameToInfo.get(name)
+        if info is None or expected is None or info.file_size != expected.bytes:
+            raise BadBundle(f"`{name}` is not as {by} says.")
+        digest = hashlib.sha256()
+        for piece in self._pieces(name):
+            digest.update(piece)
+        if digest.hexdigest() != expected.sha256:
+            raise BadBundle(f"`{name}` was changed since the bundle was made.")
+
+    def _check_files(self) -> dict[Kind, Total]:
+        """They are as the list says, and nothing else is there."""
+        totals: dict[Kind, Total] = {}
+        # Where they begin, which takes less than their names.
+        seen: set[int] = set()
+        stated, known = self.manifest.members, {*self._documents, document.MANIFEST}
+        for file in self.files():
+            if file.execution != self.record.id:
+                raise BadBundle("A file is of another execution.")
+            if not _is_inside(file.path):
+                raise BadBundle("A path of a file leads out of its place.")
+            if file.member in known:
+                raise BadBundle(f"`{file.member}` is no file of an execution.")
+            self._check(file.member, file, by="the list of files")
+            at_first = self.manifest.version == 1
+            if at_first and stated.get(file.member) != Member(bytes=file.bytes, sha256=file.sha256):
+                raise BadBundle(f"`{file.member}` is not as the manifest says.")
+            total = totals.setdefault(file.kind, Total(file.group))
+            if total.group != file.group:
+                raise BadBundle("Its files are of several attempts.")
+            total.files += 1
+            total.bytes += file.bytes
+            seen.add(self._zip.NameToInfo[file.member].header_offset)
+        count = sum(total.files for total in totals.values())
+        if len(seen) < count:
+            raise BadBundle("Two of its files have the same place.")
+        named = len(known) - 1 + (count if self.manifest.version == 1 else 0)
+        if len(self._zip.infolist()) != count + len(known) or len(stated) != named:
+            raise BadBundle("It has members that belong to nothing.")
+        return totals
 
     def _check_whole(self) -> None:
         """What the documents say of each other is so."""
-        members = {file.member: file for file in self.files}
-        known = {document.RECORD, document.EVENTS, document.ATTEMPTS, document.FILES, document.PROVENANCE}
-        if self.has_log:
-            known.add(document.LOG)
-        stated = self.manifest.members
         checks = {
             # In the order of these all lists are.
             "Its id is none of an execution.": self.record.id.version == ID_VERSION,
             "The record is of another execution than the bundle.": self.record.id == self.manifest.execution,
-            "It has members that belong to nothing, or lacks some.": set(stated) == known | members.keys(),
-            "Two of its files have the same place.": len(members) == len(self.files)
-            and len({(file.kind, file.attempt, file.path) for file in self.files}) == len(self.files),
-            "A file is not as the list of files says.": all(
-                (stated[name].bytes, stated[name].sha256) == (file.bytes, file.sha256)
-                for name, file in members.items()
-                if name in stated
-            ),
-            "Its files are of several attempts.": len({(file.kind, file.attempt) for file in self.files})
-            == len({file.kind for file in self.files}),
-            "A file is of another execution.": all(file.execution == self.record.id for file in self.files),
-            "A path of a file leads out of its place.": all(_is_inside(file.path) for file in self.files),
             "The history is not whole.": [event.number for event in self.events]
             == list(range(1, len(self.events) + 1)),
             "The history does not end as the record does.": bool(self.events)
@@ -173,9 +216,7 @@ class Bundle:
         try:
             return adapter.validate_json(b"".join(self._pieces(name)))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadBundle(f"`{name}` is not as it should be, at `{where}`: {first['msg']}.") from None
+            raise _wrong(name, error) from None
 
     def _lines(self, name: str) -> Iterator[bytes]:
         rest = b""
@@ -183,9 +224,9 @@ class Bundle:
             *whole, rest = (rest + piece).split(b"\n")
             yield from whole
             if len(rest) > LINE_BYTES:
-                raise BadBundle("A line of the log is too long.")
+                raise BadBundle(f"A line of `{name}` is too long.")
         if rest:
-            raise BadBundle("The log breaks off.")
+            raise BadBundle(f"`{name}` breaks off.")
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         try:
@@ -194,6 +235,12 @@ class Bundle:
                     yield piece
         except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise BadBundle(f"`{name}` is missing or damaged.") from error
+
+
+def _wrong(name: str, error: ValidationError) -> BadBundle:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return BadBundle(f"`{name}` is not as it should be, at `{where}`: {first['msg']}.")
 
 
 def _log_part(text: bytes) -> BundledLine | BundledGap:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, delete, exists, insert, literal, select
+from sqlalchemy import Interval, delete, exists, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.bundles.document import BundledAttempt, BundledEvent, BundledGap, BundledLine, BundledRecord, Imported
@@ -27,6 +27,8 @@ SOURCE = "import"
 # Of a log, what is encoded as one frame, and how many of these are stored in one piece.
 FRAME_BYTES = 128 * 1024
 FRAMES_PER_SEGMENT = 8
+# In one transaction; each has some 1 MiB of records.
+SEGMENTS_AT_ONCE = 16
 ROWS_PER_STATEMENT = 500
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,19 +46,45 @@ async def is_here(connection: Connection, execution: UUID) -> bool:
     return bool((await connection.execute(select(exists().where(Execution.id == execution)))).scalar_one())
 
 
-async def claim(connection: Connection, execution: UUID, *, within: timedelta) -> bool:
+async def claim(connection: Connection, execution: UUID, holder: UUID, *, within: timedelta) -> bool:
     """Be the only one who takes it in, for so long; False if somebody else is."""
-    until = clock() + literal(within, Interval())
-    statement = insert_or_not(Import).values(execution_id=execution, until=until)
-    claimed = statement.on_conflict_do_update(
-        index_elements=[Import.execution_id], set_={"until": until}, where=Import.until < clock()
+    values = {"holder": holder, "until": clock() + literal(within, Interval())}
+    claimed = insert_or_not(Import).values(execution_id=execution, **values)
+    claimed = claimed.on_conflict_do_update(
+        index_elements=[Import.execution_id], set_=values, where=Import.until < clock()
     )
     return (await connection.execute(claimed)).rowcount > 0
 
 
-async def release(connection: Connection, execution: UUID) -> None:
+async def hold(connection: Connection, execution: UUID, holder: UUID, *, within: timedelta) -> bool:
+    """Stay the one for so long; False if they are not any more. Nobody else becomes it until the transaction ends."""
+    held = update(Import).where(Import.execution_id == execution, Import.holder == holder)
+    return (await connection.execute(held.values(until=clock() + literal(within, Interval())))).rowcount > 0
+
+
+async def release(connection: Connection, execution: UUID, holder: UUID) -> None:
     """It is on record, or not to be."""
-    await connection.execute(delete(Import).where(Import.execution_id == execution))
+    await connection.execute(delete(Import).where(Import.execution_id == execution, Import.holder == holder))
+
+
+async def clear(connection: Connection, execution: UUID) -> bool:
+    """Remove some of what was written of it, unless it is on record; False if there is nothing. Its import is held."""
+    if await is_here(connection, execution):
+        return False
+    some = select(LogSegment.last_seq).where(LogSegment.execution_id == execution).limit(SEGMENTS_AT_ONCE)
+    segments = delete(LogSegment).where(LogSegment.execution_id == execution, LogSegment.last_seq.in_(some))
+    return (await connection.execute(segments)).rowcount > 0
+
+
+async def clear_abandoned(connection: Connection) -> list[UUID]:
+    """Remove some of what was written of one that nobody takes in any more; which that was, if there is one."""
+    lapsed = select(Import.execution_id).where(Import.until < clock()).order_by(Import.until).limit(1)
+    execution = (await connection.execute(lapsed.with_for_update(skip_locked=True))).scalar_one_or_none()
+    if execution is None:
+        return []
+    if not await clear(connection, execution):
+        await connection.execute(delete(Import).where(Import.execution_id == execution))
+    return [execution]
 
 
 async def add_execution(connection: Connection, record: BundledRecord, imported: Imported, **sums: int) -> bool:
@@ -128,9 +156,9 @@ async def add_log_head(connection: Connection, record: BundledRecord) -> None:
     )
 
 
-async def add_segment(connection: Connection, segment: dict[str, Any]) -> None:
-    """One piece of its log."""
-    await connection.execute(insert(LogSegment).values(segment))
+async def add_segments(connection: Connection, segments: Sequence[dict[str, Any]]) -> None:
+    """Pieces of its log."""
+    await connection.execute(insert(LogSegment), segments)
 
 
 def missing_log(record: BundledRecord) -> Iterator[dict[str, Any]]:

@@ -68,6 +68,7 @@ async def export_execution(
     responses={
         201: {"description": "It is on record", "headers": {"Location": {"schema": {"type": "string"}}}},
         409: {"description": "An execution with its id is here already"},
+        429: {"description": "Its files are more than its new owner may have"},
     },
 )
 async def import_execution(request: Request, process: ProcessDep, caller: SubmitterDep) -> Response:

@@ -11,9 +11,13 @@ from app.db.orm import Base
 
 
 class Import(Base):
-    """An execution that somebody is taking in: until then nobody else does, since both would store the same files."""
+    """An execution that somebody is taking in: until then nobody else does, since both would store the same.
+
+    What lies below an execution that is not on record is its holder's, and to be cleared up after that time.
+    """
 
     __tablename__ = "imports"
 
     execution_id: Mapped[UUID] = mapped_column(primary_key=True)
+    holder: Mapped[UUID]
     until: Mapped[datetime]

@@ -1,4 +1,8 @@
-"""The languages, and how each writes a piece of JSON or a remark down. Pure."""
+"""The languages, and how each writes a piece of JSON or a remark down. Pure.
+
+Where a language's own numbers or names would change what JSON says, the submission stays text (`…_text`): on several
+lines, to be read and changed by people, and sent as it is.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,17 @@ import re
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from json import dumps as json_escape
 from typing import Any
 
 import orjson
 
 _WIDTH = 100
+# CPython gives up at 200 brackets within each other.
+_DEEPEST_LITERAL = 90
 # What begins something within a string of these languages, beside the characters that JSON escapes.
 _SPECIAL_IN_JULIA = re.compile(r"\$")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class Language(StrEnum):
@@ -49,13 +57,20 @@ FORMS = {
 
 
 def json(value: Any) -> str:
-    """JSON for people. It is JavaScript as well (ECMAScript 2019, https://tc39.es/ecma262/#sec-json-superset)."""
+    """JSON for people."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def python(value: Any) -> str:
-    """The same as a literal of Python."""
+    """The same as a literal of Python, or where that would be nested too deeply for its parser, read from JSON."""
+    if _depth(value) > _DEEPEST_LITERAL:
+        return f"json.loads({orjson.dumps(value).decode()!r})"
     return pprint.pformat(value, width=_WIDTH, sort_dicts=False)
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def shell(value: str) -> str:
@@ -73,9 +88,25 @@ def julia(value: str) -> str:
     return _SPECIAL_IN_JULIA.sub(r"\\$", orjson.dumps(value).decode())
 
 
+def javascript_text(json_text: str) -> str:
+    """JSON as a string of JavaScript: what would end or interrupt that is escaped as JSON does it."""
+    return "String.raw`" + json_text.replace("`", r"\u0060").replace("${", r"\u0024{") + "`"
+
+
+def r_text(json_text: str) -> str:
+    """JSON as a string of R 4, which takes nothing but ASCII as it is in every locale."""
+    ascii_text = _BEYOND_ASCII.sub(lambda each: json_escape(each[0])[1:-1], json_text)
+    return 'r"---(' + ascii_text.replace(")-", r")\u002d") + ')---"'
+
+
+def julia_text(json_text: str) -> str:
+    """JSON as a string of Julia: never are there three quotes in a row in it."""
+    return '"""\n' + _SPECIAL_IN_JULIA.sub(r"\\$", json_text.replace("\\", "\\\\")) + '"""'
+
+
 def remark(value: str) -> str:
     """One line of what a person wrote, for a comment: nothing in it ends the line or turns the writing around."""
     return "".join(each if each.isprintable() else " " for each in value[:_WIDTH])
 
 
-FILTERS = (json, python, shell, r, julia, remark)
+FILTERS = (json, python, shell, r, r_text, julia, julia_text, javascript_text, remark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Annotated, Any
 
@@ -56,7 +57,8 @@ async def get_code(
     """
     record = await service.get(process, caller, execution)
     form = FORMS[query.language]
-    code = writing.write(
+    code = await asyncio.to_thread(  # a long submission takes a second
+        writing.write,
         query.language,
         writing.Request(
             url=str(request.base_url).rstrip("/"),

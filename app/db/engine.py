@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import orjson
@@ -19,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.cancellation import being_cancelled
 
+T = TypeVar("T")
 # Seconds.
 STATEMENT_TIMEOUT = 15.0
 LOCK_TIMEOUT_MS = 10_000
@@ -29,6 +31,10 @@ _UNSETTLED = "unsettled"
 # SQLSTATEs that say nothing against a statement: connection lost, rolled back for another's sake, too little of
 # something, starting up or shutting down or taking too long, a lock not had in time, read-only (after a failover).
 TRANSIENT = ("08", "40", "53", "57", "55P03", "25006")
+# A deadlock, a serialisation failure: nothing of the transaction happened, and the same again may well succeed.
+ROLLED_BACK = frozenset({"40P01", "40001"})
+TRIES = 5
+AGAIN_AFTER = 0.05
 
 
 @asynccontextmanager
@@ -116,6 +122,21 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
+async def again_if_rolled_back(act: Callable[[], Awaitable[T]]) -> T:
+    """A transaction of many rows, done again, a few times, when the server rolled it back for another's sake.
+
+    Each time from the beginning: what it leaves anywhere else must be of that one try.
+    """
+    for number in range(1, TRIES):
+        try:
+            return await act()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in ROLLED_BACK:
+                raise
+        await asyncio.sleep(number * random.uniform(AGAIN_AFTER / 2, AGAIN_AFTER))  # noqa: S311 - jitter, no secret
+    return await act()
+
+
 @asynccontextmanager
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Several statements that see one and the same state."""
@@ -145,4 +166,12 @@ async def is_reachable(engine: AsyncEngine) -> bool:
     return True
 
 
-__all__ = ["Connection", "is_outage", "is_reachable", "open_engine", "reading", "transaction"]
+__all__ = [
+    "Connection",
+    "again_if_rolled_back",
+    "is_outage",
+    "is_reachable",
+    "open_engine",
+    "reading",
+    "transaction",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.artifacts import tables as artifacts
+from app.audit import tables as audit
 from app.auth import tables as auth
 from app.batches import tables as batches
 from app.bundles import tables as bundles
@@ -27,6 +28,7 @@ from app.workers import tables as workers
 
 MODULES = (
     artifacts,
+    audit,
     auth,
     batches,
     bundles,

@@ -22,8 +22,8 @@ from app.db.engine import Connection, is_outage, reading
 from app.events import store
 from app.events.following import until_writers_end
 from app.events.protocol import BELL, hello_frame, resync_frame, unpack_progress
-from app.events.store import Happened, Progressed
-from app.events.wanted import Wanted
+from app.events.store import BatchEnded, Happened, Progressed
+from app.events.wanted import Item, Wanted
 from app.listener import Missed, Subscription
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Seat:
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        self._items: deque[Happened | Progressed] = deque()
+        self._items: deque[Item] = deque()
         self._behind = False
         self._ready = asyncio.Event()
 
@@ -62,7 +62,7 @@ class Seat:
         """Whether it has had all that was handed out so far."""
         return not self._items and not self._behind
 
-    def put(self, item: Happened | Progressed) -> None:
+    def put(self, item: Item) -> None:
         """Never waits: a full backlog is dropped whole, since its socket must go to the store anyway."""
         if not self.wanted.takes(item):
             return
@@ -78,7 +78,7 @@ class Seat:
         self._behind = True
         self._ready.set()
 
-    async def get(self) -> Happened | Progressed:
+    async def get(self) -> Item:
         """The next one. Raises `Behind`."""
         await self._ready.wait()
         if self._behind:
@@ -222,12 +222,12 @@ class Feed:
                 self._hand_out(item)
             self._settled = upto
 
-    async def _next_page(self, after: int, top: int) -> tuple[list[Happened], int]:
+    async def _next_page(self, after: int, top: int) -> tuple[list[Happened | BatchEnded], int]:
         """Events behind `after`, and the position that is reached with them."""
         page = await self._read(after, top)
         return page, page[-1].position if len(page) == PAGE else top
 
-    def _hand_out(self, item: Happened | Progressed) -> None:
+    def _hand_out(self, item: Item) -> None:
         for seat in self._seats:
             seat.put(item)
 
@@ -262,7 +262,7 @@ class Feed:
                 self._hand_out(progress)
         self._last_said = {progress.frame for progress in said}
 
-    async def _read(self, after: int, upto: int) -> list[Happened]:
+    async def _read(self, after: int, upto: int) -> list[Happened | BatchEnded]:
         return await self._ask(partial(store.read_between, after=after, upto=upto, most=PAGE))
 
     async def _ask(self, look: Callable[[Connection], Awaitable[T]]) -> T:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.engine import Connection, reading, transaction
 from app.events import store
-from app.events.store import Happened
+from app.events.store import BatchEnded, Happened
 from app.events.tables import EventCursor
 
 PAGE = 100
@@ -26,7 +26,7 @@ _AHEAD = text("""
     FROM event_positions_position_seq
 """)
 
-Act = Callable[[Connection, Sequence[Happened]], Awaitable[None]]
+Act = Callable[[Connection, Sequence[Happened | BatchEnded]], Awaitable[None]]
 
 
 async def follow(database: AsyncEngine, name: str, act: Act) -> bool:
@@ -49,6 +49,11 @@ async def follow(database: AsyncEngine, name: str, act: Act) -> bool:
         # A database that was put back to an earlier state counts from there again.
         await connection.execute(update(EventCursor).where(EventCursor.name == name).values(position=reached))
     return reached < top
+
+
+def owner_of(told: Happened | BatchEnded) -> str:
+    """Whose it is."""
+    return told.batch.record.owner if isinstance(told, BatchEnded) else told.subject.owner
 
 
 async def until_writers_end(database: AsyncEngine) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from app.batches.model import BatchStatus, EndedBatch
 from app.executions.model import Event
 from app.executions.states import Cause, Status
 
@@ -64,6 +65,22 @@ class Deleted(TypedDict):
     labels: dict[str, str]
 
 
+class BatchFrame(TypedDict):
+    """All children of a batch have ended: how many in which status, but for those that were deleted before."""
+
+    type: Literal["batch"]
+    cursor: int
+    id: UUID
+    status: BatchStatus
+    at: datetime
+    total: int
+    by_status: dict[Status, int]
+    name: str | None
+    owner: str
+    pools: list[str]
+    labels: dict[str, str]
+
+
 class Progress(TypedDict):
     """What a program says of its progress. One may be left out: the newest counts."""
 
@@ -85,6 +102,7 @@ FRAMES: dict[str, Any] = {
     "hello": Hello,
     "execution": ExecutionFrame,
     "deleted": Deleted,
+    "batch": BatchFrame,
     "progress": Progress,
     "resync": Resync,
 }
@@ -151,6 +169,26 @@ def deleted_frame(cursor: int, execution: UUID, status: Status, subject: Subject
             "owner": subject.owner,
             "pool": subject.pool,
             "labels": subject.labels,
+        }
+    )
+
+
+def batch_frame(cursor: int, batch: EndedBatch) -> bytes:
+    """See `BatchFrame`."""
+    record = batch.record
+    return orjson.dumps(
+        {
+            "type": "batch",
+            "cursor": cursor,
+            "id": str(record.id),
+            "status": record.status,
+            "at": record.finished_at,
+            "total": record.size,
+            "by_status": {status.value: count for status, count in record.children.items()},
+            "name": record.name,
+            "owner": record.owner,
+            "pools": sorted(batch.pools),
+            "labels": record.labels,
         }
     )
 

@@ -22,10 +22,10 @@ async def events_socket(socket: WebSocket) -> None:
     joined = await admit(socket, lambda caller: _join(feed, caller, socket.query_params))
     if joined is None:
         return
-    seat, after = joined
+    caller, (seat, after) = joined
     try:
         with metrics.following_events():
-            await Session(socket).run(feed.follow(seat, after))
+            await Session(socket, caller).run(feed.follow(seat, after))
     finally:
         feed.leave(seat)
 

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from sqlalchemy import Interval, Row, bindparam, delete, func, insert, or_, select, text
 
+from app.batches.model import EndedBatch, ended_of
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.events.protocol import Subject, deleted_frame, execution_frame, progress_frame
+from app.events.protocol import Subject, batch_frame, deleted_frame, execution_frame, progress_frame
 from app.events.tables import EventCursor, EventPosition
 from app.executions.model import Event
 from app.executions.repository import event_of
@@ -45,6 +46,15 @@ class Happened:
     def deleted(self) -> bool:
         """Whether it says that the execution is not there any more."""
         return self.event.number == 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnded:
+    """The end of a whole batch on its way to sockets: once, when the last of its children has ended."""
+
+    position: int
+    batch: EndedBatch
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ _BETWEEN = (
         EventPosition.position,
         EventPosition.execution_id.label("of"),
         EventPosition.deleted,
+        EventPosition.batch.label("ended_batch"),
         ExecutionEvent.__table__,
         Execution.owner,
         Execution.pool,
@@ -96,7 +107,11 @@ _BETWEEN = (
     .where(
         EventPosition.position > bindparam("after"),
         EventPosition.position <= bindparam("upto"),
-        or_(ExecutionEvent.number.is_not(None) & Execution.id.is_not(None), EventPosition.deleted.is_not(None)),
+        or_(
+            ExecutionEvent.number.is_not(None) & Execution.id.is_not(None),
+            EventPosition.deleted.is_not(None),
+            EventPosition.batch.is_not(None),
+        ),
     )
     .order_by(EventPosition.position)
     .limit(bindparam("most"))
@@ -113,9 +128,9 @@ async def list_writers(connection: Connection) -> set[str]:
     return set((await connection.execute(_WRITERS)).scalars())
 
 
-async def read_between(connection: Connection, after: int, upto: int, *, most: int) -> list[Happened]:
-    """Events behind `after` up to `upto`, as far as they are committed and their executions not deleted; and
-    that these were.
+async def read_between(connection: Connection, after: int, upto: int, *, most: int) -> list[Happened | BatchEnded]:
+    """Events behind `after` up to `upto`, as far as they are committed and their executions not deleted; that these
+    were, and that batches ended.
     """
     rows = await connection.execute(_BETWEEN, {"after": after, "upto": upto, "most": most})
     return [_happened(row) for row in rows.mappings()]
@@ -155,7 +170,10 @@ def _gone(row: Mapping[Any, Any]) -> Happened:
     return Happened(position, subject, event, deleted_frame(position, id_, status, subject), id_)
 
 
-def _happened(row: Mapping[Any, Any]) -> Happened:
+def _happened(row: Mapping[Any, Any]) -> Happened | BatchEnded:
+    if row["ended_batch"] is not None:
+        ended = ended_of(row["ended_batch"])
+        return BatchEnded(row["position"], ended, batch_frame(row["position"], ended))
     if row["deleted"] is not None:
         return _gone(row)
     event = event_of(row)

@@ -13,7 +13,7 @@ from app.db.orm import Base
 
 
 class EventPosition(Base):
-    """The place of one event among those of all executions; written with it, and forgotten after a while.
+    """The place of one event among those of all executions and batches; written with it, and forgotten after a while.
 
     No foreign key: to delete an execution must not be writing here for long, or everybody would wait for it (`store`).
     """
@@ -25,6 +25,8 @@ class EventPosition(Base):
     number: Mapped[int]
     # What was deleted, for those who may know of it: nothing else is left of it, and `number` is 0.
     deleted: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # How a batch was when the last of its children had ended: `execution_id` is its id then, and `number` is 0.
+    batch: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class EventCursor(Base):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from app.events.store import Happened, Progressed
+from app.events.store import BatchEnded, Happened, Progressed
 from app.executions.states import Status
+
+Item = Happened | BatchEnded | Progressed
 
 # Of these statuses are the executions whose programs say how far they are.
 PROGRESSING = frozenset({Status.RUNNING, Status.STOPPING})
@@ -21,18 +23,27 @@ class Wanted:
     statuses: frozenset[Status] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def takes(self, item: Happened | Progressed) -> bool:
+    def takes(self, item: Item) -> bool:
         """Whether it is sent. A move is of the status that it leaves, too: a list has to let go of it."""
-        subject = item.subject
+        owner, pools, labels = _facts(item)
         return (
-            (self.owner is None or subject.owner == self.owner)
-            and (not self.pools or subject.pool in self.pools)
+            (self.owner is None or owner == self.owner)
+            and (not self.pools or not self.pools.isdisjoint(pools))
             and (not self.statuses or not self.statuses.isdisjoint(_statuses(item)))
-            and self.labels.items() <= subject.labels.items()
+            and self.labels.items() <= labels.items()
         )
 
 
-def _statuses(item: Happened | Progressed) -> frozenset[Status | None]:
+def _facts(item: Item) -> tuple[str, Collection[str], Mapping[str, str]]:
+    """Owner, pools and labels; a batch is of all pools of its children."""
+    if isinstance(item, BatchEnded):
+        return item.batch.record.owner, item.batch.pools, item.batch.record.labels
+    return item.subject.owner, (item.subject.pool,), item.subject.labels
+
+
+def _statuses(item: Item) -> frozenset[Status | None]:
+    if isinstance(item, BatchEnded):
+        return frozenset({Status(item.batch.record.status)})
     if isinstance(item, Progressed):
         return PROGRESSING
     return frozenset({item.event.from_status, item.event.to_status})

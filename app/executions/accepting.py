@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from app.audit import repository as audit
+from app.audit.model import Entry
 from app.batches.model import Membership
 from app.db.engine import Connection
 from app.executions.model import NO_RETRIES, Lane, Limits, Retries, Spec
@@ -175,7 +177,9 @@ _key = (
 _ADD = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_pool)))
 _NEW_ROWS = _rows()
 _ADD_ALL = _accepting_all()
-_ADD_TOGETHER = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW_ROWS.c).join(_pool, true())))
+_ADD_TOGETHER = _accepting(
+    insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW_ROWS.c).join(_pool, true()))
+).add_cte(audit.adding())
 _ADD_ONCE = _accepting(insert(Execution).from_select(_NEW_COLUMNS, select(*_NEW.values()).select_from(_key)))
 
 
@@ -204,9 +208,15 @@ async def add_once(connection: Connection, new: NewExecution, once: Once) -> Rec
     return record_of(added)
 
 
-async def add_together(connection: Connection, pool: str, many: Sequence[NewExecution]) -> list[Record]:
-    """Accept them all, which are of this pool and have nothing beside their records. Raises `NoSuchPool`."""
-    added = await connection.execute(_ADD_TOGETHER, {"new_pool": pool, "rows": list(map(_row, many))})
+async def add_together(
+    connection: Connection, pool: str, many: Sequence[NewExecution], entries: Sequence[Entry]
+) -> list[Record]:
+    """Accept them all, which are of this pool and have nothing beside their records, and write who did that.
+
+    Raises `NoSuchPool`.
+    """
+    parameters = {"new_pool": pool, "rows": list(map(_row, many)), "acts": audit.rows_of(entries)}
+    added = await connection.execute(_ADD_TOGETHER, parameters)
     records = {row["id"]: record_of(row) for row in added.mappings()}
     if not records:
         raise NoSuchPool(pool)
@@ -218,7 +228,7 @@ async def add_all(connection: Connection, many: Sequence[NewExecution]) -> None:
     for start in range(0, len(many), ROWS_PER_STATEMENT):
         await connection.execute(_ADD_ALL, {"rows": list(map(_row, many[start : start + ROWS_PER_STATEMENT]))})
     await secrets.add_all(connection, {new.id: new.sealed for new in many if new.sealed})
-    await webhooks.add_for_executions(connection, [row for new in many for row in new.webhooks])
+    await webhooks.add_asked(connection, [row for new in many for row in new.webhooks])
     await files.refer(connection, {new.id: ids_of(new.spec.files).values() for new in many if new.spec.files})
 
 
@@ -247,7 +257,7 @@ async def _keep_beside(connection: Connection, new: NewExecution) -> None:
     if new.sealed:
         await secrets.add(connection, new.id, new.sealed)
     if new.webhooks:
-        await webhooks.add_for_executions(connection, new.webhooks)
+        await webhooks.add_asked(connection, new.webhooks)
     if new.spec.files:
         await files.refer(connection, {new.id: ids_of(new.spec.files).values()})
 

@@ -33,7 +33,10 @@ IsOver = Callable[[], Awaitable[bool]]
 
 
 async def wait_for_end(process: Process, caller: Caller, execution: UUID, *, within: float, is_over: IsOver) -> Record:
-    """The record once it is terminal, the time is over, or nobody wants it any more. Raises `NotFound`."""
+    """The record once it is terminal, the time is over, or nobody wants it any more.
+
+    Raises `NotFound`, and `NotAuthenticated` when the caller's token ends meanwhile.
+    """
 
     async def has_ended(record: Record) -> bool:
         return record.is_terminal
@@ -50,7 +53,7 @@ async def wait_for_change(
     within: float,
     is_over: IsOver,
 ) -> Record:
-    """The record once it differs from what is known, or as `wait_for_end`. Raises `NotFound`."""
+    """The record once it differs from what is known, or as `wait_for_end`. Raises the same."""
     return await _wait(process, caller, execution, differs, within=within, is_over=is_over, heeding=CHANGES)
 
 
@@ -67,6 +70,23 @@ async def _wait(
     record = await get(process, caller, execution)
     if not within or await is_enough(record):
         return record
+
+    async def until_enough() -> Record:
+        return await _watch(process, caller, execution, is_enough, within=within, is_over=is_over, heeding=heeding)
+
+    return await process.holding.while_valid(caller, until_enough)
+
+
+async def _watch(
+    process: Process,
+    caller: Caller,
+    execution: UUID,
+    is_enough: Callable[[Record], Awaitable[bool]],
+    *,
+    within: float,
+    is_over: IsOver,
+    heeding: frozenset[Kind],
+) -> Record:
     clock = asyncio.get_running_loop().time
     until = clock() + within
     async with process.listener.subscribe(process.channels.execution(execution)) as messages:

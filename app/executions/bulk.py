@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -17,7 +18,7 @@ from sqlalchemy import Select, select
 from app.auth.service import Caller
 from app.batches import settling
 from app.bootstrap import Process
-from app.db.engine import Connection, reading, transaction
+from app.db.engine import Connection, again_if_rolled_back, reading, transaction
 from app.errors import Conflict, ServiceError
 from app.events.protocol import BELL
 from app.executions import repository, service
@@ -147,11 +148,19 @@ async def run(asking: Asking, bulk: Bulk, wanted: Filter, *, after: UUID | None,
         newest = await _newest_of(connection, asking.caller, asking.once) if asking.once else None
         if newest is not None:
             found = await _find(connection, statement.where(Execution.id <= newest))
-    executions, outcomes = found[:most], list[Outcome]()
-    for some in in_parts(executions, AT_ONCE):
-        outcomes += await _some(asking, bulk, some)
+    executions = found[:most]
+    outcomes = await carry_out(asking, bulk, executions)
     last = executions[-1][0] if executions else None
     return Outcomes(outcomes, more=len(found) > most, last=last, replayed=newest is not None)
+
+
+async def carry_out(asking: Asking, bulk: Bulk, executions: Iterable[tuple[UUID, Status]]) -> list[Outcome]:
+    """Do it to these, some in each transaction; what came of each that is still there."""
+    outcomes: list[Outcome] = []
+    for some in in_parts(executions, AT_ONCE):
+        # Of those that go, others refer to some: their rows are changed last, in whatever order.
+        outcomes += await again_if_rolled_back(partial(_some, asking, bulk, some))
+    return outcomes
 
 
 async def _find(connection: Connection, statement: Select[UUID, str]) -> list[tuple[UUID, Status]]:

@@ -21,23 +21,23 @@ from app.methods.catalog import look_up_within
 OnceOf = Callable[[UUID], Once]
 
 
-def cancel(*, force: bool) -> Bulk:
+def cancel(*, force: bool, why: str | None = None) -> Bulk:
     """As `service.cancel`."""
-    return Bulk(Operation.FORCE_CANCEL if force else Operation.CANCEL, partial(_cancel, force=force))
+    return Bulk(Operation.FORCE_CANCEL if force else Operation.CANCEL, partial(_cancel, force=force, why=why))
 
 
 async def _cancel(
-    connection: Connection, asking: Asking, records: Sequence[Record], *, force: bool = False
+    connection: Connection, asking: Asking, records: Sequence[Record], *, force: bool = False, why: str | None = None
 ) -> list[Outcome]:
     """Those that are queued end at once; the others are asked to stop."""
     outcomes: list[Outcome] = []
     for record in records:
         if record.status is not Status.QUEUED:
-            canceled = await service.cancel_locked(connection, asking.caller, record, force=force)
+            canceled = await service.cancel_locked(connection, asking.caller, record, force=force, why=why)
             outcomes.append(_tell_of_stop(asking, canceled))
     queued = [record.id for record in records if record.status is Status.QUEUED]
     # Last: of batches the rows are locked, one after the other.
-    events = await service.cancel_queued(connection, asking.caller, queued) if queued else {}
+    events = await service.cancel_queued(connection, asking.caller, queued, why=why) if queued else {}
     for execution, event in events.items():
         asking.told.note(execution, event)
         outcomes.append(Outcome(execution, Result.DONE, Status.CANCELED))

@@ -1,8 +1,8 @@
-"""What the settings of an installation allow of each clock. Pure."""
+"""The most that an installation allows of some limits. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from app.errors import FieldError, InvalidRequest
 from app.executions.model import Limits
@@ -11,19 +11,29 @@ from app.settings import Settings
 CAPPED = ("queue_timeout", "pull_timeout", "timeout", "idle_timeout", "grace")
 
 
+def caps_of(settings: Settings, policy: Mapping[str, float]) -> dict[str, float]:
+    """By limit: of each clock that of the settings, of any limit that of the policy; of two, the lower one."""
+    caps = {name: cap for name in CAPPED if (cap := getattr(settings, f"max_{name}")) is not None}
+    return caps | {name: min(cap, caps.get(name, cap)) for name, cap in policy.items()}
+
+
 def within_caps(
-    limits: Limits, settings: Settings, *, asked: Collection[str] | None = None, of: Collection[str] = CAPPED
+    limits: Limits,
+    caps: Mapping[str, float],
+    *,
+    asked: Collection[str] | None = None,
+    of: Collection[str] | None = None,
 ) -> Limits:
     """The same; what nobody asked for is at most its cap. Raises `InvalidRequest`.
 
     `asked` are the limits that somebody asked for; left out, those that were given when `limits` were made. Judged are
-    those `of` these names.
+    those `of` these names, or all.
     """
     asked = limits.model_fields_set if asked is None else asked
     lowered, wrong = {}, []
-    for name in (name for name in CAPPED if name in of):
-        cap, value = getattr(settings, f"max_{name}"), getattr(limits, name)
-        if cap is None or (value is not None and value <= cap):
+    for name, cap in caps.items():
+        value = getattr(limits, name)
+        if (of is not None and name not in of) or (value is not None and value <= cap):
             continue
         if value is not None and name in asked:
             wrong.append(FieldError(f"limits.{name}", "over_cap", f"must be at most {cap}, the most allowed here"))

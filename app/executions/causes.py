@@ -48,7 +48,7 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
     ),
     Cause.DISK_LIMIT: Explanation(
         "The program wrote more to disk than it may.",
-        "Remove intermediate files, or raise the limit.",
+        "Remove intermediate files, or raise `limits.disk`. Many small files count too: each as 4 KiB at least.",
     ),
     Cause.IMAGE_NOT_FOUND: Explanation(
         "There is no such image.",
@@ -92,8 +92,8 @@ EXPLANATIONS: Mapping[Cause, Explanation] = {
         "Submit it again, with `resume_from` if it saved a checkpoint.",
     ),
     Cause.ENGINE_ERROR: Explanation(
-        "The container engine failed.",
-        "Nothing is wrong with the request; the message is the engine's. Submit it again.",
+        "The container engine failed, or the store of files while required outputs were collected.",
+        "Nothing is wrong with the request; the message says what failed. Submit it again.",
     ),
     Cause.INTERRUPTED: Explanation(
         "The container engine restarted under the program, or somebody stopped its container behind our back.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from app.batches import repository as batches
 from app.batches import settling
 from app.batches.tables import Batch, ExecutionNeed
 from app.bootstrap import Process
-from app.db.engine import Connection, transaction
+from app.db.engine import Connection, again_if_rolled_back, transaction
 from app.db.orm import clock
 from app.errors import Conflict
 from app.events.protocol import BELL
@@ -69,6 +70,10 @@ class Needing:
 
 async def delete_execution(process: Process, caller: Caller, execution: UUID) -> Deletion:
     """Delete it, now or when it has ended. Raises `NotFound`, and `Conflict` when another that is active needs it."""
+    return await again_if_rolled_back(partial(_delete, process, caller, execution))
+
+
+async def _delete(process: Process, caller: Caller, execution: UUID) -> Deletion:
     async with transaction(process.database) as connection:
         await get_record(connection, execution, caller.sees)
         await lock(connection, [execution])
@@ -166,6 +171,7 @@ async def remove(connection: Connection, executions: Collection[UUID]) -> None:
     """Let go of these and all that belongs to them; they have ended, nobody needs them, and they are locked. A batch
     goes with the last of its children.
     """
+    await batches.seal_all_of(connection, executions)
     await removals.ask(connection, {str(execution): execution for execution in executions})
     deleted = delete(Execution).where(Execution.id.in_(executions))
     columns = (Execution.id, Execution.status, Execution.owner, Execution.pool, Execution.labels, Execution.batch_id)

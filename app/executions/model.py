@@ -12,6 +12,7 @@ from pydantic import BaseModel, ByteSize, ConfigDict, Field, PlainSerializer, Wi
 
 from app.executions.states import TERMINAL, Cause, PauseMode, Status, StopClock, StopReason
 from app.files.model import FileSource
+from app.secrets.model import SecretRef, Via
 
 MIB = 2**20
 GIB = 2**30
@@ -111,6 +112,13 @@ class Limits(Stored):
     pids: int = Field(default=256, ge=1, le=2**22, strict=True, description="Processes and threads")
     shm: Size = _size(64 * MIB, at_least=0, at_most=2**50, description="Shared memory")
     file_size: Size = _size(10 * GIB, at_least=0, at_most=2**50, description="Largest single file written")
+    disk: Size = _size(
+        10 * GIB,
+        at_least=MIB,
+        at_most=2**50,
+        description="All that it may have on disk: what it writes in its container, outputs and checkpoint together; "
+        "each file counts as 4 KiB at least",
+    )
     log_bytes: Size = _size(
         64 * MIB, at_least=64 * 1024, at_most=16 * GIB, description="Log kept; each record is charged its bytes + 32"
     )
@@ -171,11 +179,15 @@ class Spec(Stored):
     user: str | None = None
     stop_signal: str = "SIGTERM"
     network: Network = Network.NONE
+    # Of the engine, by its name there; its own default if none.
+    runtime: str | None = None
     image_policy: ImagePolicy = ImagePolicy.MISSING
     # What a schedule fired it for: a rerun is for the same time.
     logical_time: datetime | None = None
     # The names only; where the values are, `app/secrets` knows.
     secrets: tuple[str, ...] = ()
+    # Of the owner's, as they were when it was accepted; those values are beside the others.
+    named_secrets: dict[str, SecretRef] = {}
     method: MethodRef | None = None
     archive: Archive = Archive.ALL
     setup: Stage | None = None
@@ -189,6 +201,16 @@ class Spec(Stored):
     def has_stages(self) -> bool:
         """Whether anything runs around its main command."""
         return self.setup is not None or self.teardown is not None
+
+    @property
+    def confided(self) -> tuple[str, ...]:
+        """What its values are kept under, until it ends."""
+        return (*self.secrets, *self.named_secrets)
+
+    @property
+    def secret_files(self) -> tuple[str, ...]:
+        """Those that the program gets as files."""
+        return tuple(key for key, each in self.named_secrets.items() if each.via is Via.FILE)
 
     def file_said_at(self, path: str) -> str:
         """Which field of its submission says that this file is to be there: `files`, or an input of its method."""

@@ -27,6 +27,7 @@ from app.executions.record import Record
 from app.executions.states import Status, StopReason
 from app.executions.tables import Execution
 from app.logs.protocol import status_message
+from app.policy.judging import caps_for
 
 # What has a meaning while it stops, and while it is prepared, runs or is paused.
 WHILE_STOPPING = frozenset({"grace", "notice"})
@@ -68,7 +69,8 @@ async def patch(process: Process, caller: Caller, execution: UUID, want: Callabl
         is_due(Operation.DESCRIBE, record.status, record.pause_mode)
         if wanted.limits_named:
             is_due(Operation.ADJUST, record.status, record.pause_mode)
-        limits = within_caps(wanted.limits, process.settings, asked=wanted.limits_asked, of=wanted.limits_named)
+        caps = caps_for(process, caller)
+        limits = within_caps(wanted.limits, caps, asked=wanted.limits_asked, of=wanted.limits_named)
         _check_in_time(record, wanted, limits)
         changes = _changes(record, wanted, limits)
         if not changes:

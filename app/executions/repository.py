@@ -102,13 +102,14 @@ async def move(
                 Execution.attempt,
                 Execution.updated_at,
                 Execution.spec["secrets"].label("secrets"),
+                Execution.spec["named_secrets"].label("named_secrets"),
                 Execution.batch_id,
             ),
         )
     ).one_or_none()
     if moved is None:
         raise await _why_refused(connection, execution, target, epoch)
-    if target in TERMINAL and moved.secrets:
+    if target in TERMINAL and (moved.secrets or moved.named_secrets):
         await secrets.forget(connection, execution)
     event = await _add_event(
         connection,

@@ -33,8 +33,10 @@ from app.executions.vocabulary import (
     Labels,
     Moment,
     Name,
+    NamedSecrets,
     Note,
     RetryOn,
+    RuntimeName,
     Secrets,
     StartTime,
     StopSignal,
@@ -84,6 +86,11 @@ class Submission(BaseModel):
         description="Environment variables that no answer and no log shows: at most 64, and 32 KiB together. The "
         "program's log has `***` wherever it prints one of at least 6 bytes",
     )
+    named_secrets: NamedSecrets = Field(
+        default={},
+        description="Secrets that you have put at `/v1/secrets`, by the file or variable in which the program finds "
+        'them: `{"TOKEN": {"name": "hub-token"}}` is the file `/tailrace/secrets/TOKEN`. Its values are those of now',
+    )
     inputs: Inputs = Field(
         default={}, description="The program finds them in `/tailrace/inputs.json` and as `INPUT_<NAME>`; ≤ 256 KiB"
     )
@@ -99,6 +106,11 @@ class Submission(BaseModel):
     user: User | None = Field(default=None, description="User, or user:group; default: the image's")
     stop_signal: StopSignal = Field(default="SIGTERM", description="Sent when it is asked to stop, after `notice`")
     network: Network = Field(default=Network.NONE, description="What the program can reach")
+    runtime: RuntimeName | None = Field(
+        default=None,
+        description="What isolates its container, by its name at the engine, such as `runsc`, where the policy allows "
+        "it. Default: the engine's own, or what the policy says",
+    )
     image_policy: ImagePolicy = Field(default=ImagePolicy.MISSING, description="When the image is pulled")
     pool: PoolName = Field(default=DEFAULT_POOL, description="The group of workers that is to run it")
     priority: int = Field(

@@ -102,7 +102,7 @@ def prepare(process: Process, record: Record, changes: Changes, catalog: Catalog
     """What it is to become. Raises `Conflict` when it has not ended, and `InvalidRequest`."""
     is_due(Operation.RERUN, record.status, record.pause_mode)
     draft = changes.draft(record, catalog)
-    service.check_key(process, draft)
+    service.check_key(process, draft.secrets, draft.webhooks)
     return Again(record, draft)
 
 

@@ -32,6 +32,7 @@ from app.executions.vocabulary import (
 )
 from app.executions.waiting import WaitingOn
 from app.files.model import FileSource
+from app.secrets.model import SecretRef
 
 
 class StopView(BaseModel):
@@ -218,6 +219,7 @@ class Execution(BaseModel):
     entrypoint: tuple[str, ...] | None
     env: list[str] = Field(description="Names only")
     secrets: list[str] = Field(description="Names only")
+    named_secrets: dict[str, SecretRef] = Field(description="By the file or variable in which the program finds them")
     inputs: dict[str, Any]
     files: dict[str, FileSource] = Field(description="Input files, by their path below `/tailrace/inputs`")
     logical_time: datetime | None = Field(description="The time that it is about, if it is about one")
@@ -262,7 +264,7 @@ class Execution(BaseModel):
     progress: ProgressView | None
     warnings: list[Any] = Field(
         description="Of the program, as text; of ours, as `{code, message}`: `secret_not_masked`, "
-        "`checkpoint_missed`, `freeze_failed`, `teardown_failed`"
+        "`checkpoint_missed`, `checkpoint_not_kept`, `output_left_out`, `freeze_failed`, `teardown_failed`"
     )
     result: Any
     exit_code: int | None
@@ -304,6 +306,7 @@ class Execution(BaseModel):
             env=sorted(record.spec.env),
             declared_outputs=record.spec.outputs,
             secrets=sorted(record.spec.secrets),
+            named_secrets=record.spec.named_secrets,
             message=record.message or (EXPLANATIONS[record.cause].sentence if record.cause else None),
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
             stop=StopView.of(record.stop),

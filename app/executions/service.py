@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +14,9 @@ from pydantic import SecretStr
 from sqlalchemy import func
 from uuid_utils.compat import uuid7
 
+from app.audit import acts
+from app.audit import repository as audit
+from app.audit.model import Entry
 from app.auth.service import Caller
 from app.auth.tokens import Scope
 from app.batches import pacing
@@ -26,7 +29,6 @@ from app.errors import FieldError, InvalidRequest, Unavailable
 from app.events.protocol import BELL
 from app.executions import accepting, listing, repository
 from app.executions.attempts import AttemptRecord, list_attempts
-from app.executions.caps import within_caps
 from app.executions.filters import Filter
 from app.executions.finding import get_record
 from app.executions.intents import NO_PAUSE
@@ -42,9 +44,11 @@ from app.files import referring
 from app.idempotency.model import HEADER, Once
 from app.idempotency.repository import Original, find_original
 from app.logs.protocol import status_message
+from app.policy.judging import within_policy
 from app.pools.model import DEFAULT_POOL
 from app.pools.repository import list_names
 from app.quotas import admission
+from app.secrets.confiding import confide
 from app.secrets.model import warnings_of
 from app.webhooks.asked import Asked, rows_of
 
@@ -88,7 +92,7 @@ class Draft:
 
 _ALONE = {"spec", "limits", "retries", "name", "note", "labels", "pool", "priority", "lane", "hold", "not_before"}
 _ALONE_IN_SPEC = {"image", "command", "entrypoint", "env", "inputs", "workdir", "user", "stop_signal", "network"}
-_ALONE_IN_SPEC |= {"image_policy", "archive", "setup", "teardown", "exit_codes", "outputs", "keep_workspace"}
+_ALONE_IN_SPEC |= {"runtime", "image_policy", "archive", "setup", "teardown", "exit_codes", "outputs", "keep_workspace"}
 _NOTHING = Draft(spec=Spec(image="none"), limits=Limits(), retries=Retries(), labels={})
 _BESIDE = [(name, getattr(_NOTHING, name)) for name in Draft.__slots__ if name not in _ALONE]
 _BESIDE_IN_SPEC = [(name, getattr(_NOTHING.spec, name)) for name in Spec.model_fields if name not in _ALONE_IN_SPEC]
@@ -115,19 +119,25 @@ class Cancellation:
 async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once | None = None) -> Submitted:
     """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
     if once is None and draft.stands_alone and admission.max_queued(caller, process.settings) is None:
-        kind, new = (submit, draft.pool), prepare(caller, draft, process)
-        submitted = Submitted(await process.gathering.add(kind, new, partial(_add_together, process)))
+        new = prepare(caller, draft, process)
+        kind, item = (submit, draft.pool), (new, acts.entry_of_new(f"executions/{new.id}"))
+        size, serve = len(new.spec.model_dump_json()), partial(_add_together, process)
+        submitted = Submitted(await process.gathering.add(kind, item, serve, size=size))
     else:
         async with transaction(process.database) as connection:
             submitted = await accept(connection, process, caller, draft, once=once)
+            entry = None if submitted.replayed else acts.entry_of_new(f"executions/{submitted.record.id}")
+            await audit.add(connection, [entry] if entry else [])
+    acts.note_written()
     crash_here(CrashPoint.ACCEPTED)
     return submitted
 
 
-async def _add_together(process: Process, many: list[accepting.NewExecution]) -> list[Record]:
+async def _add_together(process: Process, many: list[tuple[accepting.NewExecution, Entry | None]]) -> list[Record]:
     """Accept those who came at the same time for the same pool, in one transaction. Raises `InvalidRequest`."""
+    entries = [entry for _, entry in many if entry]
     async with transaction(process.database) as connection, _known_pool(connection):
-        return await accepting.add_together(connection, many[0].pool, many)
+        return await accepting.add_together(connection, many[0][0].pool, [new for new, _ in many], entries)
 
 
 async def rehearse(process: Process, caller: Caller, draft: Draft) -> Record:
@@ -147,10 +157,10 @@ async def accept(
         return await _add_once(connection, caller, draft, process, once)
 
 
-def check_key(process: Process, draft: Draft) -> None:
+def check_key(process: Process, secrets: Collection[str], webhooks: Iterable[Asked]) -> None:
     """Secrets are not kept where nothing can seal them: trying again would not help. Raises `InvalidRequest`."""
-    where = "secrets" if draft.secrets else "webhooks"
-    if (draft.secrets or any(each.secret for each in draft.webhooks)) and not process.vault.has_key:
+    where = "secrets" if secrets else "webhooks"
+    if (secrets or any(each.secret for each in webhooks)) and not process.vault.has_key:
         message = "cannot be kept by this installation: it has no key to encrypt them with"
         raise InvalidRequest(
             f"`{where}` {message}.",
@@ -226,7 +236,7 @@ async def resolve(
         await check_resumable(connection, caller, draft.resume_from)
     if draft.spec.files:
         await referring.check(connection, draft.spec, owner=caller.sees)
-    new = prepare(caller, draft, process)
+    new = await confide(connection, process.vault, prepare(caller, draft, process))
     await admission.check_room(connection, caller, process.settings, ahead=ahead)
     return new
 
@@ -238,6 +248,7 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
     if draft.spec.keep_workspace:
         caller.require(Scope.ADMIN, to="use `keep_workspace`")
     referring.check_urls(draft.spec, process.settings)
+    spec, limits = within_policy(process, caller, draft.spec, draft.limits)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,
@@ -251,15 +262,15 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
         lane=draft.lane,
         hold=draft.hold,
         not_before=draft.not_before,
-        spec=draft.spec,
-        limits=within_caps(draft.limits, process.settings),
+        spec=spec,
+        limits=limits,
         retries=draft.retries,
         resumed_from=draft.resume_from,
         rerun_of=draft.rerun_of,
         schedule=draft.schedule,
         warnings=warnings_of(secrets.items()),
         sealed={name: process.vault.seal(value, execution=new, name=name) for name, value in secrets.items()},
-        webhooks=rows_of(process, new, caller.owner, draft.webhooks),
+        webhooks=rows_of(process, caller.owner, draft.webhooks, execution=new),
     )
 
 
@@ -360,15 +371,18 @@ def _cause_of(caller: Caller) -> Cause:
     return Cause.CANCELED_BY_SYSTEM if caller.owner == SYSTEM else Cause.CANCELED_BY_USER
 
 
-async def cancel_queued(connection: Connection, caller: Caller, queued: Collection[UUID]) -> dict[UUID, Event]:
+async def cancel_queued(
+    connection: Connection, caller: Caller, queued: Collection[UUID], *, why: str | None = None
+) -> dict[UUID, Event]:
     """`cancel` for several that are queued, and whose rows the caller has locked; the moves."""
+    message = f"Canceled by {caller.owner} before it was started" + (f". {why}" if why else "")
     events = await repository.move_queued(
         connection,
         queued,
         target=Status.CANCELED,
         actor=caller.owner,
         cause=_cause_of(caller),
-        messages=dict.fromkeys(queued, f"Canceled by {caller.owner} before it was started"),
+        messages=dict.fromkeys(queued, message),
         changes=_AT_ONCE,
     )
     # In the order of their ids: others lock several, too.

@@ -14,6 +14,7 @@ from app.executions.record import Record
 from app.executions.requests import Submission
 from app.executions.resuming import check_resumable
 from app.executions.service import Draft, Submitted
+from app.files import referring
 from app.idempotency.model import Once
 from app.methods.catalog import look_up
 from app.quotas import admission
@@ -30,7 +31,7 @@ async def submit(process: Process, caller: Caller, submission: Submission, once:
 async def draft_of(process: Process, caller: Caller, submission: Submission) -> Draft:
     """What it is, with its method looked up. Raises `InvalidRequest`, and `Conflict` for one that is disabled."""
     draft = submission.draft(await look_up(process, caller, submission.methods))
-    service.check_key(process, draft)
+    service.check_key(process, draft.secrets, draft.webhooks)
     return draft
 
 
@@ -59,6 +60,8 @@ async def _reasons(
     checks = [service.check_pool(connection, draft.pool), admission.check_room(connection, caller, process.settings)]
     if draft.resume_from is not None:
         checks.append(check_resumable(connection, caller, draft.resume_from))
+    if draft.spec.files:
+        checks.append(referring.check(connection, draft.spec, owner=caller.sees))
     for check in checks:
         try:
             await check

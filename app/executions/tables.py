@@ -235,6 +235,7 @@ class Execution(Base):
         Index("ix_executions_resumed_from", "resumed_from", postgresql_where=text("resumed_from IS NOT NULL")),
         Index("ix_executions_schedule", "schedule_id", "id", postgresql_where=text("schedule_id IS NOT NULL")),
         Index("ix_executions_scheduled", "schedule_id", postgresql_where=text(SCHEDULED)),
+        Index("ix_executions_imported", "owner", postgresql_where=text("imported IS NOT NULL")),
         Index("ix_executions_rerun_of", "rerun_of", postgresql_where=text("rerun_of IS NOT NULL")),
         CheckConstraint("archived_at IS NULL OR finished_at IS NOT NULL", name="archived_has_ended"),
         CheckConstraint("(delete_requested_at IS NULL) = (delete_requested_by IS NULL)", name="delete_whole"),
@@ -284,7 +285,10 @@ class Attempt(Base):
     thawed_at: Mapped[datetime | None]
     stop_written_at: Mapped[datetime | None]
     signaled_at: Mapped[datetime | None]
+    # The engine says that it was; `signaled_at` is from before it was asked.
+    signal_sent_at: Mapped[datetime | None]
     killed_at: Mapped[datetime | None]
+    over_disk_at: Mapped[datetime | None]
     exited_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     exit_code: Mapped[int | None]

@@ -28,7 +28,7 @@ from pydantic_core import PydanticCustomError
 
 from app.executions.model import RETRIABLE
 from app.executions.states import Cause
-from app.secrets.model import SECRETS, SECRETS_BYTES
+from app.secrets.model import SECRETS, SECRETS_BYTES, SecretRef, Via
 
 NAME_CHARS = 200
 NOTE_CHARS = 4000
@@ -130,6 +130,16 @@ def _secrets(value: dict[str, SecretStr], info: ValidationInfo) -> dict[str, Sec
     if sum(len(secret.get_secret_value().encode()) for secret in value.values()) > SECRETS_BYTES:
         raise _rule("too_large", "must be at most 32 KiB, all values together")
     if both := sorted(value.keys() & info.data.get("env", {}).keys()):
+        raise _rule("also_in_env", "must not have a name that `env` has too", at=both[0])
+    return value
+
+
+def _named_secrets(value: dict[str, SecretRef], info: ValidationInfo) -> dict[str, SecretRef]:
+    given = info.data
+    if both := sorted(value.keys() & given.get("secrets", {}).keys()):
+        raise _rule("also_in_secrets", "must not have a name that `secrets` has too", at=both[0])
+    variables = {key for key, each in value.items() if each.via is Via.ENV}
+    if both := sorted(variables & given.get("env", {}).keys()):
         raise _rule("also_in_env", "must not have a name that `env` has too", at=both[0])
     return value
 
@@ -236,6 +246,7 @@ EnvValue = Annotated[str, AfterValidator(_plain)]
 Env = Annotated[dict[EnvName, EnvValue], AfterValidator(_env)]
 SecretValue = Annotated[SecretStr, AfterValidator(_secret)]
 Secrets = Annotated[dict[EnvName, SecretValue], Field(max_length=SECRETS), AfterValidator(_secrets)]
+NamedSecrets = Annotated[dict[EnvName, SecretRef], Field(max_length=SECRETS), AfterValidator(_named_secrets)]
 # What is to be laid over something, and judged afterwards: it can be told from others, and its depth is bounded.
 IsJson = AfterValidator(_json)
 Json = Annotated[Any, IsJson]
@@ -244,6 +255,7 @@ InputName = Annotated[str, AfterValidator(_variable)]
 Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]
 User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
+RuntimeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 StopSignal = Annotated[str, AfterValidator(_signal)]
 StartTime = Annotated[datetime, BeforeValidator(_start_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 Moment = Annotated[AwareDatetime, AfterValidator(_moment)]

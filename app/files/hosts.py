@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Self
 
 from yarl import URL
+
+from app.outbound.policy import name_of
 
 EVERYWHERE = "*"
 
@@ -21,11 +24,10 @@ class Hosts:
     @classmethod
     def parse(cls, text: str) -> Self:
         """From a list separated by commas: `data.example.com, *.corp.example`, or `*`. Raises `ValueError`."""
-        items = [item for part in text.split(",") if (item := part.strip().lower().rstrip("."))]
-        if EVERYWHERE in items:
-            return cls(everywhere=True)
-        domains = tuple(item[1:] for item in items if item.startswith("*."))
-        return cls(frozenset(_name(item) for item in items if not item.startswith("*.")), domains)
+        items = [item for part in text.split(",") if (item := part.strip().lower())]
+        domains = tuple(f".{name_of(item[2:])}" for item in items if item.startswith("*."))
+        names = frozenset(_host(item) for item in items if item != EVERYWHERE and not item.startswith("*."))
+        return cls(names, domains, EVERYWHERE in items)
 
     @property
     def any(self) -> bool:
@@ -38,8 +40,9 @@ class Hosts:
         return self.everywhere or host in self.names or host.endswith(self.domains)
 
 
-def _name(item: str) -> str:
-    host = URL.build(scheme="http", host=item).raw_host
-    if not host:
-        raise ValueError(f"`{item}` is not a host")
-    return host
+def _host(item: str) -> str:
+    """A name or an address. Raises `ValueError`."""
+    try:
+        return str(ip_address(item))
+    except ValueError:
+        return name_of(item)

@@ -11,7 +11,22 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Uuid, any_, delete, func, insert, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Interval,
+    RowMapping,
+    Uuid,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.artifacts import removals
@@ -19,11 +34,29 @@ from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.tables import Execution
 from app.files.model import FileRecord, prefix_of
-from app.files.tables import ExecutionFile, File
+from app.files.tables import ExecutionFile, File, Upload
 
 # One statement may carry 32767 parameters.
 ROWS_PER_INSERT = 10_000
+# So many executions that have had a file are looked at one by one.
+LOOKED_AT = 1000
+# A file that is in use when its days are over is looked at daily, so many times `most` in one sweep.
+LOOK_AGAIN_AFTER = timedelta(days=1)
+LOOKS = 20
+# As the index of statuses has it.
+ACTIVE = "status IN ('queued', 'preparing', 'running', 'paused', 'stopping') AND archived_at IS NULL"
 # Uploads of an owner who may have only so much are noted one after the other.
+_SPACE = text("""
+    SELECT (SELECT coalesce(sum(bytes), 0) FROM files WHERE owner = :owner) + (
+        SELECT coalesce(sum(bytes), 0) FROM uploads
+        WHERE owner = :owner AND until >= clock_timestamp() AND id IS DISTINCT FROM CAST(:but AS uuid)
+    ) + (
+        SELECT coalesce(sum(
+            CASE WHEN outputs_expired_at IS NULL THEN outputs_bytes ELSE 0 END
+            + CASE WHEN checkpoint_expired_at IS NULL THEN checkpoint_bytes ELSE 0 END
+        ), 0) FROM executions WHERE owner = :owner AND imported IS NOT NULL
+    )
+""")
 _LOCK_SPACE = text("SELECT pg_advisory_xact_lock(hashtextextended('files ' || :owner, 0))")
 
 
@@ -66,10 +99,28 @@ async def lock_space(connection: Connection, owner: str) -> None:
     await connection.execute(_LOCK_SPACE, {"owner": owner})
 
 
-async def count_bytes(connection: Connection, owner: str) -> int:
-    """What all files of this owner have together."""
-    statement = select(func.coalesce(func.sum(File.bytes), 0)).where(File.owner == owner)
-    return int((await connection.execute(statement)).scalar_one())
+async def count_bytes(connection: Connection, owner: str, *, but: UUID | None = None) -> int:
+    """What this owner has together: files, what came with imports, and what is under way `but` this upload."""
+    return int((await connection.execute(_SPACE, {"owner": owner, "but": but})).scalar_one())
+
+
+async def take_space(connection: Connection, upload: UUID, owner: str, size: int, *, within: timedelta) -> None:
+    """So many bytes are under way in all of this one, for so long."""
+    taken = {"bytes": size, "until": clock() + literal(within, Interval())}
+    statement = insert_or_not(Upload).values(id=upload, owner=owner, **taken)
+    await connection.execute(statement.on_conflict_do_update(index_elements=[Upload.id], set_=taken))
+    await connection.execute(delete(Upload).where(Upload.owner == owner, Upload.until < clock()))
+
+
+async def keep_space(connection: Connection, upload: UUID, *, within: timedelta) -> None:
+    """It is still under way."""
+    until = clock() + literal(within, Interval())
+    await connection.execute(update(Upload).where(Upload.id == upload).values(until=until))
+
+
+async def give_space_back(connection: Connection, upload: UUID) -> None:
+    """It is on record, or not to be."""
+    await connection.execute(delete(Upload).where(Upload.id == upload))
 
 
 async def hold(connection: Connection, files: Collection[UUID], *, owner: str | None) -> dict[UUID, FileRecord]:
@@ -101,13 +152,19 @@ async def lock(connection: Connection, file: UUID, *, owner: str | None) -> File
 
 
 async def find_using(connection: Connection, file: UUID) -> UUID | None:
-    """An execution that has it among its inputs and has not ended."""
-    statement = (
-        select(Execution.id)
-        .join(ExecutionFile, ExecutionFile.execution_id == Execution.id)
-        .where(ExecutionFile.file_id == file, Execution.finished_at.is_(None))
-        .limit(1)
-    )
+    """An execution that has it among its inputs and has not ended.
+
+    Of those that have had it some are looked at: where there are more, all that have not ended are fewer.
+    """
+    had = select(ExecutionFile.execution_id).where(ExecutionFile.file_id == file).limit(LOOKED_AT + 1)
+    executions = list((await connection.execute(had)).scalars())
+    active = select(Execution.id).where(text(ACTIVE)).limit(1)
+    if len(executions) <= LOOKED_AT:
+        statement = active.where(Execution.id == any_(literal(executions, ARRAY(Uuid))))
+    else:
+        # A value, and no EXISTS: that would be looked for from the other end.
+        has = select(true()).where(ExecutionFile.execution_id == Execution.id, ExecutionFile.file_id == file)
+        statement = active.where(has.scalar_subquery())
     return (await connection.execute(statement)).scalar_one_or_none()
 
 
@@ -121,15 +178,21 @@ async def expire(connection: Connection, days: int | None, *, most: int) -> list
     """Remove files that are older than that and that no execution on record refers to; those that were."""
     if days is None:
         return []
+    since = func.now() - timedelta(days=days)
+    old = select(File.id).where(File.kept_since <= since).order_by(File.kept_since)
     referred = select(ExecutionFile.file_id).where(ExecutionFile.file_id == File.id).exists()
-    old = select(File.id).where(File.created_at <= func.now() - timedelta(days=days))
-    locking = old.where(~referred).order_by(File.created_at).limit(most).with_for_update(skip_locked=True)
-    locked = list((await connection.execute(locking)).scalars())
-    # Whoever came to refer to one between the look for it and its lock was not seen by that look.
-    unused = list((await connection.execute(select(File.id).where(File.id.in_(locked), ~referred))).scalars())
-    if unused:
-        await remove(connection, unused)
-    return unused
+    for _ in range(LOOKS):
+        locked = list((await connection.execute(old.limit(most).with_for_update(skip_locked=True))).scalars())
+        if not locked:
+            break
+        # Not together with the lock: who comes to refer to one before it is had is not seen by that.
+        unused = list((await connection.execute(select(File.id).where(File.id.in_(locked), ~referred))).scalars())
+        again = update(File).where(File.id.in_(set(locked) - set(unused)))
+        await connection.execute(again.values(kept_since=since + LOOK_AGAIN_AFTER))
+        if unused:
+            await remove(connection, unused)
+            return unused
+    return []
 
 
 def _any(files: Collection[UUID]) -> ColumnElement[bool]:
@@ -142,4 +205,4 @@ def _of(owner: str | None) -> tuple[Any, ...]:
 
 
 def _record_of(row: RowMapping) -> FileRecord:
-    return FileRecord(**row)
+    return FileRecord(**{name: row[name] for name in FileRecord.__slots__})

@@ -21,10 +21,11 @@ from uuid_utils.compat import uuid7
 from app.artifacts import removals
 from app.auth.service import Caller
 from app.bootstrap import Process
-from app.db.engine import Connection, reading, transaction
+from app.db.engine import reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PayloadTooLarge, QuotaExceeded, Unavailable
 from app.files import repository
 from app.files.model import FileRecord, key_of, prefix_of
+from app.files.room import Room, room_for
 
 log = structlog.get_logger(__name__)
 
@@ -78,10 +79,22 @@ async def _upload(
     process: Process, caller: Caller, new: NewFile, pieces: AsyncIterator[bytes], limit: int
 ) -> FileRecord:
     file = uuid7()
-    async with transaction(process.database) as connection:
-        used = await _check_room(connection, process, caller, new.size or 0)
-        await removals.ask(connection, {prefix_of(file): file}, after=UPLOAD_WITHIN)
-    received = _Received(process, caller, used)
+    async with room_for(process, caller.owner, file) as room:
+        async with transaction(process.database) as connection:
+            await room.take(connection, new.size or 0)
+            await removals.ask(connection, {prefix_of(file): file}, after=UPLOAD_WITHIN)
+        return await _store(process, caller, new, file, _Received(room), pieces, limit)
+
+
+async def _store(
+    process: Process,
+    caller: Caller,
+    new: NewFile,
+    file: UUID,
+    received: _Received,
+    pieces: AsyncIterator[bytes],
+    limit: int,
+) -> FileRecord:
     try:
         await process.artifacts.put_object(key_of(file), received.all_of(pieces), most=limit)
         return await _note(process, caller, new, file, received)
@@ -95,12 +108,10 @@ async def _upload(
 
 
 class _Received:
-    """An upload on its way to the store: counted, hashed, and never more than the caller may have."""
+    """An upload on its way to the store: counted, hashed, and never more than there is room for."""
 
-    def __init__(self, process: Process, caller: Caller, used: int) -> None:
-        self._process = process
-        self._caller = caller
-        self._used = used
+    def __init__(self, room: Room) -> None:
+        self.room = room
         self._hash = hashlib.sha256()
         self.bytes = 0
 
@@ -111,11 +122,9 @@ class _Received:
 
     async def all_of(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """All of it. Raises `QuotaExceeded`."""
-        limit = self._process.settings.max_file_bytes_per_owner
         async for piece in pieces:
             self.bytes += len(piece)
-            if limit is not None and self._used + self.bytes > limit:
-                raise _too_much(self._caller, self._used, limit, self.bytes)
+            await self.room.make(self.bytes)
             self._hash.update(piece)
             if piece:
                 yield piece
@@ -136,31 +145,11 @@ async def _note(process: Process, caller: Caller, new: NewFile, file: UUID, rece
         created_at=datetime.now(UTC),  # until the database says
     )
     async with transaction(process.database) as connection:
-        await _check_room(connection, process, caller, record.bytes)
+        await received.room.take(connection, record.bytes)
         if not await removals.take_back(connection, prefix_of(file)):
             raise Conflict("It took more than a day to come, and what came was removed.", hint="Send it again, faster.")
+        await received.room.give_back(connection)
         return await repository.add(connection, record)
-
-
-async def _check_room(connection: Connection, process: Process, caller: Caller, adding: int) -> int:
-    """How much the caller has, if that has a limit. Raises `QuotaExceeded` if so much more is too much."""
-    limit = process.settings.max_file_bytes_per_owner
-    if limit is None:
-        return 0
-    await repository.lock_space(connection, caller.owner)
-    used = await repository.count_bytes(connection, caller.owner)
-    if used + adding > limit:
-        raise _too_much(caller, used, limit, adding)
-    return used
-
-
-def _too_much(caller: Caller, used: int, limit: int, adding: int) -> QuotaExceeded:
-    return QuotaExceeded(
-        f"`{caller.owner}` has files of {used} bytes of at most {limit}, and these are {adding} more.",
-        hint="Delete some that are not needed any more: GET /v1/files, DELETE /v1/files/{id}.",
-        used=used,
-        limit=int(limit),
-    )
 
 
 async def _let_go(process: Process, file: UUID) -> None:

@@ -18,7 +18,7 @@ MAX_PARTS = 32
 INLINE_BYTES = 256 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Here only the form of a URL is judged; what may be connected to is for whoever connects.
-_ANYWHERE = Policy.parse("0.0.0.0/0,::/0")
+_ANYWHERE = Policy.parse("0.0.0.0/0:*,[::/0]:*")
 
 
 def _refuse(code: str, message: str, *, at: str | None = None) -> NoReturn:

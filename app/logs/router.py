@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import QueryParams
 
 from app.attachment import attachment
+from app.auth.streaming import FollowResponse
 from app.bootstrap import Process
 from app.deps import ExecutionId, MetricsDep, ProcessDep, ReaderDep
 from app.errors import FieldError, InvalidRequest, NotAcceptable, NotFound
@@ -68,41 +69,51 @@ async def read_logs(
         items = _greeted(start, items)
     body = View(format_, timestamps=query.timestamps).encode(metrics.tailed(items) if follow else items)
     headers = HEADERS | _disposition(query, start.record, format_)
+    media_type = GZIP if query.compress else MEDIA_TYPES[format_]
     if query.compress:
-        return StreamingResponse(gzip(body, live=follow), media_type=GZIP, headers=headers)
-    if takes_gzip(asked.accept_encoding) and not follow and format_ is not Format.SSE:
+        body = gzip(body, live=follow)
+    if follow:
+        return FollowResponse(process, caller, body, media_type=media_type, headers=headers)
+    if takes_gzip(asked.accept_encoding) and not query.compress and format_ is not Format.SSE:
         headers["Content-Encoding"] = "gzip"
         body = gzip(body, live=False)
-    return StreamingResponse(body, media_type=MEDIA_TYPES[format_], headers=headers)
+    return StreamingResponse(body, media_type=media_type, headers=headers)
 
 
 @router.websocket("/tail")
 async def tail_socket(socket: WebSocket) -> None:
     """The log live, as frames of `protocol.py`. A refusal sends no frame, only a close code."""
     process: Process = socket.app.state.process
-    start = await admit(socket, lambda caller: _begin(process, _execution_of(socket), caller.sees, socket.query_params))
-    if start is None:
+    execution = _execution_of(socket)
+    admitted = await admit(
+        socket, lambda caller: _begin(process, execution, caller.sees, socket.query_params), shown=execution
+    )
+    if admitted is None:
         return
+    caller, start = admitted
     metrics: ApiMetrics = socket.app.state.metrics
     with metrics.tailing():
         try:
-            await Session(socket).run(_frames(process, start))
+            await Session(socket, caller).run(_frames(process, start))
         except NotFound as gone:
             await refuse(socket, gone)
 
 
-async def _begin(process: Process, execution: UUID, owner: str | None, params: QueryParams) -> Start:
+async def _begin(process: Process, execution: UUID | None, owner: str | None, params: QueryParams) -> Start:
     """One look for all who come at once and ask the same, such as when the API is back."""
+    if execution is None:
+        raise NotFound("There is no such execution.")
     query = TailQuery.of(params)
     question = (execution, owner, str(params))
     return await process.sharing.ask(question, lambda: begin(process, execution, owner, query))
 
 
-def _execution_of(socket: WebSocket) -> UUID:
+def _execution_of(socket: WebSocket) -> UUID | None:
+    """Whom the address names; None if that is no id. Who calls is to be asked before it is judged."""
     try:
         return UUID(socket.path_params["id"])
     except ValueError:
-        raise NotFound("There is no such execution.") from None
+        return None
 
 
 def _hello(start: Start) -> bytes:

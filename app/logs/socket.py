@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
+from uuid import UUID
 
 from fastapi import WebSocket, WebSocketDisconnect
 
-from app.auth.service import Caller, authenticate
+from app.auth.holding import Ended, no_longer_valid
+from app.auth.service import Caller, authenticate_socket
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import is_outage
@@ -46,15 +48,20 @@ def _reason(error: ServiceError) -> str:
     return f"Wrong: {', '.join(item.field for item in error.fields)}."
 
 
-async def admit(socket: WebSocket, begin: Callable[[Caller], Awaitable[T]]) -> T | None:
-    """What `begin` gives a caller who may read. None if there is no such caller: then it is closed, and says why."""
+async def admit(
+    socket: WebSocket, begin: Callable[[Caller], Awaitable[T]], *, shown: UUID | None = None
+) -> tuple[Caller, T] | None:
+    """A caller who may read, and what `begin` gives them. None if there is none: then it is closed, and says why.
+
+    `shown` is the execution of which a share is enough.
+    """
     process: Process = socket.app.state.process
     # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
     await socket.accept()
     try:
-        caller = await authenticate(process, socket.headers)
+        caller = await authenticate_socket(process, socket.headers, shown=shown)
         caller.require(Scope.READ)
-        return await begin(caller)
+        return caller, await begin(caller)
     except ServiceError as error:
         await refuse(socket, error)
     except Exception as error:
@@ -65,22 +72,30 @@ async def admit(socket: WebSocket, begin: Callable[[Caller], Awaitable[T]]) -> T
 
 
 class Session:
-    """A send loop, and a receive loop that notices when the client goes.
+    """A send loop, and a receive loop that notices when the client goes. It ends with the caller's token.
 
     Whether a client still takes anything is not judged here (`app/stalled.py`): a send that takes long may as well be a
     large frame on a thin line.
     """
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, caller: Caller) -> None:
         self._socket = socket
+        self._caller = caller
         self._send_frame = sender(socket)
 
     async def run(self, frames: AsyncIterator[bytes]) -> None:
-        """Until the frames end or the client leaves."""
+        """Until the frames end, the client leaves, or their token is not valid any more."""
+        process: Process = self._socket.app.state.process
+        with process.holding.hold(self._caller) as ended:
+            await self._run(frames, ended)
+        if ended.done():
+            await refuse(self._socket, no_longer_valid())
+
+    async def _run(self, frames: AsyncIterator[bytes], ended: Ended) -> None:
         sender = asyncio.create_task(self._send(frames))
         receiver = asyncio.create_task(self._drain())
         try:
-            await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sender, receiver, ended}, return_when=asyncio.FIRST_COMPLETED)
             finished = sender.done()
         finally:
             sender.cancel()

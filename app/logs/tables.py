@@ -71,12 +71,13 @@ class LogChunk(Base):
 class LogSegment(Base):
     """A run of consecutive chunks in one piece, see `segments.py`; otherwise like a chunk.
 
-    Partitioned by the week of `expires`, so that old logs go a week at a time; 'infinity' is kept for ever.
+    Partitioned by the week of `expires`, so that old logs go a week at a time; 'infinity' is kept for ever. A trigger
+    deletes them with their execution. That is no foreign key: an import writes them first.
     """
 
     __tablename__ = "log_segments"
 
-    execution_id: Mapped[UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
+    execution_id: Mapped[UUID] = mapped_column(primary_key=True)
     last_seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     expires: Mapped[date] = mapped_column(Date, primary_key=True, server_default=text("'infinity'"))
     first_seq: Mapped[int]

@@ -48,7 +48,7 @@ def _judged(name: str, row: Row[Any], caller: Caller) -> Document | ServiceError
         return _refused("retired", f"names what has been retired: `{name}`")
     if not row.runnable:
         return disabled(row.asked, row.disabled_by, row.disabled_reason)
-    return read_document(row.document)
+    return read_document(row.document, own=caller.owner == row.owner)
 
 
 def disabled(method: str, by: str, reason: str) -> Conflict:

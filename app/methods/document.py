@@ -25,6 +25,7 @@ from app.executions.vocabulary import (
     JsonObject,
     Labels,
     Name,
+    NamedSecrets,
     RetryOn,
     StopSignal,
     User,
@@ -46,9 +47,10 @@ OWN = (
     "setup", "teardown", "outputs", "exit_codes",
 )  # fmt: skip
 # What it may.
-PRESET = ("pool", "max_attempts", "retry_on", "on_timeout", "on_interrupted")
+PRESET = ("pool", "max_attempts", "retry_on", "on_timeout", "on_interrupted", "webhooks")
 # Parts of a plain submission that a document has as they are.
 STAGES = ("setup", "teardown", "outputs", "exit_codes")
+PARTS = (*STAGES, "webhooks")
 
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=63)]
 Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_CHARS)]
@@ -66,6 +68,9 @@ class Program(BaseModel):
     )
     entrypoint: Argv | None = None
     env: Env = {}
+    named_secrets: NamedSecrets = Field(
+        default={}, description="Secrets of whoever submits it, by the file or variable in which the program finds them"
+    )
     workdir: Workdir | None = None
     user: User | None = None
     stop_signal: StopSignal = "SIGTERM"
@@ -75,6 +80,7 @@ class Program(BaseModel):
     teardown: Json = None
     outputs: Json = None
     exit_codes: Json = None
+    webhooks: Json = None
     pool: PoolName | None = None
     limits: Limits = Limits()
     max_attempts: int = Field(default=1, ge=1, le=100, strict=True)
@@ -136,9 +142,17 @@ Written = Annotated[JsonObject, AfterValidator(_size)]
 
 
 @lru_cache(maxsize=256)
-def read_document(text: str) -> Document:
-    """A document as it was stored."""
-    return Document.model_validate_json(text)
+def read_document(text: str, *, own: bool) -> Document:
+    """A document as it was stored; somebody else's without its webhooks."""
+    document = Document.model_validate_json(text)
+    return document if own else Document.model_validate(without_webhooks(document.kept()))
+
+
+def without_webhooks(written: Mapping[str, Any]) -> JsonObject:
+    """The same, telling nobody: what others submit of it, or make of it, is no business of its owner's."""
+    steps = {key: without_webhooks(step) for key, step in (written.get("steps") or {}).items()}
+    kept = {name: value for name, value in written.items() if name != "webhooks"}
+    return {**kept, **({"steps": steps} if steps else {})}
 
 
 def check(document: Document) -> list[Wrong]:

@@ -21,6 +21,8 @@ from app.errors import MalformedRequest
 from app.methods.document import DOCUMENT_BYTES
 
 DEPTH = 64
+# What a reader looks for first.
+_FIRST = ("name", "version", "title", "description", "keywords", "category", "authors")
 
 
 class FileFormat(StrEnum):
@@ -97,6 +99,7 @@ def read(data: bytes, format_: FileFormat) -> dict[str, Any]:
 
 def written(document: dict[str, Any], format_: FileFormat) -> bytes:
     """The file."""
+    document = {name: document[name] for name in _FIRST if name in document} | document
     if format_ is FileFormat.JSON:
         return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

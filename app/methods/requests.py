@@ -26,7 +26,7 @@ from app.executions.requests import Submission, fitting_limits
 from app.executions.vocabulary import JsonObject, Note
 from app.explaining import fields_of
 from app.merging import merged
-from app.methods.document import STAGES, Document, Keyword, Written, check
+from app.methods.document import PARTS, Document, Keyword, Written, check
 from app.methods.inputs import Format, Wrong, wrong
 from app.methods.model import LATEST, MethodName, VersionText, Visibility
 from app.methods.repository import Search
@@ -44,7 +44,7 @@ def read_document(written: Mapping[str, Any], *, name: str | None = None, versio
     except ValidationError as error:
         wrong_as_json = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
         raise InvalidRequest.of(fields_of(wrong_as_json)) from None
-    found: list[Any] = [*_stages(written, ())]
+    found: list[Any] = [*_parts(written, ())]
     document = None
     try:
         document = Document.model_validate(written)
@@ -62,11 +62,9 @@ def read_document(written: Mapping[str, Any], *, name: str | None = None, versio
     return document
 
 
-def _stages(written: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Any]:
+def _parts(written: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Any]:
     """What is wrong with those parts that are as in a plain submission."""
-    stages = {name: written[name] for name in STAGES if name in written}
-    yield from (wrong("extra_forbidden", (*path, name), "") for name in stages if name not in Submission.model_fields)
-    known = {name: value for name, value in stages.items() if name in Submission.model_fields}
+    known = {name: written[name] for name in PARTS if name in written}
     beside = {name: written[name] for name in ("retry_on",) if name in written}
     try:
         Submission.model_validate({"image": "placeholder", **beside, **known})
@@ -74,11 +72,16 @@ def _stages(written: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator
         for each in error.errors(include_url=False):
             if each["loc"][0] in known:
                 yield {**each, "loc": ("body", *path, *each["loc"])}
+    webhooks = known.get("webhooks")
+    for index, webhook in enumerate(webhooks if isinstance(webhooks, list) else []):
+        if isinstance(webhook, dict) and webhook.get("secret") is not None:
+            message = "must not be in a method, where others can see it: say `webhooks` when you submit it"
+            yield wrong("secret_in_method", (*path, "webhooks", index, "secret"), message)
     steps = written.get("steps")
     if not path and isinstance(steps, Mapping):
         for key, step in steps.items():
             if isinstance(step, Mapping):
-                yield from _stages(step, ("steps", key))
+                yield from _parts(step, ("steps", key))
 
 
 def _limits(document: Document) -> Iterator[Wrong]:
@@ -167,7 +170,7 @@ class MethodChange(BaseModel):
         default=None, description="So many executions of it take a slot at once, over all pools; null: no limit"
     )
     pause_after_failures: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = Field(
-        default=None, description="Disable it when so many in a row have failed; null: never"
+        default=None, description="Disable it when so many of its owner's in a row have failed; null: never"
     )
     retired: StrictBool = Field(default=False, description="Hide it from the list, and accept nothing of it")
 

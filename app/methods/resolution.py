@@ -19,7 +19,7 @@ from app.methods.inputs import Format, InputsSchema, Wrong, wrong
 from app.methods.template import fill, fill_all, only_name
 
 # What of a submission is about the method itself.
-_ABOUT = frozenset({"method", "profile", "inputs", "limits", "env", "secrets", "files", "labels"})
+_ABOUT = frozenset({"method", "profile", "inputs", "limits", "env", "secrets", "named_secrets", "files", "labels"})
 # Where input files are, in a container.
 FILES = "/tailrace/inputs/"
 
@@ -80,6 +80,7 @@ def resolve(document: Document, said: Mapping[str, Any]) -> Resolved:
         **{name: value for name, value in said.items() if name not in _ABOUT},
         "limits": _laid_over(document.limits, profile.limits, said.get("limits")),
         "env": {**document.env, **said.get("env", {})},
+        "named_secrets": {**document.named_secrets, **said.get("named_secrets", {})},
         "labels": {**document.labels, **said.get("labels", {})},
     }
     fields["secrets"] = {**said.get("secrets", {}), **fields["secrets"]}

@@ -102,7 +102,9 @@ class MethodSummary(BaseModel):
     runnable: bool
     disabled: Disabled | None
     max_running: int | None = Field(description="So many executions of it take a slot at once, over all pools")
-    pause_after_failures: int | None = Field(description="It is disabled when so many in a row have failed")
+    pause_after_failures: int | None = Field(
+        description="It is disabled when so many of its owner's in a row have failed"
+    )
     failures: int = Field(description="How many in a row have failed, as far as somebody asked for it")
     retired_at: datetime | None = Field(description="It is hidden, and nothing of it is accepted")
     created_at: datetime

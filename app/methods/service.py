@@ -15,7 +15,7 @@ from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotAllowed, NotFound
 from app.methods import repository
-from app.methods.document import Document, Step
+from app.methods.document import Document, Step, without_webhooks
 from app.methods.model import LATEST, MethodRecord, Version, VersionRecord, Wanted
 from app.methods.repository import Search, Shown
 
@@ -75,8 +75,9 @@ async def derive(
 async def clone(process: Process, caller: Caller, name: str, *, version: str, document_of: DocumentOf) -> VersionRecord:
     """A method of the caller's own, whose first draft is made from a version of another. Raises the same."""
     async with transaction(process.database) as connection:
-        original = await _original(connection, caller, await _visible(connection, caller, name), version)
-        document = document_of(original.document)
+        method = await _visible(connection, caller, name)
+        original = (await _original(connection, caller, method, version)).document
+        document = document_of(original if method.owner == caller.owner else without_webhooks(original))
         if not await _add_method(connection, caller, document.name):
             raise _taken(document.name)
         return await _add_version(connection, caller, document)

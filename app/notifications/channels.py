@@ -68,7 +68,8 @@ async def _check_host(process: Process, scheme: str, plugin: Any) -> None:
 
 
 def _send(url: str, title: str, body: str) -> bool:
-    return bool(_open(url).notify(title=title, body=body))
+    # It is plain text: what a program has said is markup to nobody.
+    return bool(_open(url).notify(title=title, body=body, body_format="text"))
 
 
 def _open(url: str) -> Any:

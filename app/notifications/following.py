@@ -14,14 +14,23 @@ from uuid_utils.compat import uuid7
 
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.events.following import follow
-from app.events.store import Happened
+from app.events.following import follow, owner_of
+from app.events.store import BatchEnded, Happened
 from app.executions.record import Record, record_of, select_records
 from app.executions.states import Cause
 from app.executions.tables import Execution
-from app.notifications.model import NotificationKind, Rule, Streak, count, words_of_end, words_of_streak
+from app.notifications.model import (
+    NotificationKind,
+    Rule,
+    Streak,
+    count,
+    words_of_batch,
+    words_of_end,
+    words_of_streak,
+)
 from app.notifications.repository import rule_of
 from app.notifications.tables import NotificationRow, RuleRow, StreakRow
+from app.quotas.model import EVERYBODY
 
 CURSOR = "notifications"
 
@@ -31,26 +40,34 @@ async def follow_events(database: AsyncEngine) -> bool:
     return await follow(database, CURSOR, _tell)
 
 
-async def _tell(connection: Connection, events: Sequence[Happened]) -> None:
-    ends = [happened for happened in events if happened.event.moves and happened.event.cause is not None]
+async def _tell(connection: Connection, events: Sequence[Happened | BatchEnded]) -> None:
+    ends = [each for each in events if isinstance(each, BatchEnded) or (each.event.moves and each.event.cause)]
     if not ends:
         return
     # Counting is one after the other, should somebody else follow at the same time.
-    owners = {each.subject.owner for each in ends}
+    owners = {EVERYBODY} | {owner_of(each) for each in ends}
     statement = select(RuleRow.__table__).where(RuleRow.enabled, RuleRow.owner.in_(owners)).order_by(RuleRow.id)
     rules = defaultdict[str, list[Rule]](list)
     for row in (await connection.execute(statement.with_for_update(key_share=True))).mappings():
         rules[row["owner"]].append(rule_of(row))
     if not rules:
         return
-    records = await _records(connection, {each.execution for each in ends})
-    for happened in ends:
-        record, cause = records.get(happened.execution), happened.event.cause
-        if record is None or cause is None:
+    records = await _records(connection, {each.execution for each in ends if isinstance(each, Happened)})
+    for told in ends:
+        concerned = [rule for rule in rules[owner_of(told)] + rules[EVERYBODY] if rule.after < told.position]
+        if isinstance(told, BatchEnded):
+            await _tell_of_batch(connection, concerned, told)
             continue
-        for rule in rules[happened.subject.owner]:
-            if rule.after < happened.position and rule.takes(record, cause):
-                await _tell_by(connection, rule, happened, record, cause)
+        record, cause = records.get(told.execution), told.event.cause
+        for rule in concerned:
+            if record is not None and cause is not None and rule.takes(record, cause):
+                await _tell_by(connection, rule, told, record, cause)
+
+
+async def _tell_of_batch(connection: Connection, rules: Sequence[Rule], ended: BatchEnded) -> None:
+    for rule in rules:
+        if rule.takes_batch(ended.batch):
+            await _add(connection, rule, ended, NotificationKind.ENDED, words_of_batch(ended.batch))
 
 
 async def _tell_by(connection: Connection, rule: Rule, happened: Happened, record: Record, cause: Cause) -> None:
@@ -70,10 +87,11 @@ async def _tell_by(connection: Connection, rule: Rule, happened: Happened, recor
 
 
 async def _add(
-    connection: Connection, rule: Rule, happened: Happened, kind: NotificationKind, words: tuple[str, str]
+    connection: Connection, rule: Rule, told: Happened | BatchEnded, kind: NotificationKind, words: tuple[str, str]
 ) -> None:
     title, body = words
-    values = {"execution_id": happened.execution, "position": happened.position, "kind": kind}
+    subject = {"batch_id": told.batch.record.id} if isinstance(told, BatchEnded) else {"execution_id": told.execution}
+    values = {**subject, "position": told.position, "kind": kind}
     await connection.execute(
         insert(NotificationRow).values(id=uuid7(), rule_id=rule.id, title=title, body=body, next_at=clock(), **values)
     )

@@ -9,10 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from app.batches.model import EndedBatch
 from app.executions.causes import EXPLANATIONS
 from app.executions.record import Record
 from app.executions.states import Cause, Status
-from app.webhooks.model import Chosen
+from app.webhooks.model import Chosen, facts_of, facts_of_batch
 
 RULES_PER_OWNER = 100
 # A person is told a few times; what a channel did not take within an hour is not news any more.
@@ -56,6 +57,7 @@ class Rule:
     channel: str
     sealed: bytes
     description: str | None
+    batches: bool
     statuses: frozenset[Status]
     causes: frozenset[Cause]
     chosen: Chosen
@@ -68,9 +70,16 @@ class Rule:
 
     def takes(self, record: Record, cause: Cause | None) -> bool:
         """Whether it is about such an execution, ended by such a cause."""
-        method = record.spec.method
-        return (not self.causes or cause in self.causes or cause is Cause.OK) and self.chosen.takes(
-            pool=record.pool, method=method.name if method else None, labels=record.labels
+        return (
+            not self.batches
+            and (not self.causes or cause in self.causes or cause is Cause.OK)
+            and self.chosen.takes(**facts_of(record))
+        )
+
+    def takes_batch(self, batch: EndedBatch) -> bool:
+        """Whether it is about such a batch, that ended so."""
+        return (
+            self.batches and Status(batch.record.status) in self.statuses and self.chosen.takes(**facts_of_batch(batch))
         )
 
     def key_of(self, record: Record) -> str:
@@ -91,6 +100,7 @@ class Notification:
     id: UUID
     rule_id: UUID
     execution_id: UUID | None
+    batch_id: UUID | None
     kind: NotificationKind
     title: str
     state: NotificationState
@@ -139,6 +149,21 @@ def words_of_streak(
         return _title(record, said), f"{said}, of those with {alike}. The last one:\n\n{_text(record, cause)}"
     said = "it succeeds again"
     return _title(record, said), f"After {failures} failures in a row, of those with {alike}:\n\n{_text(record, cause)}"
+
+
+def words_of_batch(batch: EndedBatch) -> tuple[str, str]:
+    """Title and text of the end of a whole batch."""
+    record = batch.record
+    counts = ", ".join(f"{count} {_what(status)}" for status, count in sorted(record.children.items()) if count)
+    lines: Sequence[tuple[str, object]] = (
+        ("Batch", record.id),
+        ("Status", record.status),
+        ("Children", f"{record.size}: {counts}"),
+        ("Pools", ", ".join(sorted(batch.pools))),
+        ("Ended", record.finished_at),
+    )
+    title = f"[Tailrace] {(record.name or f'batch of {record.size}')[:TITLE_CHARS]}: {record.status} (batch)"
+    return plain(title), "\n".join(f"{name}: {plain(str(value))}" for name, value in lines)
 
 
 def _what(status: Status) -> str:

@@ -39,7 +39,8 @@ RuleId = Annotated[UUID, Path(alias="id", description="The rule's id")]
 )
 async def add_rule(new: NewRule, response: Response, process: ProcessDep, caller: SubmitterDep) -> RuleView:
     """By mail or chat. Whether it arrives: `POST /v1/notifications/{id}/test`."""
-    rule = await service.create(process, caller, new.to.get_secret_value(), fields_of(new))
+    to, everybody = new.to.get_secret_value(), new.owner is not None
+    rule = await service.create(process, caller, to, fields_of(new), everybody=everybody)
     response.headers["Location"] = f"/v1/notifications/{rule.id}"
     return RuleView.of(rule)
 

@@ -19,15 +19,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.executions.states import TERMINAL, Cause, Status
-from app.executions.vocabulary import LABEL_KEY_CHARS, Labels, Note
-from app.methods.model import MethodName
+from app.executions.vocabulary import LABEL_KEY_CHARS, Note
 from app.notifications.channels import URL_CHARS
 from app.notifications.model import FAILURES, Notification, NotificationKind, NotificationState, Rule
-from app.pools.model import PoolName
+from app.webhooks.schemas import OF_EVERYBODY, Everybody, Methods, Pools, Wanted
 
 MAX_PAGE = 200
 _ID = "019aa2c4-7b1e-7c51-9c0f-2f5d8a6b1c30"
 _RULE: dict[str, Any] = {
+    "batches": False,
     "statuses": ["crashed", "failed", "timed_out"],
     "causes": [],
     "pools": [],
@@ -50,6 +50,7 @@ _SEEN: dict[str, Any] = {
 _SAID: dict[str, Any] = {
     "id": "019aa2c5-91aa-7d02-a7c1-6b6b0c9b5d44",
     "execution": "019aa2c5-0c3d-7e11-8b56-0d3a5c1f9e21",
+    "batch": None,
     "kind": "failing",
     "title": "[Tailrace] nightly: 3 in a row have failed",
     "state": "sent",
@@ -87,9 +88,6 @@ Statuses = Annotated[
 Causes = Annotated[
     set[Cause], Field(max_length=len(Cause), description="Only ends by one of these; of failures, with `alert_after`")
 ]
-Pools = Annotated[list[PoolName], Field(max_length=50, description="Only of executions in these pools")]
-Methods = Annotated[list[MethodName], Field(max_length=50, description="Only of executions of these methods")]
-Wanted = Annotated[Labels, Field(description="Only of executions that have all of these labels")]
 AlertAfter = Annotated[
     int | None,
     Field(
@@ -106,6 +104,7 @@ Per = Annotated[
     Field(description="What counts as the same for that: the same `name`, `method`, or `label:<key>`"),
 ]
 Enabled = Annotated[StrictBool, Field(description="Whether anything is said")]
+Batches = Annotated[StrictBool, Field(description="Tell how whole batches end, instead of single executions")]
 
 
 class NewRule(BaseModel):
@@ -114,6 +113,8 @@ class NewRule(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_NEW]})
 
     to: To
+    owner: Everybody | None = Field(default=None, description=OF_EVERYBODY)
+    batches: Batches = False
     statuses: Statuses = set(FAILURES)
     causes: Causes = set()
     pools: Pools = []
@@ -131,6 +132,7 @@ class RuleChange(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"alert_after": 5}]})
 
     to: To = SecretStr("")
+    batches: Batches = False
     statuses: Statuses = set()
     causes: Causes = set()
     pools: Pools = []
@@ -145,7 +147,7 @@ class RuleChange(BaseModel):
 def fields_of(body: NewRule | RuleChange) -> dict[str, Any]:
     """What was given, but for where to."""
     unset = isinstance(body, RuleChange)
-    return body.model_dump(exclude={"to"}, exclude_unset=unset)
+    return body.model_dump(exclude={"to", "owner"}, exclude_unset=unset)
 
 
 class RuleView(BaseModel):
@@ -154,8 +156,9 @@ class RuleView(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_SEEN]})
 
     id: UUID
-    owner: str
+    owner: str = Field(description="`*`: of all owners")
     channel: str = Field(description="The service: how its URL begins")
+    batches: bool
     statuses: list[Status]
     causes: list[Cause]
     pools: list[str]
@@ -205,6 +208,7 @@ class NotificationView(BaseModel):
 
     id: UUID
     execution: UUID | None
+    batch: UUID | None
     kind: NotificationKind
     title: str
     state: NotificationState
@@ -217,7 +221,7 @@ class NotificationView(BaseModel):
     def of(cls, said: Notification) -> Self:
         """From the record."""
         same = {name: getattr(said, name) for name in cls.model_fields if hasattr(said, name)}
-        return cls(**same | {"execution": said.execution_id})
+        return cls(**same | {"execution": said.execution_id, "batch": said.batch_id})
 
 
 class NotificationList(BaseModel):

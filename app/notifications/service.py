@@ -9,6 +9,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
+from app.batches.model import BatchStatus
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound
@@ -18,9 +19,11 @@ from app.notifications.model import RULES_PER_OWNER, Notification, Rule
 from app.outbound.policy import Refused
 from app.secrets.vault import Vault
 from app.webhooks.model import Chosen
+from app.webhooks.service import owner_for
 
 _NAME = "notification"
 _CHOOSING = ("pools", "methods", "labels")
+_OF_BATCHES = ("batches", "statuses", "causes", "alert_after")
 
 
 def open_url(vault: Vault, rule: UUID, sealed: bytes) -> str:
@@ -28,15 +31,19 @@ def open_url(vault: Vault, rule: UUID, sealed: bytes) -> str:
     return vault.open(sealed, execution=rule, name=_NAME)
 
 
-async def create(process: Process, caller: Caller, url: str, fields: Mapping[str, Any]) -> Rule:
-    """A new rule. Raises `InvalidRequest` and `Conflict`."""
+async def create(
+    process: Process, caller: Caller, url: str, fields: Mapping[str, Any], *, everybody: bool = False
+) -> Rule:
+    """A new rule. Raises `InvalidRequest`, `NotAllowed` and `Conflict`."""
+    owner = owner_for(caller, everybody=everybody)
     id_, values = uuid7(), {**fields, "chosen": Chosen()}
+    _check_batches(values)
     values |= await _channel(process, id_, url)
     _choose(values)
     async with transaction(process.database) as connection:
-        if await repository.count(connection, caller.owner) >= RULES_PER_OWNER:
-            raise Conflict(f"You have {RULES_PER_OWNER} rules already.", hint="Delete one that nobody needs.")
-        return await repository.add(connection, id_, caller.owner, values)
+        if await repository.count(connection, owner) >= RULES_PER_OWNER:
+            raise Conflict(f"There are {RULES_PER_OWNER} rules already.", hint="Delete one that nobody needs.")
+        return await repository.add(connection, id_, owner, values)
 
 
 async def get(process: Process, caller: Caller, rule: UUID) -> Rule:
@@ -59,6 +66,7 @@ async def change(process: Process, caller: Caller, rule: UUID, given: Mapping[st
         values |= await _channel(process, rule, values.pop("to"))
     async with transaction(process.database) as connection:
         known = await _get(connection, caller, rule, lock=True)
+        _check_batches({name: values.get(name, getattr(known, name)) for name in _OF_BATCHES})
         if not values.keys().isdisjoint(_CHOOSING):
             values["chosen"] = known.chosen
             _choose(values)
@@ -109,10 +117,23 @@ async def _channel(process: Process, rule: UUID, url: str) -> dict[str, Any]:
     try:
         channel = await channels.check(process, url)
     except Refused as refused:
-        hint = "How they look: https://github.com/caronc/apprise/wiki"
+        hint = refused.hint or "How they look: https://github.com/caronc/apprise/wiki"
         fields = [FieldError("to", "refused", str(refused))]
         raise InvalidRequest(f"`to` {refused}.", hint=hint, fields=fields) from None
     return {"channel": channel, "sealed": process.vault.seal(url, execution=rule, name=_NAME)}
+
+
+def _check_batches(values: Mapping[str, Any]) -> None:
+    """What a batch does not have cannot be asked of one. Raises `InvalidRequest`."""
+    if not values["batches"]:
+        return
+    causes, streaks = "is of executions: the end of a batch has no cause", "is of executions: batches are not counted"
+    wrong = [FieldError(name, "not_of_batches", why) for name, why in (("causes", causes), ("alert_after", streaks))]
+    wrong = [each for each in wrong if values[each.field]]
+    if not any(status in set(BatchStatus) for status in values["statuses"]):
+        wrong.append(FieldError("statuses", "not_of_batches", "must have `succeeded`, `failed` or `canceled` in it"))
+    if wrong:
+        raise InvalidRequest.of(wrong)
 
 
 def _choose(values: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ class RuleRow(Base):
     channel: Mapped[str]
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     description: Mapped[str | None]
+    # Instead of single executions.
+    batches: Mapped[bool] = mapped_column(server_default=text("false"))
     statuses: Mapped[list[Any]]
     causes: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
     chosen: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
@@ -58,6 +60,7 @@ class NotificationRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     rule_id: Mapped[UUID] = mapped_column(ForeignKey("notification_rules.id", ondelete="CASCADE"))
     execution_id: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None]
     position: Mapped[int | None]
     kind: Mapped[str]
     title: Mapped[str]

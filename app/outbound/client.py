@@ -120,12 +120,13 @@ class Outbound:
 
     async def check(self, text: str) -> None:
         """Whether it may be connected to, as far as that can be said now. Raises `Refused`."""
-        await self.check_host(str(self._policy.read(text).raw_host))
+        url = self._policy.read(text)
+        await self.check_host(str(url.raw_host), url.port)
 
-    async def check_host(self, host: str) -> None:
-        """The same of a host, for whoever connects by other means. Raises `Refused`."""
+    async def check_host(self, host: str, port: int | None = None) -> None:
+        """The same of a host, for whoever connects by other means, at whatever port. Raises `Refused`."""
         try:
-            self._policy.choose(host, await _look_up(host))
+            self._policy.choose(host, await _look_up(host), port)
         except OSError:
             raise Refused("must name a host that can be found") from None
 
@@ -193,7 +194,7 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        taken = self._policy.choose(host, await _look_up(host))
+        taken = self._policy.choose(host, await _look_up(host), port)
         return [
             ResolveResult(
                 hostname=host,

@@ -1,4 +1,4 @@
-"""What may be connected to on somebody else's word: public addresses, and what a setting allows besides. Pure.
+"""What may be connected to on somebody else's word: public addresses at usual ports, and what a setting allows. Pure.
 
 A URL is read once, by the parser that the client uses too. A name is judged by each address that it resolves to, at
 the moment of connecting: what it resolved to before says nothing.
@@ -19,6 +19,10 @@ Network = IPv4Network | IPv6Network
 
 URL_CHARS = 2048
 SCHEMES = frozenset({"http", "https"})
+# Of HTTP, and of what is no service of a system: nobody is to speak to mail servers and databases through us.
+WELL_KNOWN = 1023
+USUAL = frozenset({80, 443})
+_PORTS = f"must have the port 80, 443 or one above {WELL_KNOWN}"
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?\.?")
 # What resolvers take for an address, in one of its many old forms.
 _ENDS_IN_A_NUMBER = re.compile(r"(^|\.)(\d+|0x[0-9a-f]*)\.?$")
@@ -62,6 +66,14 @@ _NOT_PUBLIC_6 = tuple(
 class Refused(Exception):
     """It may not be connected to. The message is a clause that follows the name of a field: "must be …"."""
 
+    hint = ""
+
+
+class NotPublic(Refused):
+    """It could be connected to if a setting allowed it."""
+
+    hint = "Its administrator can allow what is not public: TAILRACE_OUTBOUND_ALLOW."
+
 
 def is_public(address: Address) -> bool:
     """Whether it is an address in the Internet, of one host, without another address in it."""
@@ -70,34 +82,66 @@ def is_public(address: Address) -> bool:
     return address in _GIVEN_6 and not any(address in network for network in _NOT_PUBLIC_6)
 
 
+def is_usual(port: int) -> bool:
+    """Whether a port may be connected to unless more is said."""
+    return port in USUAL or port > WELL_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be connected to besides: a network, a host by its name, or all hosts below a domain (`.corp.example`).
+
+    At `port`, at any port (0), or (None) at the usual ones.
+    """
+
+    target: Network | str
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, item: str) -> Self:
+        """From `10.1.0.0/16`, `hooks.local:81`, `*.corp.example:*`, `[fd00::/8]:81`. Raises `ValueError`."""
+        target, port = item, None
+        head, colon, tail = item.rpartition(":")
+        if colon and (tail == "*" or tail.isdecimal()) and (":" not in head or head.startswith("[")):
+            target, port = head, 0 if tail == "*" else int(tail)
+            if tail != "*" and not 0 < port < 2**16:
+                raise ValueError(f"`{item}` does not end in a port")
+        target = target.removeprefix("[").removesuffix("]")
+        below = target.startswith("*.")
+        return cls(_network(target) or "." * below + name_of(target[2 * below :]), port)
+
+    def is_of(self, host: str, address: Address) -> bool:
+        """Whether that address is meant when it is that host's."""
+        if not isinstance(self.target, str):
+            return address in self.target
+        name = host.lower().rstrip(".")
+        return name.endswith(self.target) if self.target.startswith(".") else name == self.target
+
+    def is_at(self, port: int) -> bool:
+        """Whether that port is meant."""
+        return is_usual(port) if self.port is None else self.port in {0, port}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What may be connected to beside public addresses: networks, hosts by name, and all hosts below a domain."""
+    """What may be connected to beside usual ports of public addresses."""
 
-    networks: tuple[Network, ...] = ()
-    hosts: frozenset[str] = frozenset()
-    domains: tuple[str, ...] = ()
+    allowed: tuple[Allowed, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From a list separated by commas: `10.1.0.0/16, hooks.local, *.corp.example`. Raises `ValueError`."""
-        networks, hosts, domains = [], set(), []
-        for item in filter(None, (part.strip().lower().rstrip(".") for part in text.split(","))):
-            if network := _network(item):
-                networks.append(network)
-            elif item.startswith("*."):
-                domains.append(_name(item[2:]))
-            else:
-                hosts.add(_name(item))
-        return cls(tuple(networks), frozenset(hosts), tuple(domains))
+        """From a list of `Allowed`, separated by commas. Raises `ValueError`."""
+        return cls(tuple(Allowed.parse(item) for part in text.split(",") if (item := part.strip().lower())))
 
-    def takes(self, host: str, address: Address) -> bool:
-        """Whether a connection to that address may be made for that host."""
-        return is_public(address) or self._allows(host) or any(address in network for network in self.networks)
+    def takes(self, host: str, address: Address, port: int | None) -> bool:
+        """Whether a connection to that address and port may be made for that host; None is a port that others judge."""
+        if is_public(address) and (port is None or is_usual(port)):
+            return True
+        return any(each.is_of(host, address) and (port is None or each.is_at(port)) for each in self.allowed)
 
-    def _allows(self, host: str) -> bool:
-        name = host.lower().rstrip(".")
-        return name in self.hosts or any(name.endswith(f".{domain}") for domain in self.domains)
+    def _may_take(self, port: int) -> bool:
+        """Whether there is anything that may be connected to at that port."""
+        return is_usual(port) or any(each.is_at(port) for each in self.allowed)
 
     def read(self, text: str) -> URL:
         """A URL that may be tried: its host is judged already if it is an address. Raises `Refused`."""
@@ -117,15 +161,19 @@ class Policy:
         address = _literal(host)
         if address is None and not _is_name(host):
             raise Refused("must name a host, or an address in its usual form")
-        if address is not None and not self.takes(host, address):
-            raise Refused("must not name an address that is not public")
+        if not self._may_take(port):
+            raise NotPublic(_PORTS)
+        if address is not None and not self.takes(host, address, None):
+            raise NotPublic("must not name an address that is not public")
+        if address is not None and not self.takes(host, address, port):
+            raise NotPublic(_PORTS)
         return url
 
-    def choose(self, host: str, addresses: Sequence[Address]) -> list[Address]:
+    def choose(self, host: str, addresses: Sequence[Address], port: int | None) -> list[Address]:
         """Those of a host's addresses that may be connected to, at least one. Raises `Refused`."""
-        taken = [address for address in addresses if self.takes(host, address)]
+        taken = [address for address in addresses if self.takes(host, address, port)]
         if not taken:
-            raise Refused("must name a host with a public address")
+            raise NotPublic("must name a host with a public address, and a port that may be connected to")
         return taken
 
 
@@ -149,9 +197,9 @@ def _is_name(host: str) -> bool:
     return _NAME.fullmatch(host) is not None and not _ENDS_IN_A_NUMBER.search(host)
 
 
-def _name(item: str) -> str:
+def name_of(item: str) -> str:
     """A name as URLs have it. Raises `ValueError`."""
-    host = URL.build(scheme="http", host=item).raw_host
+    host = URL.build(scheme="http", host=item.rstrip(".")).raw_host
     if not host or not _is_name(host):
         raise ValueError(f"`{item}` is neither a host nor a network")
     return host

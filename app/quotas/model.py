@@ -10,11 +10,14 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 MAX_OWNER_CHARS = 200
+# All of them: whose what concerns everybody is. No owner has this name.
+EVERYBODY = "*"
 
 
 def _owner(value: str) -> str:
-    if not value or len(value) > MAX_OWNER_CHARS or "\0" in value:
-        raise PydanticCustomError("bad_owner", "must be the name of an owner: 1 to 200 characters, without NUL")
+    if not value or len(value) > MAX_OWNER_CHARS or "\0" in value or value == EVERYBODY:
+        message = "must be the name of an owner: 1 to 200 characters, without NUL, and not `*`"
+        raise PydanticCustomError("bad_owner", message)
     return value
 
 

@@ -14,7 +14,11 @@ from app.quotas.service import Standing
 
 _LIMITS: dict[str, Any] = {"max_queued": 100, "max_running": 4}
 _OWN: dict[str, Any] = {"owner": "ann", **_LIMITS, "updated_at": "2026-01-15T09:00:00Z"}
-_SHARES: dict[str, Any] = {"queued": {"used": 12, "limit": 100}, "running": {"used": 4, "limit": 4}}
+_SHARES: dict[str, Any] = {
+    "queued": {"used": 12, "limit": 100},
+    "running": {"used": 4, "limit": 4},
+    "file_bytes": {"used": 52_428_800, "limit": 10_737_418_240},
+}
 
 Most = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 _MAX_QUEUED = "How many may be queued at once, over all pools; null: as many as `TAILRACE_MAX_QUEUED_PER_OWNER` says"
@@ -42,6 +46,7 @@ class Shares(BaseModel):
 
     queued: Share
     running: Share
+    file_bytes: Share = Field(description="Uploaded files, and those of imported executions; uploads under way, too")
 
     @classmethod
     def of(cls, standing: Standing) -> Self:
@@ -49,6 +54,7 @@ class Shares(BaseModel):
         return cls(
             queued=Share(used=standing.usage.queued, limit=standing.max_queued),
             running=Share(used=standing.usage.running, limit=standing.quota.max_running),
+            file_bytes=Share(used=standing.file_bytes, limit=standing.max_file_bytes),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from app.auth.service import Caller
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
+from app.files import repository as files
 from app.quotas import repository
 from app.quotas.model import QuotaRecord, Usage
 
@@ -19,7 +20,9 @@ class Standing:
 
     quota: QuotaRecord
     max_queued: int | None
+    max_file_bytes: int | None
     usage: Usage
+    file_bytes: int
 
 
 async def stand(process: Process, caller: Caller) -> Standing:
@@ -58,5 +61,7 @@ async def _get(connection: Connection, process: Process, owner: str) -> Standing
     return Standing(
         quota,
         usual if quota.max_queued is None else quota.max_queued,
+        process.settings.max_file_bytes_per_owner,
         await repository.count(connection, owner),
+        await files.count_bytes(connection, owner),
     )

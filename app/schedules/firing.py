@@ -6,9 +6,9 @@ firing is. Whoever finds another one there, or this one noted already, does noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,14 +18,13 @@ import structlog
 from app.auth.service import Caller, find_owner
 from app.auth.tokens import Scope
 from app.batches import service as batches
-from app.batches import settling
 from app.batches.pacing import SYSTEM
 from app.bootstrap import Process
 from app.cancellation import being_cancelled
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, is_outage, reading, transaction
 from app.errors import Conflict, NotFound, ServiceError
-from app.executions import service as executions
+from app.executions import bulk, bulk_acts
 from app.explaining import problem_of
 from app.schedules import repository, targets
 from app.schedules.model import Overlap, Run, RunStatus, ScheduleRecord, SkipReason, is_zone
@@ -41,6 +40,9 @@ PAUSED_AFTER = 10
 LOOK_AGAIN_AFTER = 2.0
 # Of what is to be replaced, so many are asked to stop at a time.
 STOPPED_AT_ONCE = 1000
+# So many firings of one by hand are under way in a process, and none of them waits for longer than so many seconds.
+BY_HAND_AT_ONCE = 5
+WAIT_FOR = 10.0
 _WHY_STOPPED = "Its schedule has fired again, and replaces it."
 _NOTHING = Accepted((), frozenset())
 
@@ -55,15 +57,35 @@ class _Intent:
     refused: ServiceError | None = None
 
 
-async def fire_due(process: Process, schedule: UUID) -> bool:
-    """Make the firing that is due, if one is; whether another one may be. Raises what the database raises."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a look at a schedule: what was noted, and whether another firing may be due.
+
+    `late` is for how many seconds what it has made was due; None if it has made nothing, or waited for what ran.
+    """
+
+    runs: Sequence[Run] = ()
+    more: bool = False
+    late: float | None = None
+
+
+@dataclass(slots=True)
+class _Made:
+    """What one transaction has made and noted."""
+
+    accepted: Accepted = _NOTHING
+    runs: list[Run] = field(default_factory=list)
+
+
+async def fire_due(process: Process, schedule: UUID) -> Looked:
+    """Make the firing that is due, if one is. Raises what the database raises."""
     async with reading(process.database) as connection:
         record = await repository.find(connection, schedule)
     if record is None or record.next_at is None or record.due_at is None or record.due_at > record.now:
-        return False
+        return Looked()
     if not is_zone(record.rule.time_zone):
         await _pause(process, record, f"The time zone `{record.rule.time_zone}` is not known here any more.")
-        return False
+        return Looked()
     what = due(
         record.rule,
         record.id,
@@ -74,8 +96,7 @@ async def fire_due(process: Process, schedule: UUID) -> bool:
         waiting=record.waiting,
     )
     if what.fire is None:
-        await _pass_over(process, record, missed=what.missed)
-        return False
+        return Looked(await _pass_over(process, record, missed=what.missed))
     return await _fire(process, record, what.fire, missed=what.missed)
 
 
@@ -91,6 +112,12 @@ async def go_back(process: Process, schedule: UUID) -> None:
 
 async def fire_now(process: Process, record: ScheduleRecord) -> Run:
     """Submit its targets at once, whatever its rule says and whatever runs. Raises what a submission raises."""
+    # They would wait for the row's lock one after the other, each with a connection.
+    async with process.turns.one(record.id, most=BY_HAND_AT_ONCE, within=WAIT_FOR):
+        return await _fire_now(process, record)
+
+
+async def _fire_now(process: Process, record: ScheduleRecord) -> Run:
     intent = await _intend(process, record, record.now)
     if intent.refused is not None:
         raise intent.refused
@@ -105,24 +132,31 @@ async def fire_now(process: Process, record: ScheduleRecord) -> Run:
     return run
 
 
-async def _fire(process: Process, record: ScheduleRecord, at: datetime, *, missed: bool) -> bool:
+async def _fire(process: Process, record: ScheduleRecord, at: datetime, *, missed: bool) -> Looked:
     if record.waiting and await _waits_on(process, record):
-        return False
+        return Looked()
     intent = await _intend(process, record, at)
-    accepted = _NOTHING
+    made = _Made()
     async with transaction(process.database) as connection:
         if not await _is_next(connection, record):
-            return True
+            return Looked(more=True)
         busy = record.overlap is not Overlap.ALLOW and await repository.is_busy(connection, record.id)
         waits = busy and record.overlap is not Overlap.SKIP
         if waits:
             await repository.wait(connection, record.id, seconds=LOOK_AGAIN_AFTER)
         else:
-            accepted = await _make(connection, process, record, intent, busy=busy, missed=missed)
-    await _ring(process, accepted)
+            made = await _make(connection, process, record, intent, busy=busy, missed=missed)
+    await _ring(process, made.accepted)
     if waits and record.overlap is Overlap.REPLACE:
         await _stop_active(process, record.id)
-    return not waits
+    return Looked(made.runs, more=not waits, late=_lateness(record, made.runs))
+
+
+def _lateness(record: ScheduleRecord, runs: Sequence[Run]) -> float | None:
+    fired = next((run for run in runs if run.status is RunStatus.FIRED), None)
+    if fired is None or fired.noted_at is None or record.waiting:
+        return None
+    return max(0.0, (fired.noted_at - due_time(record.rule, record.id, fired.at)).total_seconds())
 
 
 async def _waits_on(process: Process, record: ScheduleRecord) -> bool:
@@ -139,22 +173,28 @@ async def _waits_on(process: Process, record: ScheduleRecord) -> bool:
 
 async def _make(
     connection: Connection, process: Process, record: ScheduleRecord, intent: _Intent, *, busy: bool, missed: bool
-) -> Accepted:
+) -> _Made:
     """What is due, unless it was before, with the note of it; what runs before it keeps it from being submitted."""
-    accepted = _NOTHING
+    made = _Made()
     if missed:
-        await repository.add_run(connection, record.id, _missed(record, until=intent.at))
+        await _note(connection, record, _missed(record, until=intent.at), made)
     if await repository.is_noted(connection, record.id, intent.at):
         await repository.advance(connection, record.id, _onward(record, intent.at))
-        return accepted
+        return made
     if busy:
         message = "What it submitted before has not ended."
         run = Run(at=intent.at, status=RunStatus.SKIPPED, reason=SkipReason.OVERLAP, message=message)
     else:
-        accepted, run = await _submit(connection, process, intent)
-    await repository.add_run(connection, record.id, run)
-    await repository.advance(connection, record.id, _after(record, run))
-    return accepted
+        made.accepted, run = await _submit(connection, process, intent)
+    await _note(connection, record, run, made)
+    await _go_on(connection, record, run)
+    return made
+
+
+async def _note(connection: Connection, record: ScheduleRecord, run: Run, made: _Made) -> None:
+    noted = await repository.add_run(connection, record.id, run)
+    if noted is not None:
+        made.runs.append(noted)
 
 
 async def _intend(process: Process, record: ScheduleRecord, at: datetime) -> _Intent:
@@ -210,23 +250,25 @@ def _run_of(at: datetime, accepted: Accepted, *, manual: bool = False) -> Run:
     return Run(at=at, status=RunStatus.SKIPPED, manual=manual, reason=reason, message=message)
 
 
-async def _pass_over(process: Process, record: ScheduleRecord, *, missed: bool) -> None:
-    """Nothing is to be made of what is due: it is too late for it, or too early after all."""
+async def _pass_over(process: Process, record: ScheduleRecord, *, missed: bool) -> list[Run]:
+    """Nothing is to be made of what is due: it is too late for it, or too early after all. What was noted."""
+    made = _Made()
     async with transaction(process.database) as connection:
         if not await _is_next(connection, record):
-            return
+            return made.runs
         if missed:
-            await repository.add_run(connection, record.id, _missed(record, until=record.now))
+            await _note(connection, record, _missed(record, until=record.now), made)
             await repository.advance(connection, record.id, _onward(record, record.now))
         elif record.next_at is not None:
             again = {"due_at": due_time(record.rule, record.id, record.next_at), "waiting": False}
             await repository.advance(connection, record.id, again)
+    return made.runs
 
 
 async def _pause(process: Process, record: ScheduleRecord, reason: str) -> None:
     async with transaction(process.database) as connection:
         if await _is_next(connection, record):
-            await repository.advance(connection, record.id, _paused(reason))
+            await repository.pause(connection, record.id, reason, {})
 
 
 async def _is_next(connection: Connection, record: ScheduleRecord) -> bool:
@@ -256,20 +298,15 @@ def upcoming_columns(record: ScheduleRecord, *, after: datetime) -> dict[str, An
     }
 
 
-def _after(record: ScheduleRecord, run: Run) -> Mapping[str, Any]:
-    onward = _onward(record, run.at)
-    if run.status is not RunStatus.FAILED:
-        return {**onward, **({"failures": 0} if run.status is RunStatus.FIRED else {})}
-    failures = record.failures + 1
-    if failures < PAUSED_AFTER:
-        return {**onward, "failures": failures}
-    reason = f"It failed {failures} times in a row, at last so: {run.message}"
-    return {**onward, **_paused(reason), "failures": failures}
-
-
-def _paused(reason: str) -> dict[str, Any]:
-    never = {"next_at": None, "due_at": None, "waiting": False}
-    return {"enabled": False, "paused_reason": reason, **never}
+async def _go_on(connection: Connection, record: ScheduleRecord, run: Run) -> None:
+    """To the next firing, unless this was one failure too many."""
+    failures = {RunStatus.FIRED: 0, RunStatus.FAILED: record.failures + 1}.get(run.status, record.failures)
+    onward = {**_onward(record, run.at), "failures": failures}
+    if run.status is RunStatus.FAILED and failures >= PAUSED_AFTER:
+        reason = f"It failed {failures} times in a row, at last so: {run.message}"
+        await repository.pause(connection, record.id, reason, onward)
+    else:
+        await repository.advance(connection, record.id, onward)
 
 
 async def _ring(process: Process, accepted: Accepted) -> None:
@@ -284,12 +321,11 @@ async def _stop_active(process: Process, schedule: UUID) -> None:
     """Ask everything that the schedule has submitted to stop; who is asked already is not disturbed."""
     caller = Caller(SYSTEM, frozenset({Scope.ADMIN}))
     async with reading(process.database) as connection:
-        alone, together = await repository.list_active(connection, schedule, most=STOPPED_AT_ONCE)
-    for execution in alone:
-        # It may have ended, or be deleted, meanwhile.
-        with suppress(Conflict, NotFound):
-            outcome = await executions.cancel(process, caller, execution, force=False, why=_WHY_STOPPED)
-            await settling.tell(process, outcome)
+        alone, together = await repository.list_unstopped(connection, schedule, most=STOPPED_AT_ONCE)
+    asking = bulk.Asking(process, caller)
+    await bulk.carry_out(asking, bulk_acts.cancel(force=False, why=_WHY_STOPPED), alone)
+    await asking.told.send(process)
     for batch in together:
+        # It may have ended, or be deleted, meanwhile.
         with suppress(Conflict, NotFound):
             await batches.cancel(process, caller, batch, force=False)

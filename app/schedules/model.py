@@ -117,8 +117,9 @@ class Rule(Stored):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.cron is None) == (self.every is None):
-            at = "every" if self.cron else "cron"
-            raise PydanticCustomError("not_one_way", "must be given, or `every` instead, and not both", {"at": at})
+            at, other = ("every", "cron") if self.cron else ("cron", "every")
+            message = "must be given, or `{other}` instead, and not both"
+            raise PydanticCustomError("not_one_way", message, {"at": at, "other": other})
         if self.cron is None and self.time_zone != "UTC":
             raise PydanticCustomError("needs_cron", "goes with `cron` only", {"at": "time_zone"})
         if self.every is None and self.offset:

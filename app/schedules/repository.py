@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, delete, exists, func, select, text, update
+from sqlalchemy import RowMapping, Select, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.exc import IntegrityError
 
+from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.repository import seconds_from_now
+from app.executions.states import Status
 from app.executions.tables import SCHEDULED, Execution
 from app.schedules.model import Overlap, Rule, Run, RunStatus, ScheduleRecord, SkipReason
 from app.schedules.tables import Schedule, ScheduleRun
@@ -123,6 +125,13 @@ async def advance(connection: Connection, schedule: UUID, columns: Mapping[str, 
     await connection.execute(update(Schedule).where(Schedule.id == schedule).values(dict(columns)))
 
 
+async def pause(connection: Connection, schedule: UUID, reason: str, columns: Mapping[str, Any]) -> None:
+    """It fires no more until somebody enables it; whoever has seen it before has seen it otherwise."""
+    never = {"enabled": False, "paused_reason": reason, "next_at": None, "due_at": None, "waiting": False}
+    changed = {"version": Schedule.version + 1, "updated_at": clock()}
+    await advance(connection, schedule, {**columns, **never, **changed})
+
+
 async def postpone(connection: Connection, schedule: UUID, *, seconds: float) -> None:
     """Its firing is looked at again after so long."""
     later = update(Schedule).where(Schedule.id == schedule, Schedule.due_at.is_not(None))
@@ -141,13 +150,26 @@ async def is_busy(connection: Connection, schedule: UUID) -> bool:
     return bool((await connection.execute(select(active))).scalar_one())
 
 
-async def list_active(connection: Connection, schedule: UUID, *, most: int) -> tuple[list[UUID], list[UUID]]:
-    """What it has submitted and has not ended: executions that are in no batch, and batches."""
+async def list_unstopped(
+    connection: Connection, schedule: UUID, *, most: int
+) -> tuple[list[tuple[UUID, Status]], list[UUID]]:
+    """What it has submitted, has not ended and is not asked to: executions that are in no batch, and batches."""
     is_active = (Execution.schedule_id == schedule, text(SCHEDULED))
-    alone = select(Execution.id).where(*is_active, Execution.batch_id.is_(None)).limit(most)
-    together = select(Execution.batch_id).where(*is_active, Execution.batch_id.is_not(None)).distinct().limit(most)
-    executions = list((await connection.execute(alone)).scalars())
-    return executions, [each for each in (await connection.execute(together)).scalars() if each is not None]
+    alone = (
+        select(Execution.id, Execution.status)
+        .where(*is_active, Execution.batch_id.is_(None))
+        .where(or_(Execution.status != Status.STOPPING, ~Execution.stop_final))
+        .order_by(Execution.id)
+        .limit(most)
+    )
+    together = (
+        select(Batch.id)
+        .where(Batch.id.in_(select(Execution.batch_id).where(*is_active)), Batch.stop_reason.is_(None))
+        .order_by(Batch.id)
+        .limit(most)
+    )
+    executions = [(row.id, Status(row.status)) for row in await connection.execute(alone)]
+    return executions, list((await connection.execute(together)).scalars())
 
 
 async def is_noted(connection: Connection, schedule: UUID, at: datetime) -> bool:

@@ -118,7 +118,10 @@ async def delete_schedule(schedule: ScheduleId, request: Request, process: Proce
     operation_id="fire_schedule",
     summary="Fire it now, to try it",
     status_code=201,
-    responses={429: {"description": "The owner has as many queued as they may"}, 409: {"description": "Not now"}},
+    responses={
+        429: {"description": "The owner has as many queued as they may, or too many fire it"},
+        409: {"description": "Not now"},
+    },
 )
 async def fire_schedule(schedule: ScheduleId, process: ProcessDep, caller: SubmitterDep) -> RunView:
     """Whatever its rule says, enabled or not, and whatever runs. Its own firings stay as they are."""

@@ -1,13 +1,14 @@
-"""Table of the secrets of executions."""
+"""Tables of secrets: those of executions, and those that have a name."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.orm import Base
+from app.db.orm import Base, Now
 
 
 class ExecutionSecret(Base):
@@ -18,3 +19,19 @@ class ExecutionSecret(Base):
     execution_id: Mapped[UUID] = mapped_column(ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NamedSecret(Base):
+    """One that its owner refers to by name, sealed for this id; another value is another id."""
+
+    __tablename__ = "named_secrets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[Now]
+    changed_at: Mapped[Now]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("owner", "name"),)

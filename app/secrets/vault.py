@@ -8,8 +8,10 @@ their own.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from uuid import UUID
 
@@ -24,6 +26,9 @@ from pydantic import SecretStr
 SHORTEST_KEY = 32
 _VERSION = b"\x01"
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+# What is sealed is so much longer than it was.
+OVERHEAD = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
 
 
 class BadKey(RuntimeError):
@@ -65,10 +70,20 @@ class Vault:
         self._keys = [_Key.of(key) for key in keys]
 
     @classmethod
-    def of(cls, setting: SecretStr | None) -> Self:
-        """Keys as they are set, separated by commas. Raises `BadKey`."""
+    def of(cls, setting: SecretStr | None, file: Path | None = None) -> Self:
+        """Keys as they are set, separated by commas; or as they are in a file, also one per line. Raises `BadKey`."""
         text = setting.get_secret_value() if setting is not None else ""
-        return cls([key for part in text.split(",") if (key := part.strip())])
+        if text and file is not None:
+            raise BadKey("Only one of TAILRACE_SECRET_KEY and TAILRACE_SECRET_KEY_FILE may be set.")
+        if file is not None:
+            try:
+                text = file.read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                raise BadKey(f"TAILRACE_SECRET_KEY_FILE cannot be read: {error}.") from None
+        keys = [key for part in re.split(r"[,\n]", text) if (key := part.strip())]
+        if file is not None and not keys:
+            raise BadKey(f"There is no key in {file}, which TAILRACE_SECRET_KEY_FILE names.")
+        return cls(keys)
 
     @property
     def has_key(self) -> bool:
@@ -83,14 +98,15 @@ class Vault:
     def open(self, sealed: bytes, *, execution: UUID, name: str) -> str:
         """The value. Raises `NoKey`, `WrongKey`."""
         self._first()
-        if sealed.startswith(_VERSION):
-            nonce, text = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-            for key in self._keys:
-                try:
-                    return key.sealing.decrypt(nonce, text, _bound(execution, name)).decode()
-                except (InvalidTag, ValueError):
-                    continue
+        for key in self._keys:
+            value = _opened(key, sealed, _bound(execution, name))
+            if value is not None:
+                return value
         raise WrongKey(name)
+
+    def is_sealed_with_the_first(self, sealed: bytes, *, execution: UUID, name: str) -> bool:
+        """Whether the other keys are not needed for it. Raises `NoKey`."""
+        return _opened(self._first(), sealed, _bound(execution, name)) is not None
 
     def fingerprints(self, data: bytes) -> tuple[bytes, ...]:
         """A keyed hash with each of the keys: who reads it cannot try out what was hashed. Raises `NoKey`."""
@@ -101,6 +117,15 @@ class Vault:
         if not self._keys:
             raise NoKey
         return self._keys[0]
+
+
+def _opened(key: _Key, sealed: bytes, bound: bytes) -> str | None:
+    if not sealed.startswith(_VERSION):
+        return None
+    try:
+        return key.sealing.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], bound).decode()
+    except (InvalidTag, ValueError):
+        return None
 
 
 def _bound(execution: UUID, name: str) -> bytes:

@@ -16,7 +16,7 @@ from app.bootstrap import Process
 from app.cancellation import being_cancelled
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, is_outage, reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, RateLimited, ServiceError
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, RateLimited, ServiceError, Unavailable
 from app.executions.vocabulary import Inputs
 from app.explaining import explain, problem_of
 from app.schedules import targets
@@ -24,11 +24,17 @@ from app.schedules.targets import Accepted, Origin, Prepared
 from app.secrets.vault import NoKey, WrongKey
 from app.triggers import repository
 from app.triggers.model import Delivery, DeliveryStatus, TriggerRecord
+from app.triggers.signatures import is_genuine
 
 log = structlog.get_logger(__name__)
 
 WINDOW = 60.0
+# So many posts to one trigger are under way in a process, and none of them waits for longer than so many seconds.
+AT_ONCE = 20
+WAIT_FOR = 10.0
 TARGET = "target"
+# What the vault calls a secret that senders sign with.
+SEALED_AS = "signature"
 _INPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(Inputs)
 _NOBODY = Caller("", frozenset())
 
@@ -43,12 +49,30 @@ class _Intent:
 
 
 async def find_known(process: Process, trigger: UUID, token: str) -> TriggerRecord:
-    """The trigger of this token. Raises `NotFound`, whatever is wrong: that there is one is nobody's business."""
+    """The trigger of this token, or one whose posts are signed. Raises `NotFound`, whatever is wrong: that there is
+    one is nobody's business.
+    """
     async with reading(process.database) as connection:
         record = await repository.find(connection, trigger)
-    if record is None or not record.enabled or not record.knows(token):
+    if record is None or not record.enabled or not (record.signature or record.knows(token)):
         raise _unknown()
     return record
+
+
+def check_signature(process: Process, record: TriggerRecord, headers: Mapping[str, str], body: bytes) -> None:
+    """Whether who sent this has signed it, if they are to. Raises `NotFound`, and `Unavailable` without our key."""
+    if record.signature is None:
+        return
+    sealed = [record.signing]
+    if record.before_until is not None and record.now < record.before_until:
+        sealed.append(record.signing_before)
+    try:
+        known = [process.vault.open(each, execution=record.id, name=SEALED_AS) for each in sealed if each is not None]
+    except (NoKey, WrongKey):
+        log.exception("trigger.no_key", trigger_id=str(record.id))
+        raise Unavailable("Its secret was sealed with a key that is not set here any more.") from None
+    if not is_genuine(record.signature, known, headers, body, record.now):
+        raise _unknown()
 
 
 async def deliver(process: Process, record: TriggerRecord, key: str, payload: Any) -> Mapping[str, str]:
@@ -56,6 +80,12 @@ async def deliver(process: Process, record: TriggerRecord, key: str, payload: An
 
     Raises `NotFound` if it was changed meanwhile, `RateLimited`, and `InvalidRequest`, which says nothing of why.
     """
+    # They would wait for the row's lock one after the other, each with a connection.
+    async with process.turns.one(record.id, most=AT_ONCE, within=WAIT_FOR):
+        return await _deliver(process, record, key, payload)
+
+
+async def _deliver(process: Process, record: TriggerRecord, key: str, payload: Any) -> Mapping[str, str]:
     async with reading(process.database) as connection:
         # What is too much, or here already, is not worth the work; it is looked at again under the lock.
         known = await _find_answer(connection, record, key)
@@ -81,9 +111,9 @@ async def deliver(process: Process, record: TriggerRecord, key: str, payload: An
 
 async def _find_answer(connection: Connection, record: TriggerRecord, key: str) -> Mapping[str, str] | None:
     """What the same delivery was answered before. Raises `RateLimited` if that is none, and there are too many."""
-    before = await repository.find_delivery(connection, record.id, key)
-    if before is not None and before.made is not None:
-        return before.made
+    made = await repository.find_accepted(connection, record.id, key)
+    if made is not None:
+        return made
     if await repository.count_recent(connection, record.id, seconds=WINDOW) >= record.max_per_minute:
         raise RateLimited("More came within a minute than this takes.", hint="Send it again later.")
     return None

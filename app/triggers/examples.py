@@ -11,7 +11,9 @@ _TARGET = {"execution": {"image": "busybox:local", "command": ["sh", "-c", "./bu
 NEW: list[Any] = [
     {"name": "build", "target": _TARGET, "max_per_minute": 10},
     {"name": "report", "target": {"execution": {"method": "report@1.2.0"}}, "payload_input": "event"},
+    {"name": "push", "target": _TARGET, "payload_input": "event", "signature": "github"},
 ]
+ROTATIONS: list[Any] = [{"overlap": 3600}, {"signature": "standard_webhooks"}]
 CHANGES: list[Any] = [{"enabled": False}, {"max_per_minute": 600, "note": None}]
 
 TRIGGER: dict[str, Any] = {
@@ -24,6 +26,8 @@ TRIGGER: dict[str, Any] = {
     "payload_input": None,
     "enabled": True,
     "max_per_minute": 10,
+    "signature": None,
+    "secret_before_until": None,
     "last_used_at": "2026-01-15T10:00:00Z",
     "created_at": "2026-01-12T10:00:00Z",
     "updated_at": "2026-01-12T10:00:00Z",
@@ -33,6 +37,7 @@ NEW_TRIGGER: dict[str, Any] = {
     **TRIGGER,
     "last_used_at": None,
     "token": "trg_Zm9yLXRoZS1kb2N1bWVudGF0aW9uLW9ubHktMDAwMDA",
+    "secret": None,
     "address": f"{_OWN}/deliveries?token=trg_Zm9yLXRoZS1kb2N1bWVudGF0aW9uLW9ubHktMDAwMDA",
 }
 TRIGGER_LIST: dict[str, Any] = {"items": [TRIGGER], "next": None}

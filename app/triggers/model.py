@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.triggers.signatures import Signature
+
 # By which a token is known for what it is where it should not be.
 PREFIX = "trg_"
 SECRET_BYTES = 32
@@ -34,7 +36,8 @@ class DeliveryStatus(StrEnum):
 class TriggerRecord:
     """A trigger as it stands. `payload_input` is the input that gets all that is posted; without it each of its keys
     is an input. `sealed` is its target where that is confided. `as_admin`: who set that was one, and so it is
-    submitted.
+    submitted. Who posts has its token, or with a `signature` the secret `signing`, sealed, or the one before, while
+    that is valid. `now` is the database's time when it was read.
     """
 
     id: UUID
@@ -49,14 +52,19 @@ class TriggerRecord:
     enabled: bool
     max_per_minute: int
     token_hash: bytes
+    signature: Signature | None
+    signing: bytes | None
+    signing_before: bytes | None
+    before_until: datetime | None
     version: int
     last_used_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    now: datetime
 
     def knows(self, token: str) -> bool:
-        """Whether this is its token."""
-        return hmac.compare_digest(hash_of(token), self.token_hash)
+        """Whether this is its token, and that is all it asks for."""
+        return self.signature is None and hmac.compare_digest(hash_of(token), self.token_hash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,21 +8,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy import RowMapping, Select, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
+from uuid_utils.compat import uuid7
 
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.repository import seconds_from_now
 from app.triggers.model import Delivery, DeliveryStatus, TriggerRecord
-from app.triggers.tables import Trigger, TriggerDelivery
+from app.triggers.signatures import Signature
+from app.triggers.tables import ACCEPTED, Trigger, TriggerDelivery
 
 # Of one trigger, the newest; and in any case those of so many seconds, since a sender may send them again.
 DELIVERIES_KEPT = 1000
 KEPT_FOR = 86_400.0
 _PRUNED = 100
-_RECORD = tuple(field.name for field in fields(TriggerRecord))
+_RECORD = tuple(field.name for field in fields(TriggerRecord) if field.name != "signature")
 
 
 async def add(connection: Connection, columns: Mapping[str, Any]) -> bool:
@@ -41,7 +43,7 @@ async def find(
     connection: Connection, trigger: UUID, *, owner: str | None = None, lock: bool = False
 ) -> TriggerRecord | None:
     """The trigger, if it exists and, with `owner`, is theirs; `lock` keeps it until the transaction ends."""
-    statement = select(Trigger.__table__).where(Trigger.id == trigger)
+    statement = _records().where(Trigger.id == trigger)
     if owner is not None:
         statement = statement.where(Trigger.owner == owner)
     if lock:
@@ -54,7 +56,7 @@ async def list_page(
     connection: Connection, *, limit: int, before: UUID | None, owner: str | None
 ) -> list[TriggerRecord]:
     """Newest first, all older than `before`."""
-    statement = select(Trigger.__table__).order_by(Trigger.id.desc()).limit(limit)
+    statement = _records().order_by(Trigger.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(Trigger.id < before)
     if owner is not None:
@@ -73,18 +75,27 @@ async def change(connection: Connection, trigger: UUID, columns: Mapping[str, An
     return True
 
 
+async def rotate(connection: Connection, trigger: TriggerRecord, key: Mapping[str, Any], *, overlap: float) -> None:
+    """By what senders are known from now on; a secret before stays valid for so many seconds."""
+    both = overlap > 0 and trigger.signature is not None and trigger.signature == key["signature"]
+    before = {
+        "signing_before": trigger.signing if both else None,
+        "before_until": seconds_from_now(overlap) if both else None,
+    }
+    await change(connection, trigger.id, {**key, **before})
+
+
 async def remove(connection: Connection, trigger: UUID) -> None:
     """Nobody can post to it any more; what was submitted stays."""
     await connection.execute(delete(Trigger).where(Trigger.id == trigger))
 
 
-async def find_delivery(connection: Connection, trigger: UUID, key: str) -> Delivery | None:
-    """What came of this delivery before."""
-    statement = select(TriggerDelivery.__table__).where(
-        TriggerDelivery.trigger_id == trigger, TriggerDelivery.key == key
+async def find_accepted(connection: Connection, trigger: UUID, key: str) -> Mapping[str, str] | None:
+    """What was submitted when this delivery was accepted, if it was."""
+    statement = select(TriggerDelivery.made).where(
+        TriggerDelivery.trigger_id == trigger, TriggerDelivery.key == key, text(ACCEPTED)
     )
-    row = (await connection.execute(statement)).mappings().one_or_none()
-    return _delivery_of(row) if row else None
+    return (await connection.execute(statement)).scalar_one_or_none()
 
 
 async def count_recent(connection: Connection, trigger: UUID, *, seconds: float) -> int:
@@ -96,21 +107,19 @@ async def count_recent(connection: Connection, trigger: UUID, *, seconds: float)
 
 
 async def note(connection: Connection, trigger: UUID, delivery: Delivery) -> None:
-    """Note what came of a delivery, in the place of what came of it before, and forget the oldest."""
+    """Note what came of a post, and forget the oldest."""
     came = {"status": delivery.status, "made": delivery.made, "problem": delivery.problem, "at": clock()}
-    adding = insert(TriggerDelivery).values(trigger_id=trigger, key=delivery.key, **came)
-    noting = adding.on_conflict_do_update(index_elements=["trigger_id", "key"], set_=came)
+    noting = insert(TriggerDelivery).values(id=uuid7(), trigger_id=trigger, key=delivery.key, **came)
     at = (await connection.execute(noting.returning(TriggerDelivery.at))).scalar_one()
     await connection.execute(update(Trigger).where(Trigger.id == trigger).values(last_used_at=at))
     old = (
-        select(TriggerDelivery.key)
+        select(TriggerDelivery.id)
         .where(TriggerDelivery.trigger_id == trigger, TriggerDelivery.at < seconds_from_now(-KEPT_FOR))
         .order_by(TriggerDelivery.at.desc())
         .offset(DELIVERIES_KEPT)
         .limit(_PRUNED)
     )
-    pruned = delete(TriggerDelivery).where(TriggerDelivery.trigger_id == trigger, TriggerDelivery.key.in_(old))
-    await connection.execute(pruned)
+    await connection.execute(delete(TriggerDelivery).where(TriggerDelivery.id.in_(old)))
 
 
 async def list_deliveries(
@@ -124,8 +133,13 @@ async def list_deliveries(
     return [_delivery_of(row) for row in rows.mappings()]
 
 
+def _records() -> Select[Any]:
+    return select(Trigger.__table__, clock().label("now"))
+
+
 def _record_of(row: RowMapping) -> TriggerRecord:
-    return TriggerRecord(**{name: row[name] for name in _RECORD})
+    signature = Signature(row["signature"]) if row["signature"] else None
+    return TriggerRecord(**{name: row[name] for name in _RECORD}, signature=signature)
 
 
 def _delivery_of(row: RowMapping) -> Delivery:

@@ -14,7 +14,7 @@ from app.etags import check_match
 from app.executions.answers import answer
 from app.triggers import delivering, service
 from app.triggers.model import BODY_BYTES, TriggerRecord, is_key
-from app.triggers.requests import DeliveryListQuery, NewTrigger, TriggerChange, TriggerListQuery
+from app.triggers.requests import DeliveryListQuery, NewTrigger, TriggerChange, TriggerListQuery, TriggerRotation
 from app.triggers.schemas import Delivered, NewTriggerView, TriggerDeliveryList, TriggerList, TriggerView
 
 router = APIRouter(prefix="/v1/triggers", tags=["triggers"], route_class=BodyRoute)
@@ -36,15 +36,14 @@ _PAYLOAD: dict[str, Any] = {
     },
     "parameters": [
         {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": description}
-        for name, description in zip(
-            KEY_HEADERS,
-            (
-                "What the sender calls it: the same delivery again has the answer that it had. Kept for 24 hours",
-                "The same",
-                "The same",
-            ),
-            strict=True,
-        )
+        for name, description in {
+            "webhook-id": "What the sender calls it: the same delivery again has the answer that it had for 24 hours",
+            "idempotency-key": "The same",
+            "x-github-delivery": "The same",
+            "x-hub-signature-256": "Of a `github` signature: `sha256=` and the HMAC of the body in hex",
+            "webhook-timestamp": "Of a `standard_webhooks` signature: when it was signed, in seconds since 1970",
+            "webhook-signature": "Of a `standard_webhooks` signature: `v1,` and the HMAC in base64",
+        }.items()
     ],
 }
 
@@ -70,9 +69,9 @@ def _shown(record: TriggerRecord) -> Response:
     },
 )
 async def add_trigger(new: NewTrigger, process: ProcessDep, caller: SubmitterDep) -> Response:
-    """Its address is shown in this answer and never again."""
-    record, token = await service.add(process, caller, new.wanted())
-    view = NewTriggerView.with_token(record, token)
+    """Its address is shown in this answer and never again; with a `signature`, the secret."""
+    record, once = await service.add(process, caller, new.wanted(), new.signing())
+    view = NewTriggerView.showing(record, once)
     return answer(view, status=201, headers={"ETag": _etag_of(record), "Location": view.links.self})
 
 
@@ -124,10 +123,16 @@ async def delete_trigger(trigger: TriggerId, request: Request, process: ProcessD
     await service.delete(process, caller, trigger, check=lambda record: check_match(request, _etag_of(record)))
 
 
-@one.post("/rotate", operation_id="rotate_trigger", summary="A new address; that before leads nowhere any more")
-async def rotate_trigger(trigger: TriggerId, process: ProcessDep, caller: SubmitterDep) -> NewTriggerView:
-    """It is shown in this answer and never again."""
-    return NewTriggerView.with_token(*await service.rotate(process, caller, trigger))
+@one.post("/rotate", operation_id="rotate_trigger", summary="Another address, or another secret to sign with")
+async def rotate_trigger(
+    trigger: TriggerId, process: ProcessDep, caller: SubmitterDep, how: TriggerRotation | None = None
+) -> NewTriggerView:
+    """It is shown in this answer and never again. An address before leads nowhere any more; a secret is good for a
+    while beside the new one, so that the sender can be changed at any time in between.
+    """
+    rotation = how or TriggerRotation()
+    rotated = await service.rotate(process, caller, trigger, rotation.signing, overlap=rotation.overlap)
+    return NewTriggerView.showing(*rotated)
 
 
 @one.get("/deliveries", operation_id="list_trigger_deliveries", summary="What was posted to it, newest first")
@@ -151,11 +156,17 @@ async def post_to_trigger(
     trigger: TriggerId,
     request: Request,
     process: ProcessDep,
-    token: Annotated[str, Query(description="The token in its address; that is all that is needed")] = "",
+    token: Annotated[
+        str, Query(description="The token in its address; that is all, unless it asks for signatures")
+    ] = "",
 ) -> Delivered:
-    """For other systems. An address that is not known, or not enabled, answers 404, whatever else is wrong."""
+    """For other systems. An address that is not known, or not enabled, answers 404, whatever else is wrong, and so
+    does what is not signed where it has to be.
+    """
     record = await delivering.find_known(process, trigger, token)
-    made = await delivering.deliver(process, record, _key_of(request), await _payload_of(request))
+    body = await _body_of(request)
+    delivering.check_signature(process, record, request.headers, body)
+    made = await delivering.deliver(process, record, _key_of(request), _payload_of(body))
     return Delivered.model_validate(made)
 
 
@@ -170,8 +181,8 @@ def _key_of(request: Request) -> str:
     return uuid4().hex
 
 
-async def _payload_of(request: Request) -> Any:
-    """The JSON that was posted, whatever its Content-Type. Raises `PayloadTooLarge` and `MalformedRequest`."""
+async def _body_of(request: Request) -> bytes:
+    """What was posted. Raises `PayloadTooLarge`."""
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > BODY_BYTES:
         raise PayloadTooLarge(f"The body must have at most {BODY_BYTES} bytes.")
@@ -180,6 +191,11 @@ async def _payload_of(request: Request) -> Any:
         body += part
         if len(body) > BODY_BYTES:
             raise PayloadTooLarge(f"The body must have at most {BODY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _payload_of(body: bytes) -> Any:
+    """As JSON, whatever its Content-Type. Raises `MalformedRequest`."""
     try:
         return orjson.loads(body)
     except ValueError:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.schedules.targets import shown
 from app.triggers import examples
 from app.triggers.model import Delivery, DeliveryStatus, TriggerRecord
+from app.triggers.service import Shown
+from app.triggers.signatures import Signature
 
 
 class TriggerLinks(BaseModel):
@@ -41,6 +43,8 @@ class TriggerView(BaseModel):
     payload_input: str | None
     enabled: bool
     max_per_minute: int
+    signature: Signature | None = Field(description="How its senders sign; null: they have a token in their address")
+    secret_before_until: datetime | None = Field(description="So long the secret before is good, too")
     last_used_at: datetime | None = Field(description="When something was posted last, whatever came of it")
     created_at: datetime
     updated_at: datetime
@@ -53,24 +57,31 @@ class TriggerView(BaseModel):
 
 
 class NewTriggerView(TriggerView):
-    """The same with its address, which is shown this once: whoever knows it may post."""
+    """The same with what senders need, which is shown this once: whoever knows it may post."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.NEW_TRIGGER]})
 
-    token: str
+    token: str | None = Field(description="In the address, unless they sign")
+    secret: str | None = Field(description="What they sign with, if they do")
     address: str = Field(description="A path on this host")
 
     @classmethod
-    def with_token(cls, record: TriggerRecord, token: str) -> Self:
-        """From the record, and the token that is not in it."""
+    def showing(cls, record: TriggerRecord, once: Shown) -> Self:
+        """From the record, and what is not in it."""
         fields = _fields_of(record)
-        return cls(**fields, token=token, address=f"{fields['links'].deliveries}?token={token}")
+        query = f"?token={once.token}" if once.token else ""
+        return cls(**fields, token=once.token, secret=once.secret, address=f"{fields['links'].deliveries}{query}")
+
+
+_CONVERTED = {"target", "links", "secret_before_until"}
 
 
 def _fields_of(record: TriggerRecord) -> dict[str, Any]:
-    same = {name: getattr(record, name) for name in TriggerView.model_fields if name not in {"target", "links"}}
+    same = {name: getattr(record, name) for name in TriggerView.model_fields if name not in _CONVERTED}
     (target,) = shown([record.target])
-    return {**same, "target": target, "links": TriggerLinks.of(record.id)}
+    until = record.before_until
+    both = until if until is not None and record.now < until else None
+    return {**same, "target": target, "secret_before_until": both, "links": TriggerLinks.of(record.id)}
 
 
 class TriggerList(BaseModel):

@@ -8,18 +8,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller, find_owner
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
-from app.errors import Conflict, NotFound, QuotaExceeded
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded
 from app.schedules import targets
 from app.schedules.targets import UNLIMITED, Origin, Target
 from app.triggers import repository
-from app.triggers.delivering import TARGET
+from app.triggers.delivering import SEALED_AS, TARGET
 from app.triggers.model import Delivery, TriggerRecord, hash_of, new_token
+from app.triggers.signatures import Signature, new_secret
 
 # Of one owner.
 MOST = 1000
@@ -49,21 +51,38 @@ class Wanted:
         }
 
 
-async def add(process: Process, caller: Caller, wanted: Wanted) -> tuple[TriggerRecord, str]:
-    """A new trigger, and its token, which is not kept.
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """That senders sign, and the secret with which they do if it is theirs."""
+
+    signature: Signature
+    secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What its owner gets to see once: a token, or a secret to sign with."""
+
+    token: str | None = None
+    secret: str | None = None
+
+
+async def add(process: Process, caller: Caller, wanted: Wanted, signing: Signing | None) -> tuple[TriggerRecord, Shown]:
+    """A new trigger, and what its senders need, which is shown this once.
 
     Raises `InvalidRequest`, `NotAllowed`, `QuotaExceeded`; `Conflict` for a name that is taken.
     """
-    new, token = uuid7(), new_token()
+    new = uuid7()
+    key, shown = _new_key(process, new, signing)
     sealed = await _judge_target(process, caller, new, wanted.target)
     async with transaction(process.database) as connection:
         if (used := await repository.count(connection, caller.owner)) >= MOST:
             hint = "Delete some."
             raise QuotaExceeded(f"`{caller.owner}` has {used} triggers.", hint=hint, used=used, limit=MOST)
-        columns = {"id": new, "owner": caller.owner, "token_hash": hash_of(token), **wanted.columns(), **sealed}
+        columns = {"id": new, "owner": caller.owner, **key, **wanted.columns(), **sealed}
         if not await repository.add(connection, columns):
             raise _taken(wanted.name)
-        return await get_trigger(connection, caller, new), token
+        return await get_trigger(connection, caller, new), shown
 
 
 async def get(process: Process, caller: Caller, trigger: UUID) -> TriggerRecord:
@@ -114,13 +133,42 @@ async def change(
         return await get_trigger(connection, caller, trigger)
 
 
-async def rotate(process: Process, caller: Caller, trigger: UUID) -> tuple[TriggerRecord, str]:
-    """A new token; the one before is not valid any more. Raises `NotFound`."""
-    token = new_token()
+async def rotate(
+    process: Process,
+    caller: Caller,
+    trigger: UUID,
+    signing_of: Callable[[TriggerRecord], Signing | None],
+    *,
+    overlap: float,
+) -> tuple[TriggerRecord, Shown]:
+    """A new token, or a new secret, beside which the one before stays valid for so many seconds.
+
+    Raises `NotFound`, and `InvalidRequest`.
+    """
     async with transaction(process.database) as connection:
-        await get_trigger(connection, caller, trigger, lock=True)
-        await repository.change(connection, trigger, {"token_hash": hash_of(token)})
-        return await get_trigger(connection, caller, trigger), token
+        record = await get_trigger(connection, caller, trigger, lock=True)
+        key, shown = _new_key(process, trigger, signing_of(record))
+        await repository.rotate(connection, record, key, overlap=overlap)
+        return await get_trigger(connection, caller, trigger), shown
+
+
+def _new_key(process: Process, trigger: UUID, signing: Signing | None) -> tuple[dict[str, Any], Shown]:
+    """By what its senders are known, as it is kept, and what is shown of it. Raises `InvalidRequest`."""
+    token = new_token()
+    if signing is None:
+        return {"token_hash": hash_of(token), "signature": None, "signing": None}, Shown(token=token)
+    if not process.vault.has_key:
+        message = "needs a secret, which cannot be kept by this installation: it has no key to encrypt it with"
+        raise InvalidRequest(
+            f"`signature` {message}.",
+            hint="Its administrator has to set TAILRACE_SECRET_KEY, for the API and for the workers.",
+            fields=[FieldError("signature", "no_secret_key", message)],
+        )
+    secret = signing.secret.get_secret_value() if signing.secret is not None else new_secret(signing.signature)
+    sealed = process.vault.seal(secret, execution=trigger, name=SEALED_AS)
+    # A token that nobody has.
+    key = {"token_hash": hash_of(token), "signature": signing.signature, "signing": sealed}
+    return key, Shown(secret=secret)
 
 
 async def delete(process: Process, caller: Caller, trigger: UUID, *, check: Callable[[TriggerRecord], None]) -> None:

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.orm import Base, Now, one_of
 from app.triggers.model import DeliveryStatus
+from app.triggers.signatures import Signature
+
+ACCEPTED = "status = 'accepted'"
 
 
 class Trigger(Base):
@@ -31,6 +34,11 @@ class Trigger(Base):
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     max_per_minute: Mapped[int]
     token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[str | None]
+    # Its secret, sealed, and the one before that.
+    signing: Mapped[bytes | None] = mapped_column(LargeBinary)
+    signing_before: Mapped[bytes | None] = mapped_column(LargeBinary)
+    before_until: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
     last_used_at: Mapped[datetime | None]
     created_at: Mapped[Now]
@@ -39,16 +47,20 @@ class Trigger(Base):
     __table_args__ = (
         UniqueConstraint("owner", "name"),
         CheckConstraint("max_per_minute > 0", name="max_per_minute"),
+        CheckConstraint(f"signature IS NULL OR {one_of('signature', Signature)}", name="signature"),
+        CheckConstraint("(signature IS NULL) = (signing IS NULL)", name="signed_by_a_secret"),
+        CheckConstraint("(signing_before IS NULL) = (before_until IS NULL)", name="before_whole"),
     )
 
 
 class TriggerDelivery(Base):
-    """What came of one post, in the transaction of what was submitted for it."""
+    """What came of one post, in the transaction of what was submitted for it. Of one key one is accepted, ever."""
 
     __tablename__ = "trigger_deliveries"
 
-    trigger_id: Mapped[UUID] = mapped_column(ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    trigger_id: Mapped[UUID] = mapped_column(ForeignKey("triggers.id", ondelete="CASCADE"))
+    key: Mapped[str]
     status: Mapped[str]
     made: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -58,4 +70,5 @@ class TriggerDelivery(Base):
         CheckConstraint(one_of("status", DeliveryStatus), name="status"),
         CheckConstraint("(status = 'accepted') = (made IS NOT NULL)", name="accepted_has_made"),
         Index("ix_trigger_deliveries_at", "trigger_id", "at"),
+        Index("ix_trigger_deliveries_accepted", "trigger_id", "key", unique=True, postgresql_where=text(ACCEPTED)),
     )

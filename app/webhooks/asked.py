@@ -1,4 +1,4 @@
-"""Webhooks that come with a submission: they hear of that execution alone."""
+"""Webhooks that come with a submission: they hear of that execution or batch alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ class Asked:
     secret: SecretStr | None = None
 
 
-def rows_of(process: Process, execution: UUID, owner: str, asked: Sequence[Asked]) -> list[dict[str, Any]]:
+def rows_of(
+    process: Process,
+    owner: str,
+    asked: Sequence[Asked],
+    *,
+    execution: UUID | None = None,
+    batch: UUID | None = None,
+) -> list[dict[str, Any]]:
     """As they are kept. A host is looked up only when something is sent there. Raises `InvalidRequest`."""
     wrong, rows = [], []
     for index, each in enumerate(asked):
@@ -41,6 +48,7 @@ def rows_of(process: Process, execution: UUID, owner: str, asked: Sequence[Asked
                 "id": id_,
                 "owner": owner,
                 "execution_id": execution,
+                "batch_id": batch,
                 "url": each.url,
                 "events": list(each.events),
                 "sealed": sealing.seal(process.vault, id_, secret) if secret is not None else None,

@@ -19,11 +19,12 @@ from uuid_utils.compat import uuid7
 
 from app.db.engine import Connection, transaction
 from app.db.orm import clock
-from app.events.following import follow
-from app.events.store import Happened
+from app.events.following import follow, owner_of
+from app.events.store import BatchEnded, Happened
 from app.executions.record import Record, record_of, select_records
 from app.executions.repository import seconds_from_now
 from app.executions.tables import Execution
+from app.quotas.model import EVERYBODY
 from app.webhooks import payload
 from app.webhooks.model import (
     GIVE_UP_AFTER,
@@ -33,6 +34,8 @@ from app.webhooks.model import (
     DeliveryState,
     EventType,
     Webhook,
+    facts_of,
+    facts_of_batch,
     types_of,
 )
 from app.webhooks.repository import webhook_of
@@ -47,7 +50,10 @@ _PROGRESS = text("""
     FROM executions
     JOIN webhooks ON webhooks.enabled AND webhooks.events ? :progress AND (
         webhooks.execution_id = executions.id
-        OR (webhooks.execution_id IS NULL AND webhooks.owner = executions.owner)
+        OR (
+            webhooks.execution_id IS NULL AND webhooks.batch_id IS NULL
+            AND webhooks.owner IN (executions.owner, :everybody)
+        )
     )
     LEFT JOIN LATERAL (
         SELECT said_at, created_at, state FROM webhook_deliveries
@@ -73,7 +79,8 @@ class _Message:
     """One that is to be delivered to all of these."""
 
     event: EventType
-    execution: UUID
+    execution: UUID | None
+    batch: UUID | None
     position: int | None
     said_at: datetime | None
     body: str
@@ -88,8 +95,9 @@ async def follow_events(database: AsyncEngine) -> bool:
 async def follow_progress(database: AsyncEngine) -> None:
     """Make deliveries of what programs said of their progress. Raises what the database raises."""
     async with transaction(database) as connection:
-        asked = {"progress": EventType.PROGRESS, "every": PROGRESS_EVERY, "within": 6 * PROGRESS_EVERY}
-        said = (await connection.execute(_PROGRESS, asked | {"most": PROGRESS_AT_ONCE})).all()
+        times = {"every": PROGRESS_EVERY, "within": 6 * PROGRESS_EVERY}
+        asked = {"progress": EventType.PROGRESS, "everybody": EVERYBODY, "most": PROGRESS_AT_ONCE}
+        said = (await connection.execute(_PROGRESS, asked | times)).all()
         if not said:
             return
         records = await _records(connection, {row.execution for row in said})
@@ -106,20 +114,16 @@ async def follow_progress(database: AsyncEngine) -> None:
 
 def _progress(record: Record, said_at: datetime, webhook: Webhook) -> _Message:
     body = payload.of_progress(record, said_at)
-    return _Message(EventType.PROGRESS, record.id, None, said_at, body, [webhook])
+    return _Message(EventType.PROGRESS, record.id, None, None, said_at, body, [webhook])
 
 
-async def _deliver(connection: Connection, events: Sequence[Happened]) -> None:
-    executions = {happened.execution for happened in events}
-    interested = await _webhooks(
-        connection,
-        [
-            or_(
-                WebhookRow.execution_id.in_(executions),
-                WebhookRow.execution_id.is_(None) & WebhookRow.owner.in_({each.subject.owner for each in events}),
-            )
-        ],
-    )
+async def _deliver(connection: Connection, events: Sequence[Happened | BatchEnded]) -> None:
+    executions = {each.execution for each in events if isinstance(each, Happened)}
+    batches = {each.batch.record.id for each in events if isinstance(each, BatchEnded)}
+    owners = {EVERYBODY} | {owner_of(each) for each in events}
+    of_many = WebhookRow.execution_id.is_(None) & WebhookRow.batch_id.is_(None)
+    of_one = WebhookRow.execution_id.in_(executions), WebhookRow.batch_id.in_(batches)
+    interested = await _webhooks(connection, [or_(*of_one, of_many & WebhookRow.owner.in_(owners))])
     if not interested:
         return
     records = await _records(connection, executions)
@@ -128,29 +132,46 @@ async def _deliver(connection: Connection, events: Sequence[Happened]) -> None:
 
 
 def _messages(
-    events: Iterable[Happened], webhooks: Sequence[Webhook], records: Mapping[UUID, Record], now: datetime
+    events: Iterable[Happened | BatchEnded], webhooks: Sequence[Webhook], records: Mapping[UUID, Record], now: datetime
 ) -> list[_Message]:
-    of_owner, of_execution = defaultdict[str, list[Webhook]](list), defaultdict[UUID, list[Webhook]](list)
+    # By the owner, or by the one execution or batch.
+    interested = defaultdict[str | UUID, list[Webhook]](list)
     for webhook in webhooks:
-        if webhook.execution is not None:
-            of_execution[webhook.execution].append(webhook)
+        interested[webhook.execution or webhook.batch or webhook.owner].append(webhook)
+    messages: list[_Message] = []
+    for told in events:
+        candidates = interested[owner_of(told)] + interested[EVERYBODY]
+        if isinstance(told, BatchEnded):
+            messages += _of_batch(told, candidates + interested[told.batch.record.id])
         else:
-            of_owner[webhook.owner].append(webhook)
-    messages = []
-    for happened in events:
-        candidates = of_owner[happened.subject.owner] + of_execution[happened.execution]
-        record = records.get(happened.execution)
-        for type_ in _types(happened, record):
-            facts = _facts(record) if record is not None else _facts_of_deleted(happened)
-            wanted = [
-                webhook
-                for webhook in candidates
-                if type_ in webhook.events and webhook.after < happened.position and webhook.chosen.takes(**facts)
-            ]
-            if wanted:
-                body = _body(type_, happened, record, now)
-                messages.append(_Message(type_, happened.execution, happened.position, None, body, wanted))
+            record = records.get(told.execution)
+            messages += _of_execution(told, record, candidates + interested[told.execution], now)
     return messages
+
+
+def _of_batch(ended: BatchEnded, candidates: Sequence[Webhook]) -> list[_Message]:
+    wanted = _wanting(candidates, EventType.BATCH_ENDED, ended.position, facts_of_batch(ended.batch))
+    if not wanted:
+        return []
+    body = payload.of_batch(ended.batch)
+    return [_Message(EventType.BATCH_ENDED, None, ended.batch.record.id, ended.position, None, body, wanted)]
+
+
+def _of_execution(
+    happened: Happened, record: Record | None, candidates: Sequence[Webhook], now: datetime
+) -> list[_Message]:
+    facts = facts_of(record) if record is not None else _facts_of_deleted(happened)
+    return [
+        _Message(type_, happened.execution, None, happened.position, None, _body(type_, happened, record, now), wanted)
+        for type_ in _types(happened, record)
+        if (wanted := _wanting(candidates, type_, happened.position, facts))
+    ]
+
+
+def _wanting(candidates: Sequence[Webhook], type_: EventType, position: int, facts: dict[str, Any]) -> list[Webhook]:
+    return [
+        each for each in candidates if type_ in each.events and each.after < position and each.chosen.takes(**facts)
+    ]
 
 
 def _types(happened: Happened, record: Record | None) -> list[EventType]:
@@ -165,13 +186,8 @@ def _body(type_: EventType, happened: Happened, record: Record | None, now: date
     return payload.of_event(type_, happened, record)
 
 
-def _facts(record: Record) -> dict[str, Any]:
-    method = record.spec.method
-    return {"pool": record.pool, "method": method.name if method else None, "labels": record.labels}
-
-
 def _facts_of_deleted(happened: Happened) -> dict[str, Any]:
-    return {"pool": happened.subject.pool, "method": None, "labels": happened.subject.labels}
+    return {"pools": (happened.subject.pool,), "methods": (), "labels": happened.subject.labels}
 
 
 async def _webhooks(connection: Connection, where: Sequence[Any]) -> list[Webhook]:
@@ -207,6 +223,7 @@ def _row(webhook: UUID, message: _Message) -> dict[str, Any]:
         "id": uuid7(),
         "webhook_id": webhook,
         "execution_id": message.execution,
+        "batch_id": message.batch,
         "event": message.event,
         "position": message.position,
         "said_at": message.said_at,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.batches.model import EndedBatch
 from app.executions.model import Event
 from app.executions.record import Record
 from app.executions.states import TERMINAL, Status, StopReason
 
 WEBHOOKS_PER_OWNER = 100
-WEBHOOKS_PER_EXECUTION = 5
+WEBHOOKS_PER_EXECUTION = 5  # and per batch
 # More than that wait for no receiver: what comes then is dropped, and counted.
 WAITING_AT_MOST = 10_000
 # A message that does not arrive is given up after so long; of progress, only the newest is of any use. Seconds.
@@ -48,6 +49,7 @@ class EventType(StrEnum):
     UPDATED = "execution.updated"
     PROGRESS = "execution.progress"
     DELETED = "execution.deleted"
+    BATCH_ENDED = "batch.ended"
     PING = "webhook.ping"
 
 
@@ -59,6 +61,7 @@ def type_of(status: Status) -> EventType:
 ENDS = frozenset(type_of(status) for status in TERMINAL)
 # A ping is sent to whoever asks for one.
 CHOICES = frozenset(EventType) - {EventType.PING}
+OF_ONE_EXECUTION = CHOICES - {EventType.BATCH_ENDED}
 
 
 class DeliveryState(StrEnum):
@@ -77,22 +80,23 @@ class Chosen:
     methods: frozenset[str] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def takes(self, *, pool: str, method: str | None, labels: Mapping[str, str]) -> bool:
-        """Whether an execution is one of them."""
+    def takes(self, *, pools: Collection[str], methods: Collection[str], labels: Mapping[str, str]) -> bool:
+        """Whether an execution is one of them, or a batch whose children are of these pools and methods."""
         return (
-            (not self.pools or pool in self.pools)
-            and (not self.methods or method in self.methods)
+            (not self.pools or not self.pools.isdisjoint(pools))
+            and (not self.methods or not self.methods.isdisjoint(methods))
             and self.labels.items() <= labels.items()
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One webhook on record: of an owner, or of one `execution`. Its secrets are sealed."""
+    """One webhook on record: of an owner, of all (`EVERYBODY`), of one `execution` or `batch`. Secrets are sealed."""
 
     id: UUID
     owner: str
     execution: UUID | None
+    batch: UUID | None
     url: str
     description: str | None
     events: frozenset[EventType]
@@ -118,6 +122,7 @@ class Delivery:
     id: UUID
     webhook_id: UUID
     execution_id: UUID | None
+    batch_id: UUID | None
     event: EventType
     state: DeliveryState
     tries: int
@@ -136,6 +141,17 @@ class Delivery:
 def message_id(delivery: UUID) -> str:
     """The `webhook-id` of a delivery."""
     return f"msg_{delivery.hex}"
+
+
+def facts_of(record: Record) -> dict[str, Any]:
+    """By what an execution is chosen."""
+    method = record.spec.method
+    return {"pools": (record.pool,), "methods": (method.name,) if method else (), "labels": record.labels}
+
+
+def facts_of_batch(batch: EndedBatch) -> dict[str, Any]:
+    """By what a batch is chosen: its own labels, and the pools and methods of its children."""
+    return {"pools": batch.pools, "methods": batch.methods, "labels": batch.record.labels}
 
 
 def types_of(event: Event, record: Record) -> list[EventType]:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import case, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.executions.repository import seconds_from_now
@@ -165,7 +166,7 @@ async def give_up_waiting(connection: Connection, webhook: UUID) -> None:
 
 
 async def forget_old(connection: Connection, *, days: int) -> None:
-    """Of what is over, and of webhooks of executions that are not there any more; some of them, if they are many."""
+    """Of what is over, and of webhooks of what is not there any more; some of them, if they are many."""
     old = (
         select(DeliveryRow.id)
         .where(DeliveryRow.done_at < seconds_from_now(-days * 86_400))
@@ -177,10 +178,11 @@ async def forget_old(connection: Connection, *, days: int) -> None:
     gone = (
         select(WebhookRow.id)
         .where(
-            WebhookRow.execution_id.is_not(None),
+            or_(WebhookRow.execution_id.is_not(None), WebhookRow.batch_id.is_not(None)),
             # Long enough for the end of it to be told.
             WebhookRow.created_at < seconds_from_now(-3600),
             ~select(Execution.id).where(Execution.id == WebhookRow.execution_id).exists(),
+            ~select(Batch.id).where(Batch.id == WebhookRow.batch_id).exists(),
             ~waited_for.exists(),
         )
         .limit(FORGOTTEN_AT_ONCE)

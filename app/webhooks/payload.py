@@ -1,4 +1,4 @@
-"""What a receiver gets to read: the type, the time, and the record as `GET /v1/executions/{id}` gave it just then."""
+"""What a receiver gets to read: the type, the time, and the record as a GET gave it just then."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from uuid import UUID
 
 import orjson
 
+from app.batches.model import EndedBatch
+from app.batches.schemas import Batch
 from app.events.store import Happened
 from app.executions.record import Record
 from app.executions.schemas import EventView, Execution
@@ -40,6 +42,12 @@ def of_deletion(happened: Happened, at: datetime) -> str:
         "labels": subject.labels,
     }
     return _encode({"type": EventType.DELETED, "timestamp": at, "data": {"execution": was}})
+
+
+def of_batch(batch: EndedBatch) -> str:
+    """All of its children have ended."""
+    record = Batch.of(batch.record).model_dump(mode="json", by_alias=True)
+    return _encode({"type": EventType.BATCH_ENDED, "timestamp": batch.record.finished_at, "data": {"batch": record}})
 
 
 def of_ping(webhook: UUID, at: datetime) -> str:

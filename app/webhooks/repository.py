@@ -27,6 +27,7 @@ def webhook_of(row: Mapping[Any, Any]) -> Webhook:
         **fields
         | {
             "execution": fields.pop("execution_id"),
+            "batch": fields.pop("batch_id"),
             "events": frozenset(map(EventType, fields["events"])),
             "chosen": Chosen(
                 frozenset(chosen.get("pools", ())), frozenset(chosen.get("methods", ())), chosen.get("labels", {})
@@ -40,8 +41,10 @@ def _chosen(chosen: Chosen) -> dict[str, Any]:
 
 
 async def count(connection: Connection, owner: str) -> int:
-    """How many the owner has, beside those of single executions."""
-    statement = select(func.count()).where(WebhookRow.owner == owner, WebhookRow.execution_id.is_(None))
+    """How many the owner has, beside those of single executions and batches."""
+    statement = select(func.count()).where(
+        WebhookRow.owner == owner, WebhookRow.execution_id.is_(None), WebhookRow.batch_id.is_(None)
+    )
     return int((await connection.execute(statement)).scalar_one())
 
 
@@ -86,13 +89,18 @@ async def find(connection: Connection, webhook: UUID, *, owner: str | None, lock
 
 
 async def list_webhooks(
-    connection: Connection, *, owner: str | None, execution: UUID | None, after: UUID | None, most: int
+    connection: Connection,
+    *,
+    owner: str | None,
+    execution: UUID | None,
+    batch: UUID | None,
+    after: UUID | None,
+    most: int,
 ) -> list[Webhook]:
-    """Those of an owner, or of one execution; the newest first."""
+    """Those of an owner, or of one execution or batch; the newest first."""
     statement = select(WebhookRow.__table__).order_by(WebhookRow.id.desc()).limit(most)
-    statement = statement.where(
-        WebhookRow.execution_id.is_(None) if execution is None else WebhookRow.execution_id == execution
-    )
+    # SQL of `= None` is `IS NULL`.
+    statement = statement.where(WebhookRow.execution_id == execution, WebhookRow.batch_id == batch)
     if owner is not None:
         statement = statement.where(WebhookRow.owner == owner)
     if after is not None:
@@ -188,7 +196,7 @@ async def send_again(connection: Connection, webhook: UUID, delivery: UUID) -> D
     return _delivery_of(found) if found is not None else None
 
 
-async def add_for_executions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+async def add_asked(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Those that came with submissions, in whose transaction this is."""
     if rows:
         await connection.execute(insert(WebhookRow), list(rows))

@@ -66,7 +66,12 @@ async def add_webhook(
 ) -> WebhookWithSecret:
     """Messages are signed as Standard Webhooks has it. Whether they arrive: `POST /v1/webhooks/{id}/ping`."""
     draft = service.Draft(
-        url=new.url, events=new.events, chosen=new.chosen(), enabled=new.enabled, description=new.description
+        url=new.url,
+        events=new.events,
+        chosen=new.chosen(),
+        enabled=new.enabled,
+        description=new.description,
+        everybody=new.owner is not None,
     )
     webhook, secret = await service.create(process, caller, draft)
     response.headers["Location"] = f"/v1/webhooks/{webhook.id}"
@@ -75,9 +80,9 @@ async def add_webhook(
 
 @router.get("", operation_id="list_webhooks", summary="List webhooks")
 async def list_webhooks(query: Annotated[WebhookQuery, Query()], process: ProcessDep, caller: ReaderDep) -> WebhookList:
-    """Yours, or with the scope `admin` everybody's; those that came with one execution if that is asked for."""
+    """Yours, or with the scope `admin` everybody's; those that came with an execution or batch if that is asked for."""
     found, more = await service.get_page(
-        process, caller, execution=query.execution, limit=query.limit, before=query.cursor
+        process, caller, execution=query.execution, batch=query.batch, limit=query.limit, before=query.cursor
     )
     return WebhookList.of(found, more=more)
 

@@ -29,6 +29,7 @@ _SEEN: dict[str, Any] = {
     "id": _ID,
     "owner": "ann",
     "execution": None,
+    "batch": None,
     **_NEW,
     "methods": [],
     "enabled": True,
@@ -55,6 +56,7 @@ _DELIVERY: dict[str, Any] = {
     "message_id": "msg_019aa2c591aa7d02a7c16b6b0c9b5d44",
     "event": "execution.succeeded",
     "execution": _EXECUTION,
+    "batch": None,
     "state": "waiting",
     "tries": 1,
     "log": [_TRY],
@@ -64,9 +66,11 @@ _DELIVERY: dict[str, Any] = {
 }
 
 Enabled = Annotated[StrictBool, Field(description="Whether anything is sent there")]
-_POOLS = "Only of executions in these pools"
-_METHODS = "Only of executions of these methods"
-_LABELS = "Only of executions that have all of these labels"
+_POOLS = "Only of executions in these pools, and batches with children there"
+_METHODS = "Only of executions of these methods, and batches with such children"
+_LABELS = "Only of executions and batches that have all of these labels"
+Everybody = Literal["*"]
+OF_EVERYBODY = "`*`: of all owners, which needs the scope `admin`; left out: of what is yours"
 Pools = Annotated[list[PoolName], Field(max_length=50, description=_POOLS)]
 Methods = Annotated[list[MethodName], Field(max_length=50, description=_METHODS)]
 Wanted = Annotated[Labels, Field(description=_LABELS)]
@@ -78,7 +82,8 @@ class NewWebhook(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_NEW]})
 
     url: WebhookUrl = Field(description="Where to POST: http or https, at a public address")
-    events: Events = Field(default=tuple(sorted(ENDS)), description="What is sent; default: every end")
+    events: Events = Field(default=tuple(sorted(ENDS)), description="What is sent; default: every end of an execution")
+    owner: Everybody | None = Field(default=None, description=OF_EVERYBODY)
     pools: Pools = []
     methods: Methods = []
     labels: Wanted = {}
@@ -110,8 +115,9 @@ class WebhookView(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [_SEEN]})
 
     id: UUID
-    owner: str
-    execution: UUID | None = Field(description="The one that it came with; null: all of the owner")
+    owner: str = Field(description="`*`: of all owners")
+    execution: UUID | None = Field(description="The one that it came with")
+    batch: UUID | None = Field(description="The one that it came with; null, like `execution`: all of the owner")
     url: str
     events: list[EventType]
     pools: list[str] = Field(description=_POOLS)
@@ -208,6 +214,7 @@ class DeliveryView(BaseModel):
     message_id: str = Field(description="The header `webhook-id`, the same at every try")
     event: EventType
     execution: UUID | None
+    batch: UUID | None
     state: DeliveryState
     tries: int
     log: list[Try]
@@ -219,7 +226,7 @@ class DeliveryView(BaseModel):
     def of(cls, delivery: Delivery) -> Self:
         """From the record."""
         same = {name: getattr(delivery, name) for name in cls.model_fields if hasattr(delivery, name)}
-        return cls(**same | {"execution": delivery.execution_id})
+        return cls(**same | {"execution": delivery.execution_id, "batch": delivery.batch_id})
 
 
 class DeliveryList(BaseModel):
@@ -242,6 +249,7 @@ class WebhookQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     execution: UUID | None = Field(default=None, description="Those that came with this one, and not the owner's")
+    batch: UUID | None = Field(default=None, description="Those that came with this one, and not the owner's")
     limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
     cursor: UUID | None = Field(default=None, description="The `next` of the page before")
 

@@ -11,18 +11,18 @@ from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
 from app.auth.service import Caller
+from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound
 from app.events.protocol import BELL
 from app.outbound.policy import Refused
+from app.quotas.model import EVERYBODY
 from app.webhooks import outbox, payload, repository, sealing
 from app.webhooks.model import WEBHOOKS_PER_OWNER, Chosen, Delivery, DeliveryState, EventType, Webhook
 from app.webhooks.repository import FRESH
 from app.webhooks.signing import new_secret
-
-HINT = "Its administrator can allow what is not public: TAILRACE_OUTBOUND_ALLOW."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +34,29 @@ class Draft:
     chosen: Chosen
     enabled: bool
     description: str | None
+    everybody: bool = False
+
+
+def owner_for(caller: Caller, *, everybody: bool) -> str:
+    """Whose what is made becomes. Raises `NotAllowed` when it is to hear of everybody's, and the caller may not."""
+    if everybody:
+        caller.require(Scope.ADMIN, to='give `owner` as "*"')
+    return EVERYBODY if everybody else caller.owner
 
 
 async def create(process: Process, caller: Caller, draft: Draft) -> tuple[Webhook, str]:
-    """A new one, and its secret. Raises `InvalidRequest` and `Conflict`."""
+    """A new one, and its secret. Raises `InvalidRequest`, `NotAllowed` and `Conflict`."""
+    owner = owner_for(caller, everybody=draft.everybody)
     _check_key(process)
     await _check_url(process, draft.url)
     id_, secret = uuid7(), new_secret()
     async with transaction(process.database) as connection:
-        if await repository.count(connection, caller.owner) >= WEBHOOKS_PER_OWNER:
-            raise Conflict(f"You have {WEBHOOKS_PER_OWNER} webhooks already.", hint="Delete one that nobody needs.")
+        if await repository.count(connection, owner) >= WEBHOOKS_PER_OWNER:
+            raise Conflict(f"There are {WEBHOOKS_PER_OWNER} webhooks already.", hint="Delete one that nobody needs.")
         webhook = await repository.add(
             connection,
             id_=id_,
-            owner=caller.owner,
+            owner=owner,
             url=draft.url,
             events=draft.events,
             chosen=draft.chosen,
@@ -65,12 +74,18 @@ async def get(process: Process, caller: Caller, webhook: UUID) -> Webhook:
 
 
 async def get_page(
-    process: Process, caller: Caller, *, execution: UUID | None, limit: int, before: UUID | None
+    process: Process,
+    caller: Caller,
+    *,
+    execution: UUID | None,
+    batch: UUID | None,
+    limit: int,
+    before: UUID | None,
 ) -> tuple[list[Webhook], bool]:
     """One page, and whether there are more."""
     async with reading(process.database) as connection:
         found = await repository.list_webhooks(
-            connection, owner=caller.sees, execution=execution, after=before, most=limit + 1
+            connection, owner=caller.sees, execution=execution, batch=batch, after=before, most=limit + 1
         )
     return found[:limit], len(found) > limit
 
@@ -206,5 +221,5 @@ async def _check_url(process: Process, url: str) -> None:
         await process.outbound.check(url)
     except Refused as refused:
         raise InvalidRequest(
-            f"`url` {refused}.", hint=HINT, fields=[FieldError("url", "refused", str(refused))]
+            f"`url` {refused}.", hint=refused.hint, fields=[FieldError("url", "refused", str(refused))]
         ) from None

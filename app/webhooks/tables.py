@@ -17,9 +17,9 @@ PROGRESS = f"event = '{EventType.PROGRESS}'"
 
 
 class WebhookRow(Base):
-    """A server that wants to hear of its owner's executions, or of one. Secrets are sealed by `app.secrets.vault`.
+    """A server that wants to hear of its owner's executions, of one, or of a batch. `app.secrets.vault` seals secrets.
 
-    No foreign key to executions: that one was deleted is told, too. `after` is the position of the last event before.
+    No foreign key to either: that one was deleted is told, too. `after` is the position of the last event before.
     """
 
     __tablename__ = "webhooks"
@@ -27,6 +27,7 @@ class WebhookRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     owner: Mapped[str]
     execution_id: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None]
     url: Mapped[str]
     description: Mapped[str | None]
     events: Mapped[list[Any]]
@@ -48,8 +49,9 @@ class WebhookRow(Base):
         CheckConstraint("(failures > 0) = (failing_since IS NOT NULL)", name="failing_whole"),
         CheckConstraint("(sealed_before IS NULL) = (before_until IS NULL)", name="before_whole"),
         CheckConstraint("disabled_reason IS NULL OR NOT enabled", name="disabled_is_not_enabled"),
-        Index("ix_webhooks_owner", "owner", "id", postgresql_where=text("execution_id IS NULL")),
+        Index("ix_webhooks_owner", "owner", "id", postgresql_where=text("execution_id IS NULL AND batch_id IS NULL")),
         Index("ix_webhooks_execution", "execution_id", postgresql_where=text("execution_id IS NOT NULL")),
+        Index("ix_webhooks_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     )
 
 
@@ -61,6 +63,7 @@ class DeliveryRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     execution_id: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None]
     event: Mapped[str]
     position: Mapped[int | None]
     said_at: Mapped[datetime | None]

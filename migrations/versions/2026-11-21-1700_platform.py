@@ -17,23 +17,59 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.add_column("attempts", sa.Column("signal_sent_at", sa.DateTime(timezone=True), nullable=True))
     _add_schedules()
     _add_triggers()
     _add_webhooks()
     _add_notifications()
     _add_methods()
     _add_files()
+    _add_imports()
+
+
+# An import writes the log before its execution: as a foreign key does it, but from then on.
+FORGET_LOG = """
+CREATE FUNCTION forget_log() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM log_segments WHERE execution_id = OLD.id;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER forget_log AFTER DELETE ON executions FOR EACH ROW EXECUTE FUNCTION forget_log();
+"""
+OF_A_LOG = "fk_log_segments_execution_id"
+
+
+def _add_imports() -> None:
     # Where an execution ran that was imported.
     op.add_column("executions", sa.Column("imported", JSONB(), nullable=True))
+    imported = sa.text("imported IS NOT NULL")
+    op.create_index("ix_executions_imported", "executions", ["owner"], postgresql_where=imported)
     op.create_table(
         "imports",
         sa.Column("execution_id", sa.Uuid(), nullable=False),
+        sa.Column("holder", sa.Uuid(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("execution_id", name=op.f("pk_imports")),
     )
+    op.execute(f"ALTER TABLE log_segments DROP CONSTRAINT {OF_A_LOG}")
+    for statement in FORGET_LOG.strip().split(";\n\n"):
+        op.execute(statement)
+
+
+def _drop_imports() -> None:
+    op.execute("DROP TRIGGER forget_log ON executions")
+    op.execute("DROP FUNCTION forget_log")
+    op.execute("DELETE FROM log_segments WHERE NOT EXISTS (SELECT FROM executions WHERE id = execution_id)")
+    op.create_foreign_key(OF_A_LOG, "log_segments", "executions", ["execution_id"], ["id"], ondelete="CASCADE")
+    op.drop_table("imports")
+    op.drop_index("ix_executions_imported", table_name="executions")
+    op.drop_column("executions", "imported")
 
 
 def _add_files() -> None:
+    # What somebody has begun to remove cannot be taken back.
+    op.add_column("artifact_removals", sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "files",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -42,11 +78,25 @@ def _add_files() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("labels", JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("kept_since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("bytes >= 0", name=op.f("ck_files_bytes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
     )
     op.create_index("ix_files_owner_id", "files", ["owner", sa.text("id DESC")])
-    op.create_index("ix_files_created_at", "files", ["created_at"])
+    op.create_index("ix_files_owner_name", "files", ["owner", "name"], postgresql_ops={"name": "text_pattern_ops"})
+    op.create_index("ix_files_owner_bytes", "files", ["owner"], postgresql_include=["bytes"])
+    op.create_index("ix_files_labels", "files", ["labels"], postgresql_using="gin")
+    op.create_index("ix_files_kept_since", "files", ["kept_since"])
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("bytes >= 0", name=op.f("ck_uploads_bytes")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+    )
+    op.create_index("ix_uploads_owner", "uploads", ["owner"])
     op.create_table(
         "execution_files",
         sa.Column("execution_id", sa.Uuid(), nullable=False),
@@ -54,7 +104,6 @@ def _add_files() -> None:
         sa.ForeignKeyConstraint(
             ["execution_id"], ["executions.id"], name=op.f("fk_execution_files_execution_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_execution_files_file_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("execution_id", "file_id", name=op.f("pk_execution_files")),
     )
     op.create_index("ix_execution_files_file_id", "execution_files", ["file_id"])
@@ -143,16 +192,26 @@ def _add_triggers() -> None:
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("max_per_minute", sa.BigInteger(), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.Text(), nullable=True),
+        sa.Column("signing", sa.LargeBinary(), nullable=True),
+        sa.Column("signing_before", sa.LargeBinary(), nullable=True),
+        sa.Column("before_until", time, nullable=True),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("last_used_at", time, nullable=True),
         sa.Column("created_at", time, server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", time, server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("max_per_minute > 0", name=op.f("ck_triggers_max_per_minute")),
+        sa.CheckConstraint(
+            "signature IS NULL OR signature IN ('github', 'standard_webhooks')", name=op.f("ck_triggers_signature")
+        ),
+        sa.CheckConstraint("(signature IS NULL) = (signing IS NULL)", name=op.f("ck_triggers_signed_by_a_secret")),
+        sa.CheckConstraint("(signing_before IS NULL) = (before_until IS NULL)", name=op.f("ck_triggers_before_whole")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_triggers")),
         sa.UniqueConstraint("owner", "name", name=op.f("uq_triggers_owner_name")),
     )
     op.create_table(
         "trigger_deliveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("trigger_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
@@ -166,9 +225,16 @@ def _add_triggers() -> None:
         sa.ForeignKeyConstraint(
             ["trigger_id"], ["triggers.id"], name=op.f("fk_trigger_deliveries_trigger_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("trigger_id", "key", name=op.f("pk_trigger_deliveries")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trigger_deliveries")),
     )
     op.create_index("ix_trigger_deliveries_at", "trigger_deliveries", ["trigger_id", "at"])
+    op.create_index(
+        "ix_trigger_deliveries_accepted",
+        "trigger_deliveries",
+        ["trigger_id", "key"],
+        unique=True,
+        postgresql_where=sa.text("status = 'accepted'"),
+    )
 
 
 # What is published stays as it is, whoever asks. An execution is counted once: an end is never left. Whatever is no fault
@@ -190,14 +256,15 @@ FOR EACH ROW WHEN (OLD.published_at IS NOT NULL) EXECUTE FUNCTION keep_published
 CREATE FUNCTION guard_method() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.status = 'succeeded' THEN
-        UPDATE methods SET failures = 0, last_failed = '{}' WHERE name = NEW.method_name AND failures > 0;
+        UPDATE methods SET failures = 0, last_failed = '{}'
+        WHERE name = NEW.method_name AND owner = NEW.owner AND failures > 0;
     ELSE
         UPDATE methods SET failures = failures + 1, last_failed = (last_failed || NEW.id::text)[greatest(1, cardinality(last_failed) - 3):]
-        WHERE name = NEW.method_name AND pause_after_failures IS NOT NULL;
+        WHERE name = NEW.method_name AND owner = NEW.owner AND pause_after_failures IS NOT NULL;
         UPDATE methods SET runnable = false, disabled_by = 'system', disabled_at = clock_timestamp(),
             disabled_reason = format('%s executions in a row failed, the last of them: %s.', failures, array_to_string(last_failed, ', ')),
             updated_at = clock_timestamp()
-        WHERE name = NEW.method_name AND runnable AND failures >= pause_after_failures;
+        WHERE name = NEW.method_name AND owner = NEW.owner AND runnable AND failures >= pause_after_failures;
     END IF;
     RETURN NULL;
 END $$;
@@ -349,11 +416,13 @@ def _add_webhooks() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_event_cursors")),
     )
+    op.add_column("event_positions", sa.Column("batch", JSONB(), nullable=True))
     op.create_table(
         "webhooks",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Uuid(), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("events", JSONB(), nullable=False),
@@ -376,8 +445,9 @@ def _add_webhooks() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
     )
     for name, columns, condition in (
-        ("owner", ["owner", "id"], "execution_id IS NULL"),
+        ("owner", ["owner", "id"], "execution_id IS NULL AND batch_id IS NULL"),
         ("execution", ["execution_id"], "execution_id IS NOT NULL"),
+        ("batch", ["batch_id"], "batch_id IS NOT NULL"),
     ):
         op.create_index(f"ix_webhooks_{name}", "webhooks", columns, postgresql_where=sa.text(condition))
     op.create_table(
@@ -385,6 +455,7 @@ def _add_webhooks() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("webhook_id", sa.Uuid(), nullable=False),
         sa.Column("execution_id", sa.Uuid(), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=True),
         sa.Column("said_at", time, nullable=True),
@@ -431,6 +502,7 @@ def _add_notifications() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("batches", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("statuses", JSONB(), nullable=False),
         sa.Column("causes", JSONB(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column("chosen", JSONB(), server_default=sa.text("'{}'"), nullable=False),
@@ -459,6 +531,7 @@ def _add_notifications() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rule_id", sa.Uuid(), nullable=False),
         sa.Column("execution_id", sa.Uuid(), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("position", sa.BigInteger(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
@@ -495,15 +568,18 @@ def _add_notifications() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.drop_table("imports")
-    op.drop_column("executions", "imported")
+    _drop_imports()
+    op.drop_column("attempts", "signal_sent_at")
     op.drop_column("retention", "files_days")
-    for table in ("execution_files", "files"):
+    op.drop_column("artifact_removals", "begun_at")
+    for table in ("uploads", "execution_files", "files"):
         op.drop_table(table)
     for table in ("notifications", "notification_streaks", "notification_rules"):
         op.drop_table(table)
     for table in ("webhook_deliveries", "webhooks", "event_cursors"):
         op.drop_table(table)
+    op.execute("DELETE FROM event_positions WHERE batch IS NOT NULL")
+    op.drop_column("event_positions", "batch")
     _drop_methods()
     for name in ("scheduled", "schedule"):
         op.drop_index(f"ix_executions_{name}", table_name="executions")

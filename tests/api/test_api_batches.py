@@ -1,5 +1,6 @@
 """Many executions at once: accepted together or not at all, counted together, canceled and run again together."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -294,6 +295,20 @@ async def test_the_status_follows_from_the_children(client: httpx.AsyncClient, h
     ended = await look(client, batch)
     assert (ended["status"], counted(ended)) == ("failed", {"succeeded": 2, "failed": 1})
     assert ended["finished_at"] == (await children(client, batch))[2]["finished_at"]
+
+
+async def test_who_waits_for_a_batch_is_told_when_all_of_it_has_ended(client: httpx.AsyncClient, hand: Hand) -> None:
+    batch = await submit_batch(client, count=2)
+    first, second = [child["id"] for child in await children(client, batch)]
+    await hand.start(first)
+    await hand.end(first)
+    own = f"/v1/batches/{batch['id']}"
+    assert (await client.get(f"{own}?wait=0.1")).json()["status"] == "running"
+    waiting = asyncio.create_task(client.get(f"{own}?wait=60"))
+    await hand.start(second)
+    await hand.end(second)
+    assert (await waiting).json()["status"] == "succeeded"
+    assert (await client.get(f"{own}?wiat=60")).json()["errors"][0]["field"] == "wiat"
 
 
 async def test_a_canceled_batch_ends_what_is_queued_and_stops_what_runs(client: httpx.AsyncClient, hand: Hand) -> None:

@@ -1,6 +1,7 @@
 """One operation on all that a filter takes: each has the outcome that it has when it is asked alone."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +9,15 @@ import httpx
 import pytest
 from hand import Hand
 from served import Api, Submit
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.executions.states import Cause
 from app.logs.protocol import Kind, unpack_message
+from support.eventually import eventually
+from support.racing import is_blocked_by
 
 OPERATIONS = ("cancel", "rerun", "archive", "restore", "delete")
 
@@ -290,3 +295,29 @@ async def test_deleting_and_running_again_at_once_hold_nobody_up(
         for _ in range(2):
             await ask(client, "delete", all=True)
         assert (await client.get("/v1/executions")).json()["items"] == []
+
+
+@pytest.mark.parametrize("by", ["filter", "id"])
+async def test_a_deletion_that_the_server_ends_for_anothers_sake_is_done_again(
+    by: str, client: httpx.AsyncClient, submit: Submit, hand: Hand, process: Process
+) -> None:
+    original = await submit(labels={"team": "a"})
+    await hand.start(original)
+    await hand.end(original)
+    rerun = (await client.post(f"/v1/executions/{original}/rerun", json={"labels": {"team": "b"}})).json()["id"]
+    row = text("SELECT 1 FROM executions WHERE id = :id FOR UPDATE")
+    async with process.database.connect() as other:
+        # What refers to it is locked before it is. Of the two, who waits first is the first to notice, and gives way.
+        await other.execute(row, {"id": rerun})
+        if by == "filter":
+            deleting = asyncio.create_task(client.post("/v1/executions:delete", json={"label": {"team": "a"}}))
+        else:
+            deleting = asyncio.create_task(client.delete(f"/v1/executions/{original}"))
+        await eventually(lambda: is_blocked_by(process, other))
+        with suppress(DBAPIError):  # on a machine that stood still for a second it is us
+            await other.execute(row, {"id": original})
+        await other.rollback()
+        answer = await deleting
+    assert answer.status_code == (200 if by == "filter" else 204), answer.text
+    assert (await client.get(f"/v1/executions/{original}")).status_code == 404
+    assert (await client.get(f"/v1/executions/{rerun}")).json()["lineage"]["rerun_of"] is None

@@ -2,17 +2,21 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from hand import Hand
 from methods import BATCHES, EXECUTIONS, METHODS, TRAIN, a_name, draft, publish, published, submit, wrong
 from served import Api
-from sqlalchemy import func
+from sqlalchemy import func, select
 
-from app.db.engine import transaction
+from app.bootstrap import Process
+from app.db.engine import reading, transaction
 from app.executions.states import Cause
 from app.stats import repository as stats
+from app.webhooks.signing import new_secret
+from app.webhooks.tables import WebhookRow
 
 
 async def fail(hand: Hand, execution: str) -> None:
@@ -40,6 +44,64 @@ async def test_a_method_becomes_what_it_says(client: httpx.AsyncClient) -> None:
     assert (record["limits"]["timeout"], record["limits"]["memory"]) == (30, 64 * 2**20)
     assert (record["name"], record["priority"], record["exit_codes"]) == ("mine", 3, {"3": "retry"})
     assert (await client.get(f"{EXECUTIONS}/{record['id']}")).json()["method"] == record["method"]
+
+
+async def told_of(process: Process, execution: str) -> list[str]:
+    async with reading(process.database) as connection:
+        urls = select(WebhookRow.url).where(WebhookRow.execution_id == UUID(execution))
+        return list((await connection.execute(urls)).scalars())
+
+
+async def test_a_method_may_say_who_is_told_of_what_its_owner_submits(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, process: Process
+) -> None:
+    url, mine = "http://127.0.0.1:8000/method", "http://127.0.0.1:8000/mine"
+    hook = {"url": url, "events": ["execution.failed"]}
+    name = await published(client, webhooks=[hook])
+    for said, expected in (({}, [url]), ({"webhooks": []}, []), ({"webhooks": [{"url": mine}]}, [mine])):
+        assert await told_of(process, (await submit(client, name, **said))["id"]) == expected
+    steps = {
+        "first": {"image": "busybox:local", "webhooks": [{"url": mine}]},
+        "second": {"method": f"{name}@1.0.0", "inputs": {"rate": 0.5}, "needs": ["first"]},
+    }
+    whole = await published(client, image=None, command=None, inputs=None, steps=steps)
+
+    async def told_of_steps(by: httpx.AsyncClient) -> list[list[str]]:
+        batch = (await by.post(BATCHES, json={"method": whole})).json()
+        children = (await by.get(EXECUTIONS, params={"batch": batch["id"], "sort": "created"})).json()["items"]
+        return [await told_of(process, child["id"]) for child in children]
+
+    assert await told_of_steps(client) == [[mine], [url]]
+    # What others submit is theirs, and so is what they make of it.
+    for each in (name, whole):
+        await client.patch(f"{METHODS}/{each}", json={"visibility": "everyone"})
+    assert await told_of(process, (await submit(stranger, name))["id"]) == []
+    assert await told_of_steps(stranger) == [[], []]
+    for by, kept in ((client, [hook]), (stranger, None)):
+        cloned = (await by.post(f"{METHODS}/{name}/clone", json={"name": a_name()})).json()
+        assert cloned["document"].get("webhooks") == kept
+    # It is carried about, and compared, like everything else.
+    exported = (await client.get(f"{METHODS}/{name}/versions/1.0.0/export", params={"format": "yaml"})).content
+    again = exported.replace(name.encode(), (other := a_name()).encode())
+    await client.post(f"{METHODS}:import", content=again, headers={"Content-Type": "application/yaml"})
+    taken_in = (await client.get(f"{METHODS}/{other}/versions/1.0.0")).json()
+    assert taken_in["document"]["webhooks"] == [hook]
+    changes = {"version": "1.1.0", "changes": {"webhooks": [{**hook, "url": mine}]}}
+    await client.post(f"{METHODS}/{name}/versions", json=changes)
+    compared = (await client.get(f"{METHODS}/{name}/diff", params={"from": "1.0.0", "to": "1.1.0"})).json()
+    assert [change["path"] for change in compared["changes"]] == ["webhooks[0].url"]
+
+
+async def test_no_secret_of_a_webhook_is_in_a_method(client: httpx.AsyncClient) -> None:
+    hook = {"url": "http://127.0.0.1:8000/", "secret": new_secret()}
+    document = {"name": a_name(), "version": "1.0.0", **TRAIN}
+    step = {"image": "busybox:local", "webhooks": [{"url": "http://127.0.0.1:8000/", "events": ["x"]}]}
+    assert wrong(await client.post(METHODS, json={**document, "webhooks": [hook]})) == {
+        "webhooks[0].secret": "secret_in_method"
+    }
+    refused = await client.post(METHODS, json={"name": a_name(), "version": "1.0.0", "steps": {"a": step}})
+    assert "steps.a.webhooks[0].events[0]" in wrong(refused)
+    assert wrong(await client.post(METHODS, json={**document, "webhooks": None})).keys() == {"webhooks"}
 
 
 async def test_versions_are_named(client: httpx.AsyncClient) -> None:

@@ -108,7 +108,7 @@ async def test_a_file_of_an_execution_on_record_does_not_expire(
     async def expire() -> list[UUID]:
         async with transaction(process.database) as connection:
             old = func.now() - func.make_interval(0, 0, 0, 400)
-            await connection.execute(update(File).where(File.id == file).values(created_at=old))
+            await connection.execute(update(File).where(File.id == file).values(kept_since=old))
             return await repository.expire(connection, 300, most=100)
 
     assert file not in await expire()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from served import Api, running
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
+from app.artifacts import removals
 from app.artifacts.tables import ArtifactRemoval
 from app.auth.service import Caller
 from app.bootstrap import Process
@@ -249,15 +251,47 @@ async def test_bytes_on_record_are_never_removed(client: httpx.AsyncClient, proc
 async def test_only_old_files_that_nothing_refers_to_expire(client: httpx.AsyncClient, process: Process) -> None:
     old = UUID(str((await upload(client))["id"]))
     new = UUID(str((await upload(client))["id"]))
+    used = UUID(str((await upload(client))["id"]))
+    body = {"image": "busybox:local", "files": {"rows.csv": {"id": str(used)}}, "hold": True}
+    assert (await client.post("/v1/executions", json=body)).status_code == 201
     async with transaction(process.database) as connection:
         await connection.execute(
-            update(File).where(File.id == old).values(created_at=func.now() - func.make_interval(0, 0, 0, 3))
+            update(File).where(File.id.in_([old, used])).values(kept_since=func.now() - func.make_interval(0, 0, 0, 3))
         )
         assert await repository.expire(connection, None, most=100) == []
         assert await repository.expire(connection, 4, most=100) == []
         assert await repository.expire(connection, 2, most=100) == [old]
+        # What is in use is looked at again tomorrow, and not at every sweep.
+        look_in = select(File.kept_since - func.now() + func.make_interval(0, 0, 0, 2)).where(File.id == used)
+        assert (await connection.execute(look_in)).scalar_one() == timedelta(days=1)
     assert (await client.get(f"/v1/files/{new}")).status_code == 200
+    assert (await client.get(f"/v1/files/{used}")).status_code == 200
     assert (await client.get(f"/v1/files/{old}")).status_code == 404
+
+
+async def test_a_file_that_very_many_had_can_be_deleted(client: httpx.AsyncClient, process: Process) -> None:
+    file = str((await upload(client))["id"])
+    body = {"image": "busybox:local", "files": {"rows.csv": {"id": file}}, "hold": True}
+    first, second = [(await client.post("/v1/executions", json=body)).json()["id"] for _ in range(2)]
+    assert (await client.post(f"/v1/executions/{first}/cancel", json={})).json()["status"] == "canceled"
+    async with transaction(process.database) as connection:
+        await connection.execute(AS_OFTEN, {"like": UUID(first), "file": UUID(file), "times": repository.LOOKED_AT + 1})
+    refused = await client.delete(f"/v1/files/{file}")
+    assert (refused.status_code, second in refused.json()["detail"]) == (409, True)
+    await client.post(f"/v1/executions/{second}/cancel", json={})
+    assert (await client.delete(f"/v1/files/{file}")).status_code == 204
+    assert (await client.get(f"/v1/executions/{first}")).json()["files"] == body["files"]
+    assert (await client.post(f"/v1/executions/{first}/rerun", json={})).status_code == 422
+
+
+# More executions that were the same.
+AS_OFTEN = text("""
+    WITH same AS (
+        INSERT INTO executions SELECT (jsonb_populate_record(executions, jsonb_build_object('id', gen_random_uuid()))).*
+        FROM executions, generate_series(1, :times) WHERE id = :like RETURNING id
+    )
+    INSERT INTO execution_files SELECT id, :file FROM same
+""")
 
 
 @pytest.fixture
@@ -294,6 +328,7 @@ async def test_an_owner_has_only_so_many_bytes_however_many_uploads_there_are(ti
     assert refused["limit"] == 1500
     unannounced = await client.post("/v1/files?name=a", content=in_pieces(4, 100))
     assert unannounced.status_code == 429
+    assert (await client.get("/v1/me")).json()["quota"]["file_bytes"] == {"used": 1200, "limit": 1500}
     items = (await client.get("/v1/files")).json()["items"]
     await client.delete(items[0]["links"]["self"])
     assert (await client.post("/v1/files?name=a", content=b"x" * 900)).status_code == 201
@@ -301,3 +336,49 @@ async def test_an_owner_has_only_so_many_bytes_however_many_uploads_there_are(ti
     kept = {item["id"] for item in (await client.get("/v1/files")).json()["items"]}
     assert await stored(tight.process) == kept
     assert {key_of(UUID(file)).split("/")[1] for file in kept} == kept
+
+
+async def test_what_is_under_way_counts(tight: Api) -> None:
+    """Said or not, it has its room while it comes, and gives it back when it breaks off."""
+    client, come, go_on = await tight.client(), asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 900
+        come.set()
+        await go_on.wait()
+
+    async def used() -> int:
+        return int((await client.get("/v1/me")).json()["quota"]["file_bytes"]["used"])
+
+    sending = asyncio.create_task(client.post("/v1/files?name=slow", content=slow()))
+    await come.wait()
+    await eventually(used, within=30)
+    assert 900 <= await used() <= 1500
+    for size in (601, 700):
+        assert (await client.post("/v1/files?name=a", content=b"x" * size)).status_code == 429
+    go_on.set()
+    assert (await sending).status_code == 201
+    assert await used() == 900
+    assert (await client.post("/v1/files?name=a", content=b"x" * 600)).status_code == 201
+    assert await used() == 1500
+    assert (await client.post("/v1/files?name=a", content=in_pieces(2, 100))).status_code == 429
+    assert await used() == 1500
+
+
+async def test_who_stores_where_something_is_being_removed_waits_for_that(process: Process) -> None:
+    execution = uuid4()
+    prefixes = {str(execution): execution}
+
+    async def begun() -> bool:
+        async with transaction(process.database) as connection:
+            return await removals.is_begun(connection, prefixes)
+
+    async with transaction(process.database) as connection:
+        await removals.ask(connection, prefixes)
+    assert not await begun()
+    async with transaction(process.database) as connection:
+        assert execution in {removal.of for removal in await removals.take_due(connection, most=10_000)}
+    assert await begun()
+    async with transaction(process.database) as connection:
+        await removals.note_done(connection, list(prefixes))
+    assert not await begun()

@@ -161,17 +161,18 @@ async def test_chosen_ends_are_told_once_each(
 ) -> None:
     rule = (await _add(client, mailbox, statuses=["failed"], causes=["exit_nonzero"], labels={"team": "a"}))["id"]
     team = {"labels": {"team": "a"}}
-    [told] = await _ends(submit, hand, Cause.EXIT_NONZERO, name="nightly\r\nBcc: bob@example.com", **team)
+    [told] = await _ends(submit, hand, Cause.EXIT_NONZERO, name="<b>nightly\r\nBcc: bob@example.com", **team)
     await _ends(submit, hand, Cause.OK, Cause.OOM_KILLED, Cause.HOST_LOST, Cause.CANCELED_BY_USER, **team)
     await _ends(submit, hand, Cause.EXIT_NONZERO)
     for _ in range(3):
         await _idle(sender)
     [said] = await _log(client, rule)
     assert (said["kind"], said["state"], said["execution"], said["tries"]) == ("ended", "sent", told, 1)
-    assert mailbox.subjects == ["[Tailrace] nightly Bcc: bob@example.com: failed (exit_nonzero)"]
+    assert mailbox.subjects == ["[Tailrace] <b>nightly Bcc: bob@example.com: failed (exit_nonzero)"]
     assert mailbox.recipients == [["ann@example.com"]]
     assert told in mailbox.text(0)
-    assert "Exit code: 3" in mailbox.text(0)
+    assert "Exit code: 3" in mailbox.text(0).splitlines()
+    assert mailbox.mails[0].get_content_type() == "text/plain"
 
 
 async def test_what_fails_in_a_row_is_told_once_and_so_is_that_it_succeeds_again(

@@ -61,10 +61,65 @@ async def test_outputs_are_listed_with_sizes_and_sums(client: httpx.AsyncClient,
 
 async def test_without_outputs_the_list_and_the_zip_are_empty(client: httpx.AsyncClient, submit: Submit) -> None:
     own = f"/v1/executions/{await submit()}"
-    nothing = {"items": [], "files": 0, "bytes": 0, "partial": False, "declared": []}
+    nothing = {
+        "items": [],
+        "files": 0,
+        "bytes": 0,
+        "partial": False,
+        "expired_at": None,
+        "declared": [],
+        "next": None,
+    }
     assert (await client.get(f"{own}/outputs")).json() == nothing
     archive = await client.get(f"{own}/outputs.zip")
     assert zipfile.ZipFile(io.BytesIO(archive.content)).namelist() == []
+
+
+async def test_outputs_are_listed_page_by_page(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
+    names = [*(f"{number}.txt" for number in range(5)), 'ü"\n\\.csv']
+    execution = await submit(outputs=[{"path": "*.txt"}, {"path": "*.none", "required": False}])
+    own = await ended_with(hand, execution, dict.fromkeys(names, b"x"))
+    pages = [(await client.get(f"{own}/outputs", params={"limit": 2})).json()]
+    await hand.keep_outputs(execution, {"new.txt": b"2"}, attempt=3)  # what comes meanwhile is not mixed in
+    while cursor := pages[-1]["next"]:
+        pages.append((await client.get(f"{own}/outputs", params={"limit": 2, "cursor": cursor})).json())
+    assert [len(page["items"]) for page in pages] == [2, 2, 2]
+    assert [item["path"] for page in pages for item in page["items"]] == sorted(names)
+    assert [page["files"] for page in pages] == [6, 1, 1]
+    assert [[each["files"] for each in page["declared"]] for page in pages] == [[5, 0], [None] * 2, [None] * 2]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "W10", "WzEsMV0", "WzEsIlx1MDAwMCJd", "Wy0xLCJhIl0", "WzFlMzAsImEiXQ"])
+async def test_a_cursor_of_outputs_is_taken_as_it_was_given(
+    cursor: str, client: httpx.AsyncClient, submit: Submit
+) -> None:
+    answer = await client.get(f"/v1/executions/{await submit()}/outputs", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "bad_cursor")
+
+
+async def test_thousands_of_outputs_are_counted_and_a_page_is_small(
+    client: httpx.AsyncClient, submit: Submit, process: Process, hand: Hand
+) -> None:
+    execution = await submit(outputs=[{"path": "**/*.txt"}])
+    group = ArtifactSet((await hand.row(execution)).id, 1, Kind.OUTPUT)
+    files = [Artifact(f"d/{number:05}.txt", 1, "0" * 64, "text/plain", executable=False) for number in range(2_001)]
+    async with transaction(process.database) as connection:
+        await repository.add_artifacts(connection, group, files)
+    page = (await client.get(f"/v1/executions/{execution}/outputs")).json()
+    assert (len(page["items"]), page["declared"][0]["files"]) == (200, 2_001)
+
+
+async def test_removed_outputs_are_told_from_none(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
+    own = await ended_with(hand, await submit(), {"a.txt": b"abc", "b.txt": b"abc"})
+    first = (await client.get(f"{own}/outputs", params={"limit": 1})).json()
+    await client.post(f"{own}/archive", json={"archive": "record"})
+    expired_at = (await client.get(own)).json()["outputs"]["expired_at"]
+    for cursor in ({}, {"cursor": first["next"]}):
+        body = (await client.get(f"{own}/outputs", params=cursor)).json()
+        assert (body["items"], body["files"], body["next"], body["expired_at"]) == ([], 2, None, expired_at)
+    for path in ("/outputs/a.txt", "/outputs.zip", "/previews/a.txt"):
+        answer = await client.get(own + path)
+        assert (answer.status_code, "were removed at 20" in answer.json()["detail"]) == (404, True)
 
 
 async def test_every_name_can_be_downloaded(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
@@ -241,6 +296,8 @@ async def test_a_manifest_of_thousands_is_kept_whole(submit: Submit, process: Pr
         ("..\\x", ".._x"),
         ("a\0b", "a_b"),
         ("", "_"),
+        (".. /a. .", "_/a_"),
+        ("CON/nul.txt/console", "_CON/_nul.txt/console"),
     ],
 )
 def test_a_name_in_a_zip_stays_inside(path: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """Schedules over HTTP: made, judged, shown, changed, tried and deleted. When they fire is tested in tests/records."""
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,11 @@ from methods import INPUTS, published
 from served import Api
 
 from app.auth.tokens import Scope
-from app.db.engine import reading
+from app.db.engine import reading, transaction
 from app.schedules import repository
+from app.schedules.firing import BY_HAND_AT_ONCE
 from app.secrets import repository as secrets
+from support.eventually import eventually
 
 Json = dict[str, Any]
 RUN = {"execution": {"image": "busybox:local", "command": ["true"]}}
@@ -247,6 +250,16 @@ async def test_it_is_fired_by_hand_and_its_executions_are_found(client: httpx.As
     await client.post(f"/v1/executions/{run['made'][0]['execution']}/cancel")
     again = (await client.post(f"/v1/executions/{run['made'][0]['execution']}/rerun")).json()
     assert (again["logical_time"], again["lineage"]["schedule"]) == (run["at"], None)
+
+
+async def test_a_flood_of_firings_by_hand_takes_one_connection(api: Api, client: httpx.AsyncClient) -> None:
+    schedule = await add(client)
+    async with transaction(api.process.database) as connection:
+        await repository.find(connection, UUID(schedule["id"]), lock=True)
+        asked = [asyncio.create_task(client.post(schedule["links"]["fire"])) for _ in range(BY_HAND_AT_ONCE + 2)]
+        await eventually(lambda: sum(each.done() for each in asked) == 2)
+    answers = await asyncio.gather(*asked)
+    assert sorted(answer.status_code for answer in answers) == [201] * BY_HAND_AT_ONCE + [429] * 2
 
 
 async def test_runs_have_pages(client: httpx.AsyncClient) -> None:

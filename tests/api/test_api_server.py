@@ -16,12 +16,15 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from app.__main__ import open_listener
 from app.auth.tokens import new_token
 from app.bootstrap import Process
 from app.db.engine import open_engine, transaction
 from app.hints import Channels
+from app.logs.protocol import CloseCode
 from app.settings import Settings
 from support import long_line
 from support.eventually import eventually
@@ -120,6 +123,39 @@ async def test_at_the_end_a_waiting_request_is_answered(number: int, settings: S
         assert (await waiting).json()["status"] == "queued"
     assert {line["level"] for line in server.lines} == {"info"}
     assert server.lines[-1]["event"] == "api.stopped"
+
+
+async def test_the_address_of_a_share_is_in_no_log_of_ours(settings: Settings) -> None:
+    server = await start(settings)
+    async with connected(server) as client:
+        own = (await client.post("/v1/executions", json={"image": "busybox:local"})).json()["links"]["self"]
+        made = (await client.post(f"{own}/shares", json={})).json()
+        async with connect(made["links"]["tail"]) as socket:
+            assert orjson.loads(await socket.recv())["type"] == "hello"
+        for address in (*made["links"].values(), f"{made['links']['self']}&unknown=1"):
+            assert (await client.get(address.replace("ws:", "http:"))).status_code in {200, 404, 422}
+    assert await server.end() == 0
+    assert len(server.lines) > 3
+    assert [line for line in server.lines if made["token"] in str(line)] == []
+
+
+async def test_what_is_open_is_cut_when_its_token_is_revoked(remote: httpx.AsyncClient) -> None:
+    own = (await remote.post("/v1/executions", json={"image": "busybox:local"})).json()["links"]["self"]
+    made = (await remote.post("/v1/tokens", json={"name": "t", "role": "viewer"})).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    url = str(remote.base_url).replace("http", "ws") + f"{own}/tail"
+    follow = f"{own}/logs?follow=true&streams=system"
+    async with connect(url, additional_headers=bearer) as tail, remote.stream("GET", follow, headers=bearer) as answer:
+        lines = answer.aiter_lines()
+        assert await anext(lines)
+        assert (await remote.delete(f"/v1/tokens/{made['id']}")).status_code == 204
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await tail.recv()
+        assert tail.close_code == CloseCode.NOT_AUTHENTICATED
+        with pytest.raises(httpx.RemoteProtocolError):
+            _ = [line async for line in lines]
+    await remote.post(f"{own}/cancel")
 
 
 async def test_a_client_that_left_is_not_waited_for(remote: httpx.AsyncClient, process: Process) -> None:

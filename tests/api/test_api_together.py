@@ -60,7 +60,7 @@ async def test_what_the_database_refuses_of_one_is_accepted_of_the_others(proces
     same = service.prepare(Caller("ann", frozenset()), draft, process)
     many = [same, *(service.prepare(Caller("ann", frozenset()), draft, process) for _ in range(3)), same]
     outcomes = await asyncio.gather(
-        *(process.gathering.add("any", new, partial(service._add_together, process)) for new in many),
+        *(process.gathering.add("any", (new, None), partial(service._add_together, process)) for new in many),
         return_exceptions=True,
     )
     assert [isinstance(outcome, BaseException) for outcome in outcomes] == [False, False, False, False, True]

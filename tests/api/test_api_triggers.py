@@ -1,7 +1,10 @@
 """Triggers over HTTP: addresses to which somebody without a token posts, and something is submitted, once."""
 
 import asyncio
-from datetime import timedelta
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,16 +12,20 @@ import httpx
 import pytest
 from methods import published
 from served import Api
-from sqlalchemy import insert, update
+from sqlalchemy import QueuePool, insert, update
+from standardwebhooks.webhooks import Webhook as Sender
 
 from app.auth.tables import Token
 from app.auth.tokens import Scope
 from app.db.engine import reading, transaction
 from app.schedules.service import read_now
 from app.triggers import repository
+from app.triggers.delivering import AT_ONCE
 from app.triggers.model import BODY_BYTES, Delivery, DeliveryStatus
 from app.triggers.repository import DELIVERIES_KEPT
 from app.triggers.tables import TriggerDelivery
+from support.eventually import eventually
+from support.racing import is_blocked_by
 
 Json = dict[str, Any]
 BUILD = {"execution": {"image": "busybox:local", "inputs": {"ref": "main", "kept": 1}}}
@@ -125,6 +132,85 @@ async def test_a_token_is_shown_once_and_can_be_rotated(
     assert (await anonymous.post(rotated["address"], json={})).status_code == 202
 
 
+def as_github(secret: str, body: bytes) -> dict[str, str]:
+    return {"X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+
+def as_standard(secret: str, body: bytes) -> dict[str, str]:
+    message, at = f"msg_{uuid4().hex}", datetime.now(UTC)
+    signature = Sender(secret).sign(message, at, body.decode())
+    return {"webhook-id": message, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+
+
+@pytest.mark.parametrize(("signature", "sign"), [("github", as_github), ("standard_webhooks", as_standard)])
+async def test_whoever_signs_needs_no_token(
+    api: Api,
+    client: httpx.AsyncClient,
+    anonymous: httpx.AsyncClient,
+    signature: str,
+    sign: Callable[[str, bytes], dict[str, str]],
+) -> None:
+    trigger, other = await add(client, signature=signature), await add(client, signature=signature)
+    own, secret, body = trigger["links"]["self"], trigger["secret"], b'{"ref": "v2"}'
+    assert (trigger["signature"], trigger["token"], trigger["address"]) == (signature, None, f"{own}/deliveries")
+
+    async def post(headers: dict[str, str], body: bytes = body, address: str = trigger["address"]) -> int:
+        return (await anonymous.post(address, content=body, headers=headers)).status_code
+
+    headers = sign(secret, body)
+    assert [await post(headers), await post(headers, b'{"ref": "v3"}'), await post({})] == [202, 404, 404]
+    assert await post(sign(other["secret"], body)) == 404
+    assert await post({}, address=f"{own}/deliveries?token=") == 404
+    # It is shown once, and kept so that nobody can read it.
+    assert secret not in (await client.get(own)).text + (await client.get("/v1/triggers")).text
+    async with reading(api.process.database) as connection:
+        record = await repository.find(connection, UUID(trigger["id"]))
+    assert record is not None
+    assert secret.encode() not in (record.signing or secret.encode())
+    # Both are good for a while, and only the new one without that while.
+    rotated = (await client.post(trigger["links"]["rotate"])).json()
+    assert rotated["secret_before_until"] > rotated["updated_at"]
+    assert [await post(sign(each, body)) for each in (secret, rotated["secret"])] == [202, 202]
+    again = (await client.post(trigger["links"]["rotate"], json={"overlap": 0})).json()
+    assert [await post(sign(each, body)) for each in (rotated["secret"], again["secret"])] == [404, 202]
+    # Back to a token.
+    by_token = (await client.post(trigger["links"]["rotate"], json={"signature": None})).json()
+    assert (by_token["signature"], by_token["secret"], by_token["secret_before_until"]) == (None, None, None)
+    assert [await post(sign(again["secret"], body)), await post({}, address=by_token["address"])] == [404, 202]
+
+
+async def test_what_was_signed_once_is_taken_once(client: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
+    trigger = await add(client, signature="standard_webhooks")
+    headers = as_standard(trigger["secret"], b"{}")
+    answers = [
+        await anonymous.post(trigger["address"], content=b"{}", headers=headers | {"Idempotency-Key": uuid4().hex})
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json() == answers[1].json()
+
+
+async def test_a_secret_may_be_the_senders(client: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
+    given = {"signature": "github", "secret": "made-up-elsewhere"}
+    trigger = await add(client, **given)
+    assert trigger["secret"] == given["secret"]
+    headers = as_github(given["secret"], b"{}")
+    assert (await anonymous.post(trigger["address"], content=b"{}", headers=headers)).status_code == 202
+    wrong: list[Json] = [{"secret": "made-up-elsewhere"}, {**given, "secret": "short"}, {**given, "signature": "wax"}]
+    wrong.append({"signature": "standard_webhooks", "secret": "made-up-elsewhere"})
+    for fields in wrong:
+        answer = await client.post("/v1/triggers", json={"name": uuid4().hex, "target": BUILD, **fields})
+        assert [error["field"] for error in answer.json()["errors"]] == [
+            "signature" if fields.get("signature") == "wax" else "secret"
+        ]
+    for fields in ({"secret": "short"}, {"signature": None, "secret": "made-up-elsewhere"}):
+        answer = await client.post(trigger["links"]["rotate"], json=fields)
+        assert [error["field"] for error in answer.json()["errors"]] == ["secret"]
+    # Neither is changed beside the rest of it.
+    patched = await client.patch(trigger["links"]["self"], json={"signature": None, "target": BUILD})
+    assert [error["field"] for error in patched.json()["errors"]] == ["signature"]
+
+
 async def test_no_more_than_so_many_are_taken_in_a_minute(
     client: httpx.AsyncClient, anonymous: httpx.AsyncClient
 ) -> None:
@@ -133,6 +219,40 @@ async def test_no_more_than_so_many_are_taken_in_a_minute(
     assert sorted(answer.status_code for answer in answers) == [202] * 3 + [429] * 3
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert (refused.json()["type"], refused.headers["retry-after"]) == ("urn:tailrace:problem:rate_limited", "60")
+
+
+async def test_what_is_refused_counts_each_time_it_is_sent(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient
+) -> None:
+    trigger = await add(client, max_per_minute=2)
+    headers = {"Idempotency-Key": "again"}
+    answers = [await anonymous.post(trigger["address"], json=[], headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 429]
+    assert [each["key"] for each in await made_by(client, trigger)] == ["again", "again"]
+
+
+async def test_a_flood_of_one_trigger_takes_one_connection(
+    api: Api, client: httpx.AsyncClient, anonymous: httpx.AsyncClient
+) -> None:
+    trigger = await add(client)
+    async with transaction(api.process.database) as connection:
+        await repository.find(connection, UUID(trigger["id"]), lock=True)
+        posts = [asyncio.create_task(anonymous.post(trigger["address"], json={})) for _ in range(AT_ONCE + 3)]
+        await eventually(lambda: sum(post.done() for post in posts) == 3)
+        refused = [post.result() for post in posts if post.done()]
+        assert {(answer.status_code, answer.headers["retry-after"]) for answer in refused} == {(429, "2")}
+        await eventually(lambda: is_blocked_by(api.process, connection))
+        assert (await client.get(trigger["links"]["self"])).status_code == 200
+        # This one, and that of the one whose turn it is.
+        await eventually(lambda: checked_out(api) == 2)
+    answers = await asyncio.gather(*posts)
+    assert sorted(answer.status_code for answer in answers) == [202] * AT_ONCE + [429] * 3
+
+
+def checked_out(api: Api) -> int:
+    pool = api.process.database.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
 
 
 @pytest.mark.parametrize(
@@ -165,8 +285,8 @@ async def test_why_it_was_not_accepted_only_its_owner_sees(
     async with transaction(api.process.database) as connection:
         await connection.execute(theirs.values(scopes=[Scope.READ, Scope.SUBMIT]))
     assert (await anonymous.post(trigger["address"], json={}, headers=headers)).status_code == 202
-    (delivery,) = await made_by(client, trigger)
-    assert (delivery["status"], delivery["problem"]) == ("accepted", None)
+    delivery, before = await made_by(client, trigger)
+    assert (delivery["status"], delivery["problem"], before["status"]) == ("accepted", None, "refused")
 
 
 async def test_one_is_changed_and_deleted(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
@@ -208,7 +328,8 @@ async def test_what_is_kept_of_its_deliveries(api: Api, client: httpx.AsyncClien
     id_ = UUID(trigger["id"])
     now = await read_now(api.process)
     rows = [
-        {"trigger_id": id_, "key": f"{number}", "status": "refused", "at": now - timedelta(days=days, seconds=number)}
+        {"id": uuid4(), "trigger_id": id_, "key": f"{number}", "status": "refused"}
+        | {"at": now - timedelta(days=days, seconds=number)}
         for days, numbers in ((2, range(DELIVERIES_KEPT + 5)), (0, range(DELIVERIES_KEPT + 5, DELIVERIES_KEPT + 10)))
         for number in numbers
     ]

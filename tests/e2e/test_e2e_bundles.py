@@ -10,15 +10,19 @@ import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from prov.model import ProvDocument
 from uuid_utils.compat import uuid7
 
+from app.artifacts.model import Kind
+from app.bundles import repository
 from app.bundles.document import Contents
-from app.bundles.reading import BadBundle, Bundle
+from app.bundles.reading import DOCUMENT_BYTES, BadBundle, Bundle
+from support.crashes import dies
 from support.eventually import eventually
 from support.own import StartOwn
 from support.running import Json, Running
@@ -94,7 +98,7 @@ def zipped(members: Zip) -> bytes:
 async def test_a_bundle_has_everything_and_no_secret(original: Json, bundle: bytes) -> None:
     members = unzipped(bundle)
     assert set(members) == {
-        "record.json", "events.json", "attempts.json", "files.json", "prov.json", "log.ndjson", "manifest.json",
+        "record.json", "events.json", "attempts.json", "files.ndjson", "prov.json", "log.ndjson", "manifest.json",
         "outputs/a/b/c.txt", "outputs/x y.csv", "outputs/random", "checkpoint/state",
     }  # fmt: skip
     assert members["outputs/a/b/c.txt"] == b"one\n"
@@ -169,15 +173,7 @@ async def text_of_frames(installation: Running, execution: str) -> list[Any]:
 
 async def test_of_two_who_import_the_same_at_once_one_does(own: StartOwn, original: Json, bundle: bytes) -> None:
     elsewhere = await own()
-    members = unzipped(bundle)
-    manifest = json.loads(members["manifest.json"]) | {"seal": None}
-    other = members | {"outputs/a/b/c.txt": b"two\n", "manifest.json": json.dumps(manifest).encode()}
-    files = json.loads(other["files.json"])
-    for file in files:
-        if file["path"] == "a/b/c.txt":
-            file["sha256"] = hashlib.sha256(b"two\n").hexdigest()
-    other = _with_checksum(other | {"files.json": json.dumps(files).encode()}, "files.json")
-    other = _with_checksum(other, "outputs/a/b/c.txt")
+    other = unsealed(forged(unzipped(bundle)))
     answers = await asyncio.gather(*(imported(elsewhere, each) for each in [bundle, zipped(other)] * 3))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
     content = await elsewhere.output(original["id"], "a/b/c.txt")
@@ -199,6 +195,31 @@ async def test_a_bundle_may_have_less(
     text = await elsewhere.log_text(original["id"])
     assert ("oops" in text) == (contents == "all")
     assert ("are not kept: not_imported" in text) == (contents != "all")
+
+
+def unsealed(members: Zip) -> Zip:
+    manifest = json.loads(members["manifest.json"]) | {"seal": None}
+    return members | {"manifest.json": json.dumps(manifest).encode()}
+
+
+def forged(members: Zip) -> Zip:
+    """With another output, of which all that is beside the seal says so."""
+    sums = [hashlib.sha256(text).hexdigest().encode() for text in (b"one\n", b"two\n")]
+    listed = members["files.ndjson"].replace(*sums, 1)
+    return _with_checksum(members | {"outputs/a/b/c.txt": b"two\n", "files.ndjson": listed}, "files.ndjson")
+
+
+def as_at_first(members: Zip) -> Zip:
+    """The same in the first form of bundles."""
+    files = [json.loads(line) for line in members["files.ndjson"].splitlines()]
+    members = {name: content for name, content in unsealed(members).items() if name != "files.ndjson"}
+    members = {"files.json": json.dumps(files).encode(), **members}
+    manifest = json.loads(members["manifest.json"]) | {"version": 1}
+    del manifest["members"]["files.ndjson"]
+    members["manifest.json"] = json.dumps(manifest).encode()
+    for name in ("files.json", *(file["member"] for file in files)):
+        members = _with_checksum(members, name)
+    return members
 
 
 def changed(name: str, old: bytes, new: bytes, *, checksum: bool) -> Callable[[Zip], Zip]:
@@ -227,10 +248,21 @@ TAMPERED: dict[str, tuple[Callable[[Zip], Zip], str]] = {
     "an output": (changed("outputs/a/b/c.txt", b"one", b"two", checksum=False), "was changed"),
     "the log": (changed("log.ndjson", b"oops", b"okay", checksum=False), "was changed"),
     "the record": (changed("record.json", b'"exit_code": 0', b'"exit_code": 1', checksum=False), "was changed"),
-    "a longer output": (changed("outputs/a/b/c.txt", b"one", b"three", checksum=False), "as the manifest says"),
-    "no output": (without("outputs/a/b/c.txt"), "as the manifest says"),
+    "a longer output": (changed("outputs/a/b/c.txt", b"one", b"three", checksum=False), "as the list of files says"),
+    "no output": (without("outputs/a/b/c.txt"), "as the list of files says"),
+    "an output twice": (
+        lambda members: _with_checksum(
+            members | {"files.ndjson": members["files.ndjson"] + members["files.ndjson"].split(b"\n")[0] + b"\n"},
+            "files.ndjson",
+        ),
+        "the same place",
+    ),
+    "a document for an output": (
+        changed("files.ndjson", b'"outputs/a/b/c.txt"', b'"record.json"', checksum=True),
+        "is no file",
+    ),
     "no manifest": (without("manifest.json"), "no bundle of an execution"),
-    "one more": (lambda members: members | {"outputs/more": b"x"}, "as the manifest says"),
+    "one more": (lambda members: members | {"outputs/more": b"x"}, "belong to nothing"),
     "not ended": (changed("record.json", b'"succeeded"', b'"running"', checksum=True), "is no end"),
     "another end": (changed("record.json", b'"succeeded"', b'"failed"', checksum=True), "not that of"),
     "no history": (lambda members: _with_checksum(members | {"events.json": b"[]"}, "events.json"), "history"),
@@ -240,8 +272,8 @@ TAMPERED: dict[str, tuple[Callable[[Zip], Zip], str]] = {
         changed("record.json", b'"result": null', b'"result": "' + b"x" * 2**20 + b'"', checksum=True),
         "too large",
     ),
-    "a path": (changed("files.json", b'"a/b/c.txt"', b'"../../c.txt"', checksum=True), "out of its place"),
-    "a later format": (changed("manifest.json", b'"version": 1', b'"version": 2', checksum=False), "version"),
+    "a path": (changed("files.ndjson", b'"a/b/c.txt"', b'"../../c.txt"', checksum=True), "out of its place"),
+    "a later format": (changed("manifest.json", b'"version": 2', b'"version": 3', checksum=False), "version"),
     "another execution": (
         changed("manifest.json", b'"execution": "01', b'"execution": "02', checksum=False),
         "another",
@@ -255,6 +287,37 @@ def test_what_was_changed_is_refused(how: str, bundle: bytes) -> None:
     assert list(Bundle(io.BytesIO(bundle), most=MOST).log())
     with pytest.raises(BadBundle, match=sentence):
         list(Bundle(io.BytesIO(zipped(change(unzipped(bundle)))), most=MOST).log())
+
+
+def test_one_of_the_first_form_is_read(bundle: bytes) -> None:
+    members = as_at_first(unzipped(bundle))
+    before, after = (Bundle(io.BytesIO(each), most=MOST) for each in (zipped(members), bundle))
+    assert (before.manifest.version, after.manifest.version) == (1, 2)
+    assert (list(before.files()), before.totals) == (list(after.files()), after.totals)
+    assert list(before.log()) == list(after.log())
+    listed = members["files.json"].replace(hashlib.sha256(b"one\n").hexdigest().encode(), b"0" * 64)
+    for changed_, sentence in (
+        (members | {"outputs/a/b/c.txt": b"two\n"}, "was changed"),
+        (_with_checksum(members | {"files.json": listed}, "files.json"), "was changed"),
+        (_with_checksum(members | {"outputs/a/b/c.txt": b"two\n"}, "outputs/a/b/c.txt"), "was changed"),
+        (_with_checksum(members | {"outputs/more": b"x"}, "outputs/more"), "belong to nothing"),
+    ):
+        with pytest.raises(BadBundle, match=sentence):
+            Bundle(io.BytesIO(zipped(changed_)), most=MOST)
+
+
+def test_its_files_may_be_many(bundle: bytes) -> None:
+    """More than one document could list."""
+    members = unzipped(bundle)
+    one = json.loads(members["files.ndjson"].split(b"\n")[0])
+    empty = {"bytes": 0, "sha256": hashlib.sha256().hexdigest(), "kind": "output"}
+    files = [one | empty | {"member": f"outputs/{n}", "path": f"{n}/{'x' * 1000}"} for n in range(27_000)]
+    listed = b"".join(json.dumps(file).encode() + b"\n" for file in files)
+    assert len(listed) > DOCUMENT_BYTES
+    stay = {name: members[name] for name in members if "/" not in name}
+    many = {**stay, "files.ndjson": listed, **{file["member"]: b"" for file in files}}
+    content = zipped(_with_checksum(unsealed(many), "files.ndjson"))
+    assert Bundle(io.BytesIO(content), most=MOST).totals[Kind.OUTPUT].files == len(files)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
@@ -291,9 +354,8 @@ def test_one_that_would_be_out_of_order_is_refused(bundle: bytes, original: Json
 def renamed(members: Zip, old: str, new: str) -> Zip:
     """The same of another execution, without a seal."""
     members = {name: content.replace(old.encode(), new.encode()) for name, content in members.items()}
-    manifest = json.loads(members["manifest.json"]) | {"seal": None}
-    members["manifest.json"] = json.dumps(manifest).encode()
-    for name in members.keys() - {"manifest.json"}:
+    members = unsealed(members)
+    for name in json.loads(members["manifest.json"])["members"]:
         members = _with_checksum(members, name)
     return members
 
@@ -321,21 +383,14 @@ async def test_what_could_not_be_here_is_refused(how: str, bundle: bytes, origin
 
 
 async def test_nothing_is_left_of_what_is_refused(own: StartOwn, bundle: bytes, original: Json) -> None:
-    """Also where it is found out last: with a seal that is not ours any more, and a log that lies."""
-    elsewhere = await own()
+    """Also where it is found out last: with a seal that is not ours any more, a log that lies, and no room for it."""
+    elsewhere = await own(TAILRACE_MAX_FILE_BYTES_PER_OWNER="400000")
     members = unzipped(bundle)
-    forged = _with_checksum(members | {"outputs/a/b/c.txt": b"two\n"}, "outputs/a/b/c.txt")
-    files = json.loads(forged["files.json"])
-    for file in files:
-        if file["path"] == "a/b/c.txt":
-            file["sha256"] = hashlib.sha256(b"two\n").hexdigest()
-    forged = _with_checksum(forged | {"files.json": json.dumps(files).encode()}, "files.json")
-    response = await imported(elsewhere, zipped(forged))
+    response = await imported(elsewhere, zipped(forged(members)))
     assert response.status_code == 422
     assert "sealed" in response.json()["detail"]
-    manifest = json.loads(forged["manifest.json"]) | {"seal": None}
-    shorter = {**forged, "manifest.json": json.dumps(manifest).encode()}
-    shorter = _with_checksum(shorter | {"log.ndjson": shorter["log.ndjson"].split(b"\n", 1)[1]}, "log.ndjson")
+    other = unsealed(forged(members))
+    shorter = _with_checksum(other | {"log.ndjson": other["log.ndjson"].split(b"\n", 1)[1]}, "log.ndjson")
     response = await imported(elsewhere, zipped(shorter))
     assert response.status_code == 422
     assert "line 1" in response.json()["detail"]
@@ -346,10 +401,79 @@ async def test_nothing_is_left_of_what_is_refused(own: StartOwn, bundle: bytes, 
 
     await eventually(lambda: not stored(), within=60)
     # Unsealed it is taken, and says so: who made it cannot be told.
-    response = await imported(elsewhere, zipped({**forged, "manifest.json": json.dumps(manifest).encode()}))
+    response = await imported(elsewhere, zipped(other))
     assert response.status_code == 201, response.text
     assert not response.json()["imported"]["sealed"]
     assert await elsewhere.output(original["id"], "a/b/c.txt") == b"two\n"
+    used = (await elsewhere.get("/v1/me"))["quota"]["file_bytes"]["used"]
+    assert used == sum(response.json()[kind]["bytes"] for kind in ("outputs", "checkpoint"))
+    kept, another = set(stored()), str(uuid7())
+    refused = await imported(elsewhere, zipped(renamed(members, original["id"], another)))
+    assert (refused.status_code, refused.json()["limit"], refused.json()["used"]) == (429, 400_000, used)
+    assert (await elsewhere.request("POST", "/v1/files?name=a", content=b"x" * 100_000)).status_code == 429
+    assert (await elsewhere.request("GET", f"/v1/executions/{another}")).status_code == 404
+    await eventually(lambda: set(stored()) == kept, within=60)
+    assert (await elsewhere.request("DELETE", f"/v1/executions/{original['id']}")).status_code == 204
+    assert (await elsewhere.get("/v1/me"))["quota"]["file_bytes"]["used"] == 0
+
+
+async def test_nobody_sees_a_part_of_an_import_and_who_dies_over_it_leaves_nothing(
+    own: StartOwn, bundle: bytes, original: Json
+) -> None:
+    elsewhere = await own(TAILRACE_CRASH_AT="importing:2", TAILRACE_RECONCILE_EVERY="1")
+    members, other = with_long_log(unzipped(bundle)), str(uuid7())
+    content = zipped(renamed(members, original["id"], other))
+    with pytest.raises(httpx.TransportError):
+        await imported(elsewhere, content)
+    await dies(elsewhere, "api")
+    await elsewhere.start("api", "app", TAILRACE_CRASH_AT="")
+    await elsewhere.until_ready()
+    assert (await elsewhere.request("GET", f"/v1/executions/{other}")).status_code == 404
+    assert (await elsewhere.get("/v1/executions"))["items"] == []
+    assert (await elsewhere.get("/v1/stats/counts"))["total"] == 0
+    assert (await imported(elsewhere, content)).status_code == 409
+    segments = "SELECT count(*) FROM log_segments WHERE execution_id = $1"
+    connection = await asyncpg.connect(elsewhere.database_url)
+    try:
+        assert await connection.fetchval(segments, UUID(other)) > repository.SEGMENTS_AT_ONCE
+        await connection.execute("UPDATE imports SET until = now()")
+
+        async def nothing_left() -> bool:
+            left = await connection.fetchval(segments, UUID(other))
+            return left + await connection.fetchval("SELECT count(*) FROM imports") == 0
+
+        await eventually(nothing_left, within=60)
+    finally:
+        await connection.close()
+    response = await imported(elsewhere, content)
+    assert response.status_code == 201, response.text
+    last = await elsewhere.request("GET", f"/v1/executions/{other}/logs", params={"tail": 1, "format": "ndjson"})
+    assert json.loads(last.content)["text"] == f"{LONG_LOG - 1:6} " + "x" * 16_000
+    assert (await elsewhere.request("DELETE", f"/v1/executions/{other}")).status_code == 204
+    async with asyncio.timeout(60):
+        connection = await asyncpg.connect(elsewhere.database_url)
+        assert await connection.fetchval(segments, UUID(other)) == 0
+        await connection.close()
+
+
+# Lines of 16 kB: of more segments than two transactions have.
+LONG_LOG = 3_000
+
+
+def with_long_log(members: Zip) -> Zip:
+    lines = [
+        {"seq": seq, "at": 1_700_000_000_000, "stream": "stdout", "text": f"{seq - 1:6} " + "x" * 16_000}
+        for seq in range(1, LONG_LOG + 1)
+    ]
+    record = json.loads(members["record.json"]) | {"log_lines": LONG_LOG}
+    long = {
+        "record.json": json.dumps(record, indent=2).encode(),
+        "log.ndjson": b"".join(json.dumps(line).encode() + b"\n" for line in lines),
+    }
+    members = members | long
+    for name in long:
+        members = _with_checksum(members, name)
+    return members
 
 
 async def test_only_what_has_ended_is_bundled(tailrace: Running) -> None:

@@ -18,6 +18,8 @@ from stack.programs import has_program
 from support.running import Json, Running
 
 AWKWARD = {"text": 'it\'s ${x} $(y) `z` "quoted" \\n \n {{ x }} 100 %', "unicode": "żółw \U0001f30a", "number": 1.5}
+# What a number of JavaScript cannot hold, a name that means something there, and more than one argument can be.
+DIFFICULT = {**AWKWARD, "long": 2**63 + 1, "__proto__": {"a": 1}, "large": "x" * 150_000}
 SECRET = 'a "secret" of $more \\ than one word'
 # It prints what it got, leaves it as outputs, and fails where it is asked to.
 PROGRAM = (
@@ -51,7 +53,7 @@ async def _original(tailrace: Running, *, code: int) -> Json:
         "sh",
         "-c",
         PROGRAM,
-        inputs={**AWKWARD, "code": code},
+        inputs={**DIFFICULT, "code": code},
         secrets={"PASSWORD": SECRET},
         name='An "awkward"\nname',
         limits={"timeout": 50},

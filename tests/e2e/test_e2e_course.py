@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from support.eventually import eventually
 from support.history import check_history
 from support.programs import until_it_says
 from support.running import Json, Running
@@ -85,6 +86,24 @@ async def test_what_a_program_has_to_leave_is_looked_for_and_what_it_left_is_kep
     ]
     answer = await tailrace.request("GET", f"/v1/executions/{record['id']}/outputs/plots/one.dat")
     assert answer.headers["content-type"].startswith("text/csv")
+
+
+async def test_what_a_program_has_to_leave_waits_for_the_disk_of_the_store(tailrace: Running) -> None:
+    directory, away = tailrace.data / "artifacts", tailrace.data / "artifacts-away"
+    directory.rename(away)
+    try:
+        execution = await tailrace.submit(
+            *("sh", "-c", "echo > /tailrace/outputs/report.html"), outputs=[{"path": "report.html"}]
+        )
+
+        async def is_collecting() -> bool:
+            return bool((await tailrace.execution(execution))["phase"] == "collecting")
+
+        await eventually(is_collecting)
+    finally:
+        away.rename(directory)
+    record = await check_history(tailrace, execution)
+    assert (record["status"], record["outputs"]["files"], record["warnings"]) == ("succeeded", 1, [])
 
 
 async def test_whoever_is_asked_to_stop_before_it_has_left_what_it_has_to_is_canceled(tailrace: Running) -> None:

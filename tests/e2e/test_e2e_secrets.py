@@ -1,8 +1,17 @@
 """A program prints its secrets in every way; nothing that anybody can read has one of them."""
 
+import hashlib
+import io
+import json
+import os
+import shutil
 import signal
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from support.eventually import eventually
@@ -152,6 +161,91 @@ async def test_a_worker_without_the_key_starts_nothing_and_says_why(own: StartOw
         assert await installation.log_text(execution) == ""
         assert (await installation.ended(plain))["status"] == "succeeded"
         await installation.stop("worker")
+
+
+NAMED = {"FILE": PEM, "VARIABLE": TOKEN}
+# Fails once, and then waits until it has been looked at.
+BY_NAME = """
+import hashlib, os, sys, time
+path, variable = "/tailrace/secrets/FILE", os.environ["VARIABLE"]
+file = open(path).read()
+sums = [hashlib.sha256(value.encode()).hexdigest() for value in (file, variable)]
+print("sums", *sums)
+print("file", file.strip().splitlines()[1], "variable", variable)
+print("FILE" in os.environ, os.listdir("/tailrace/secrets"))
+print([line.split()[2] for line in open("/proc/mounts") if line.split()[1] == "/tailrace/secrets"])
+try:
+    open(path, "w")
+except OSError as error:
+    print("refused", error.errno)
+if os.environ["TAILRACE_ATTEMPT"] == "1":
+    sys.exit(7)
+open("/tailrace/checkpoint/ready", "w")
+print("ready", flush=True)
+while not os.path.exists("/tailrace/outputs/go"):
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A place in memory, gone afterwards."""
+    place = Path(f"/dev/shm/tailrace-test-{uuid4().hex}")  # noqa: S108 - only its owner may enter it
+    yield place
+    shutil.rmtree(place)
+
+
+def read_below(directory: Path) -> list[bytes]:
+    """All files that are there."""
+    return [path.read_bytes() for path in directory.rglob("*") if path.is_file()]
+
+
+async def inspect(execution: str) -> str:
+    """All that the engine says of its container."""
+    socket = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://engine") as engine:
+        wanted = json.dumps({"label": [f"tailrace.execution={execution}"]})
+        (container,) = (await engine.get("/containers/json", params={"filters": wanted})).json()
+        return (await engine.get(f"/containers/{container['Id']}/json")).text
+
+
+async def test_secrets_by_name_reach_the_program_and_nobody_else(own: StartOwn, memory: Path) -> None:
+    """What they were when it was submitted holds for all attempts, though they are changed and deleted meanwhile."""
+    installation = await own(slots=1, TAILRACE_SECRETS=str(memory))
+    for name, value in NAMED.items():
+        put = await installation.request("PUT", f"/v1/secrets/my-{name}", json={"value": value})
+        assert put.status_code == 201
+    named = {"FILE": {"name": "my-FILE"}, "VARIABLE": {"name": "my-VARIABLE", "via": "env"}}
+    execution = await installation.submit(
+        "python3", "-c", BY_NAME, image="python:local", hold=True, named_secrets=named, max_attempts=2, retry_on=[7]
+    )
+    await installation.request("PUT", "/v1/secrets/my-FILE", json={"value": "another value"})
+    await installation.request("DELETE", "/v1/secrets/my-VARIABLE")
+    await installation.request("POST", f"/v1/executions/{execution}/release")
+    await until_it_says(installation, execution, "ready")
+    seen = (await inspect(execution)).encode()
+    assert TOKEN.encode() in json.dumps(json.loads(seen), ensure_ascii=False).encode()
+    assert not [form for form in forms_of(PEM) if form in seen]
+    assert read_below(memory) == [PEM.encode()]
+    on_disk = read_below(installation.data)
+    (outputs_of(installation, execution) / "go").touch()
+    record = await check_history(installation, execution)
+    assert (record["status"], record["attempt"]) == ("succeeded", 2)
+    await eventually(lambda: read_below(memory) == [])
+    log = (await installation.log_text(execution)).splitlines()
+    sums = " ".join(hashlib.sha256(value.encode()).hexdigest() for value in NAMED.values())
+    for line in (f"sums {sums}", "file *** variable ***", "False ['FILE']", "['tmpfs']", "refused 30"):
+        assert log.count(line) == 2, (line, log)
+    paths = ("", "/events", "/attempts", "/code?language=python", "/outputs", "/bundle", "/checkpoint")
+    answers = [(await installation.request("GET", f"/v1/executions/{execution}{path}")).content for path in paths]
+    (bundle,) = [answer for answer in answers if answer.startswith(b"PK")]
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        answers += [archive.read(name) for name in archive.namelist()]
+    answers += [(await installation.request("GET", path)).content for path in ("/v1/secrets", "/v1/audit")]
+    assert b"my-VARIABLE" in answers[0]
+    assert b"my-VARIABLE" in answers[3]
+    assert not [form for form in FORMS if any(form in each for each in (*answers, *on_disk))]
+    await check_nothing_shows(installation)
 
 
 async def until_taken_over(installation: Running, execution: str, times: int) -> None:

@@ -169,6 +169,30 @@ async def test_a_stop_while_it_clears_up_changes_nothing_of_how_it_ended(tailrac
     assert record["warnings"][0]["message"] == "The teardown was not finished: the container was stopped before."
 
 
+async def test_a_program_that_says_it_is_over_and_is_killed_is_no_success(tailrace: Running) -> None:
+    lie = "echo main 0 free >> /tailrace/stages; "
+    stubborn = f"trap '' TERM; {lie}sleep 1; {lie}while :; do sleep 1; done"
+    hidden = f"(trap '' TERM; sleep 3; {lie}) & trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    programs = {
+        stubborn: ("timed_out", "run_timeout", 137),
+        hidden: ("timed_out", "run_timeout", 0),
+        f"{lie}kill -9 $PPID": ("failed", "signaled", 137),
+    }
+    limits = {"timeout": 1, "grace": 6}
+    teardown = sh("sleep 3")
+    executions = [await tailrace.submit("sh", "-c", each, teardown=teardown, limits=limits) for each in programs]
+    for execution, (status, cause, code) in zip(executions, programs.values(), strict=True):
+        record = await check_history(tailrace, execution)
+        assert (record["status"], record["cause"], record["exit_code"]) == (status, cause, code)
+
+
+async def test_a_teardown_has_the_grace_for_itself(tailrace: Running) -> None:
+    execution = await tailrace.submit("true", teardown=sh("sleep 2.5"), limits={"timeout": 1, "grace": 60})
+    record = await check_history(tailrace, execution)
+    assert (record["status"], record["warnings"]) == ("succeeded", [])
+    assert "SIGTERM" not in await tailrace.log_text(execution, streams="system")
+
+
 async def test_a_stop_during_the_setup_prevents_the_main_command(tailrace: Running) -> None:
     setup = sh("trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done")
     execution = await tailrace.submit("echo", "main", setup=setup, limits={"grace": 60})

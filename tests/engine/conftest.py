@@ -12,12 +12,9 @@ from worker.engine.docker import DockerRuntime
 @pytest.fixture(scope="session")
 def engine_host() -> str:
     """The address of an engine that runs and has the image."""
-    from stack.engine import ensure_engine  # noqa: PLC0415 — a unit test needs neither
-    from stack.images import ensure_images  # noqa: PLC0415
+    from support.provision import provide_engine  # noqa: PLC0415 — a unit test needs none
 
-    found = ensure_engine()
-    ensure_images(found)
-    return found.docker_host
+    return provide_engine().docker_host
 
 
 @pytest.fixture(scope="session")

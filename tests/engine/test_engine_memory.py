@@ -52,7 +52,12 @@ async def test_what_is_removed_is_remembered_by_id_and_by_name(
 async def test_of_one_that_was_never_started_no_end_is_remembered(harbour: Harbour) -> None:
     container = await harbour.engine.create(harbour.spec("true"))
     memory = await harbour.engine.recall(container)
-    assert (memory.killed, memory.exit_code) == (False, None)
+    assert (memory.killed, memory.exit_code, memory.never_started) == (False, None, True)
+    await harbour.engine.remove(container)
+    assert (await harbour.engine.recall(container)).never_started
+    ran = await harbour.start("true")
+    await harbour.engine.remove(ran, force=True)
+    assert not (await harbour.engine.recall(ran)).never_started
 
 
 async def churn(engine_host: str, *, rounds: int) -> None:
@@ -84,7 +89,7 @@ def event(action: str, container: str = "c", **attributes: str) -> dict[str, Any
 
 
 def test_an_engine_that_remembers_something_but_no_start_has_restarted() -> None:
-    nothing = Recollection(killed=False, exit_code=None, exited_at=None, restarted=True)
+    nothing = Recollection(killed=False, exit_code=None, exited_at=None, restarted=True, never_started=False)
     assert read_recollection([], "c") == nothing
     assert read_recollection([event("start", "other")], "c") == nothing
     assert read_recollection([event("start")], "c").restarted is False

@@ -66,6 +66,7 @@ class Follower:
     seen: list[Json] = field(default_factory=list)
     progress: list[Json] = field(default_factory=list)
     deleted: list[Json] = field(default_factory=list)
+    batches: list[Json] = field(default_factory=list)
     resyncs: int = 0
     connected: int = 0
     greeting: int = 0
@@ -101,6 +102,11 @@ class Follower:
                 assert frame["cursor"] > self.cursor
                 self.cursor = frame["cursor"]
                 self.deleted.append(frame)
+            case "batch":
+                assert self.cursor is not None
+                assert frame["cursor"] > self.cursor
+                self.cursor = frame["cursor"]
+                self.batches.append(frame)
             case "progress":
                 self.progress.append(frame)
             case "resync":

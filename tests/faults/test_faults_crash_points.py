@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
+import asyncpg
 import httpx
 import pytest
 
@@ -115,11 +116,11 @@ async def giving_back(stage: Stage, point: CrashPoint) -> None:
     await stage.ends_as(execution, ANEW)
 
 
-# Per rung: the limits, the program, its exit code, and what it notices. A rung that was committed may have been
-# climbed: a signal is not sent a second time. The times are such that a slow machine changes nothing.
+# Per rung: the limits, the program, its exit code, and what it notices. A signal that was committed is sent, and not a
+# second time once that is noted. The times are such that a slow machine changes nothing.
 RUNGS = {
     P.NOTICE_COMMITTED: ({"grace": 120, "notice": 1}, OBEYING, 3, {"noticed", "signaled"}),
-    P.SIGNAL_COMMITTED: ({"grace": 6, "notice": 0}, DEAF, 137, {"noticed"}),
+    P.SIGNAL_COMMITTED: ({"grace": 120, "notice": 0}, OBEYING, 3, {"noticed", "signaled"}),
     P.KILL_COMMITTED: ({"grace": 6, "notice": 0}, DEAF, 137, {"noticed", "signaled"}),
 }
 
@@ -173,6 +174,34 @@ async def accepting(stage: Stage, point: CrashPoint) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+async def importing(stage: Stage, point: CrashPoint) -> None:
+    """The API dies over an import: nobody sees anything of it, and once that has lapsed it is taken in anew."""
+    installation = stage.installation
+    await stage.recover()
+    execution = await installation.submit("sh", "-c", PROGRAM)
+    await ran_truly(installation, stage.starts, execution)
+    log = await installation.log_text(execution)
+    bundle = (await installation.request("GET", f"/v1/executions/{execution}/bundle")).content
+    assert (await installation.request("DELETE", f"/v1/executions/{execution}")).status_code == 204
+    await installation.stop("api")
+    await installation.start("api", "app", TAILRACE_CRASH_AT=point)
+    await installation.until_ready()
+    take_in = partial(installation.request, "POST", "/v1/imports", content=bundle)
+    with pytest.raises(httpx.TransportError):
+        await take_in()
+    await dies(installation, "api")
+    await installation.start("api", "app")
+    await installation.until_ready()
+    assert (await installation.request("GET", f"/v1/executions/{execution}")).status_code == 404
+    assert (await take_in()).status_code == 409
+    connection = await asyncpg.connect(installation.database_url)
+    await connection.execute("UPDATE imports SET until = now()")
+    await connection.close()
+    assert (await take_in()).status_code == 201
+    assert await installation.log_text(execution) == log
+    assert await installation.output(execution, "result") == b"whole\n"
+
+
 SAVING = f"{ANNOUNCE} echo ready; {UNTIL_STOP} echo 1 > /tailrace/checkpoint/n; exit 85"
 WAITING = f"{ANNOUNCE} echo ready; {UNTIL_STOP} exit 3"
 
@@ -218,6 +247,7 @@ SCENARIOS: dict[CrashPoint, Callable[[Stage, CrashPoint], Awaitable[None]]] = {
     P.TIMED_OUT: timing_out,
     P.TAKEN_OVER: an_adopter,
     P.ACCEPTED: accepting,
+    P.IMPORTING: importing,
 }
 
 

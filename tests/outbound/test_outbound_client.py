@@ -127,10 +127,21 @@ async def test_each_redirect_is_judged_and_what_was_for_the_first_host_stays_the
             assert fetched.status == 204
         assert receiver.received[-1].headers["Authorization"] == "Bearer secret"
         assert "Authorization" not in other.received[0].headers
-    for location in ("file:///etc/passwd", "http://[::ffff:169.254.169.254]/", "http://127.1/"):
+    for location in ("file:///etc/passwd", "http://[::ffff:169.254.169.254]/", "http://127.1/", "http://127.0.0.1:25/"):
         receiver.answer(302, Location=location)
         with pytest.raises(Refused):
             await _fetch(outbound, receiver.url)
+
+
+async def test_the_port_is_judged_with_what_the_name_leads_to(open_: Open) -> None:
+    # There may be a host with this port, but not this one.
+    outbound = open_("localhost, 10.0.0.0/8:25")
+    with pytest.raises(Refused):
+        await outbound.check("http://localhost:25/")
+    with pytest.raises(Refused):
+        await outbound.post("http://localhost:25/", b"", headers={}, within=WITHIN, most=10)
+    with pytest.raises(NoAnswer):
+        await open_("localhost:1").post("http://localhost:1/", b"", headers={}, within=WITHIN, most=10)
 
 
 async def test_from_https_nobody_is_led_to_http(open_: Open, receiver: Receiver, tmp_path: Path) -> None:

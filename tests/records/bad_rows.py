@@ -13,6 +13,7 @@ Columns = dict[str, Any]
 _ID = uuid4()
 _NAME = f"m-{uuid4().hex}"
 GOOD: dict[str, Columns] = {
+    "uploads": {"id": _ID, "owner": "ann", "bytes": 0, "until": NOON},
     "files": {"id": _ID, "owner": "ann", "name": "a", "media_type": "text/plain", "bytes": 0, "sha256": "0"},
     "methods": {"name": _NAME, "owner": "ann"},
     "method_versions": {"method": _NAME, "version": "1.0.0", "major": 1, "minor": 0, "patch": 0, "is_release": True}
@@ -20,7 +21,7 @@ GOOD: dict[str, Columns] = {
     "schedules": {"id": _ID, "owner": "ann", "name": _NAME, "rule": {}, "targets": []},
     "schedule_runs": {"schedule_id": _ID, "at": NOON, "status": "fired"},
     "triggers": {"id": _ID, "owner": "ann", "name": _NAME, "target": {}, "max_per_minute": 1, "token_hash": b"h"},
-    "trigger_deliveries": {"trigger_id": _ID, "key": "k", "status": "accepted", "made": {}},
+    "trigger_deliveries": {"id": _ID, "trigger_id": _ID, "key": "k", "status": "accepted", "made": {}},
     "webhooks": {"id": _ID, "owner": "ann", "url": "https://example.com", "events": []},
     "webhook_deliveries": {"id": _ID, "webhook_id": _ID, "event": "e", "body": "{}", "next_at": NOON}
     | {"give_up_at": NOON},
@@ -37,6 +38,7 @@ PARENT = {
 }
 BAD: list[tuple[str, Columns]] = [
     ("ck_files_bytes", {"bytes": -1}),
+    ("ck_uploads_bytes", {"bytes": -1}),
     ("ck_methods_visibility", {"visibility": "secret"}),
     ("ck_methods_max_running", {"max_running": -1}),
     ("ck_methods_pause_after_failures", {"pause_after_failures": 0}),
@@ -56,6 +58,9 @@ BAD: list[tuple[str, Columns]] = [
     ("ck_schedule_runs_skipped_for_a_reason", {"status": "skipped"}),
     ("ck_schedule_runs_skipped_for_a_reason", {"reason": "overlap"}),
     ("ck_triggers_max_per_minute", {"max_per_minute": 0}),
+    ("ck_triggers_signature", {"signature": "wax", "signing": b"s"}),
+    ("ck_triggers_signed_by_a_secret", {"signature": "github"}),
+    ("ck_triggers_before_whole", {"signing_before": b"s"}),
     ("ck_trigger_deliveries_status", {"status": "pondered", "made": None}),
     ("ck_trigger_deliveries_accepted_has_made", {"made": None}),
     ("ck_trigger_deliveries_accepted_has_made", {"status": "refused"}),

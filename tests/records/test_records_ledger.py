@@ -259,6 +259,18 @@ async def test_every_rung_of_a_stop_is_committed_once(records: Records) -> None:
     assert repeated_kill.killed_at == first.killed_at
 
 
+async def test_that_it_has_too_much_on_disk_is_known_to_whoever_takes_over(records: Records) -> None:
+    claim = await records.run()
+    seen = []
+    for _ in range(3):
+        _, state = await records.commit(lambda connection: claims.read_attempt(connection, claim.lease))
+        (attempt,) = await records.attempts(claim.lease.execution)
+        seen.append((state.over_disk, attempt.over_disk_at))
+        await records.commit(lambda connection: ledger.note_over_disk(connection, claim.lease))
+    assert [over for over, _ in seen] == [False, True, True]
+    assert seen[1] == seen[2]
+
+
 # What the program says
 
 

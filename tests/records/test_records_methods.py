@@ -197,6 +197,26 @@ async def test_a_success_ends_the_row_and_what_is_no_fault_of_it_does_not_count(
     assert (await failures(), (await method(records.process, name)).runnable) == (1, True)
 
 
+async def test_nobody_can_disable_the_method_of_another_by_failing_on_purpose(records: Records) -> None:
+    name = await a_method(records.process, pause_after_failures=2)
+
+    async def failures() -> int:
+        return (await method(records.process, name)).failures
+
+    await fail(records, await submit(records, name))
+    for _ in range(3):
+        await fail(records, await submit(records, name, owner="bob"))
+    assert (await failures(), (await method(records.process, name)).runnable) == (1, True)
+    # Nor keep it from being disabled.
+    await submit(records, name, owner="bob")
+    (claim,) = await records.take()
+    await records.start(claim.lease)
+    await records.finish(claim)
+    assert await failures() == 1
+    await fail(records, await submit(records, name))
+    assert (await failures(), (await method(records.process, name)).runnable) == (2, False)
+
+
 async def test_what_somebody_disabled_keeps_their_reason(records: Records) -> None:
     name = await a_method(records.process, pause_after_failures=1)
     await records.commit(lambda connection: repository.disable(connection, name, by="ann", reason="Mine."))

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
+from app.artifacts import removals
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.repository import add_artifacts
 from app.artifacts.tables import ArtifactRemoval
@@ -260,6 +261,24 @@ async def test_files_of_what_was_deleted_go_also_those_that_come_late(
     assert await stored(records.process, lease.execution) == set()
     directory = records.process.settings.data / "artifacts" / str(lease.execution)
     assert not directory.exists()
+
+
+async def test_what_is_taken_back_at_its_last_moment_stays_or_was_never_taken_back(records: Records) -> None:
+    async def take_due() -> list[str]:
+        async with transaction(records.process.database) as other:
+            return [removal.prefix for removal in await removals.take_due(other, most=1000)]
+
+    first, second = f"files/{uuid4()}", f"files/{uuid4()}"
+    await records.commit(lambda connection: removals.ask(connection, dict.fromkeys((first, second), uuid4())))
+    async with transaction(records.process.database) as connection:
+        assert await removals.take_back(connection, first)
+        # Its time has come, and nobody knows yet that it is to stay: it is not touched.
+        taken = await take_due()
+        assert (first in taken, second in taken) == (False, True)
+    # Begun, and perhaps half done: whether it was ever finished, nobody has to know.
+    assert not await records.commit(lambda connection: removals.take_back(connection, second))
+    assert second in await take_due()
+    assert first not in await take_due()
 
 
 async def test_files_of_an_attempt_that_nobody_could_finish_go_and_no_others(

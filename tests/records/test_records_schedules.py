@@ -2,30 +2,34 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from functools import partial
+from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import insert, update
 
 from app.auth.tables import Token
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import transaction
+from app.executions.repository import list_events
 from app.executions.states import Cause, Status
 from app.pools.tables import Pool
 from app.quotas.tables import Quota
 from app.schedules import firing, repository, service
-from app.schedules.firing import PAUSED_AFTER, fire_due
+from app.schedules.firing import PAUSED_AFTER, Looked, fire_due
 from app.schedules.model import Overlap, Rule, RunStatus
 from app.schedules.repository import RUNS_KEPT
 from app.schedules.tables import ScheduleRun
 from support.eventually import eventually
-from support.racing import repeated
+from support.racing import is_blocked_by, repeated
 from support.records import Records
 from support.schedules import HOUR, SCOPES, Schedules
 from worker import claims, estate
+from worker.metrics import WorkerMetrics
 from worker.presence import Presence
-from worker.schedules import ScheduleKeeper
+from worker.schedules import SIDE_BY_SIDE, ScheduleKeeper
 
 
 @pytest.fixture
@@ -73,10 +77,12 @@ async def test_of_many_who_try_at_once_one_fires(schedules: Schedules, repetitio
     schedule = await schedules.add(overlap=Overlap.ALLOW)
     first = await schedules.come_due(schedule, hours_ago=repetitions)
     await schedules.change(schedule, catch_up=repetitions + 1)
-    while any(await asyncio.gather(*(fire_due(schedules.process, schedule) for _ in range(4)))):
-        pass
+    looks: list[Looked] = []
+    while any(look.more for look in looks[-4:] or [Looked(more=True)]):
+        looks += await asyncio.gather(*(fire_due(schedules.process, schedule) for _ in range(4)))
     times = [each.spec.logical_time for each in await schedules.executions(schedule)]
     assert times == [first + number * HOUR for number in range(repetitions + 1)]
+    assert sorted(run.at for look in looks for run in look.runs) == times, "whoever made it says so, and nobody else"
 
 
 async def test_a_clock_that_goes_back_fires_nothing_twice(schedules: Schedules) -> None:
@@ -115,7 +121,7 @@ async def test_a_firing_is_skipped_while_the_one_before_runs(
 ) -> None:
     schedule = await schedules.add(overlap=Overlap.SKIP, catch_up=2)
     await schedules.come_due(schedule, hours_ago=1)
-    assert await fire_due(schedules.process, schedule)
+    assert (await fire_due(schedules.process, schedule)).more
     if ended:
         await end_all(records)
     await schedules.fire(schedule)
@@ -167,6 +173,25 @@ async def test_a_firing_stops_the_one_before_and_comes_after_it(schedules: Sched
     await eventually(lambda: has_made(6))
 
 
+async def test_what_is_replaced_is_told_why_and_is_asked_once(schedules: Schedules, records: Records) -> None:
+    batch = {"batch": {"defaults": schedules.submission(hold=True)["execution"], "count": 1}}
+    schedule = await schedules.add(schedules.submission(), schedules.submission(), batch, overlap=Overlap.REPLACE)
+    await firing.fire_now(schedules.process, await schedules.record(schedule))
+    (running,) = await records.take()
+    await records.start(running.lease)
+    await schedules.come_due(schedule)
+    await schedules.fire(schedule)
+    made = await schedules.executions(schedule)
+    assert sorted(each.status for each in made) == [Status.CANCELED, Status.CANCELED, Status.STOPPING]
+    for each in made:
+        history = await records.commit(partial(list_events, execution=each.id))
+        told = "Its schedule has fired again, and replaces it." in str(history[-1].message)
+        assert told is (each.batch_id is None)
+    # Of thousands, those behind have their turn, too.
+    left = await records.commit(lambda connection: repository.list_unstopped(connection, schedule, most=9))
+    assert left == ([], [])
+
+
 async def delete_pool(schedules: Schedules) -> None:
     async with transaction(schedules.process.database) as connection:
         deleted = update(Pool).where(Pool.name == schedules.pool).values(deleted_at=Pool.created_at)
@@ -178,12 +203,14 @@ async def test_a_firing_that_fails_is_noted_and_after_some_in_a_row_it_is_paused
     schedule = await schedules.add(batch, schedules.submission(), overlap=Overlap.ALLOW, catch_up=PAUSED_AFTER)
     await delete_pool(schedules)
     await schedules.come_due(schedule, hours_ago=PAUSED_AFTER - 1)
-    assert await fire_due(schedules.process, schedule)
+    assert (await fire_due(schedules.process, schedule)).more
     record = await schedules.record(schedule)
     assert (record.enabled, record.failures) == (True, 1)
     await schedules.fire(schedule)
-    record = await schedules.record(schedule)
+    before, record = record, await schedules.record(schedule)
     assert (record.enabled, record.next_at, record.failures) == (False, None, PAUSED_AFTER)
+    # Whoever would change it as it was has to look at it again.
+    assert (record.version, record.updated_at > before.updated_at) == (before.version + 1, True)
     assert record.paused_reason is not None
     assert "`targets[1].execution.pool` names a pool that does not exist" in record.paused_reason
     runs = await schedules.runs(schedule)
@@ -198,7 +225,7 @@ async def test_a_quota_fails_a_firing_and_one_that_succeeds_ends_the_row(schedul
     async with transaction(schedules.process.database) as connection:
         await connection.execute(insert(Quota).values(owner=schedules.caller.owner, max_queued=0))
     await schedules.come_due(schedule, hours_ago=1)
-    assert await fire_due(schedules.process, schedule)
+    assert (await fire_due(schedules.process, schedule)).more
     (run,) = await schedules.runs(schedule)
     assert run.problem is not None
     assert run.problem["status"] == 429
@@ -237,7 +264,7 @@ async def test_a_time_zone_that_is_not_known_any_more_pauses_it(schedules: Sched
     await schedules.change(schedule, rule={"cron": "@hourly", "time_zone": "Middle/Earth"})
     await schedules.fire(schedule)
     record = await schedules.record(schedule)
-    assert not record.enabled
+    assert (record.enabled, record.version) == (False, 2)
     assert record.paused_reason == "The time zone `Middle/Earth` is not known here any more."
 
 
@@ -278,8 +305,9 @@ async def test_of_its_runs_the_newest_are_kept(schedules: Schedules) -> None:
 async def test_one_keeper_leads_and_fires_what_is_due(schedules: Schedules, records: Records) -> None:
     workers = [records.worker.id, (await records.colleague()).worker.id]
     database = schedules.process.database
-    keepers = [ScheduleKeeper(schedules.process, worker, Presence(database, worker)) for worker in workers]
-    wanted = [await schedules.add() for _ in range(3)]
+    metrics = WorkerMetrics()
+    keepers = [ScheduleKeeper(schedules.process, worker, Presence(database, worker), metrics) for worker in workers]
+    wanted = [await schedules.add() for _ in range(SIDE_BY_SIDE + 1)]
     for schedule in wanted:
         await schedules.come_due(schedule)
     # The clock has gone back since one of these had its last firing.
@@ -287,9 +315,24 @@ async def test_one_keeper_leads_and_fires_what_is_due(schedules: Schedules, reco
     now = (await schedules.record(ahead)).now
     await schedules.change(ahead, last_at=now + 48 * HOUR, next_at=now + 49 * HOUR)
     await schedules.change(far, last_at=now, next_at=now + 49 * HOUR)
-    await asyncio.gather(*(keeper.look() for keeper in keepers))
+
+    async def have_fired(these: list[UUID]) -> bool:
+        await asyncio.gather(*(keeper.look() for keeper in keepers))
+        return all([await schedules.executions(schedule) for schedule in these])
+
+    # One of them is held up, and holds up none of the others.
+    async with database.connect() as connection:
+        await repository.find(connection, wanted[0], lock=True)
+        await eventually(lambda: have_fired(wanted[1:]))
+        assert await is_blocked_by(schedules.process, connection)
+    await eventually(lambda: have_fired(wanted))
     assert [len(await schedules.executions(schedule)) for schedule in wanted] == [1] * len(wanted)
-    assert (await schedules.record(ahead)).next_at == (await schedules.record(wanted[0])).next_at
+    scraped = generate_latest(metrics.registry).decode()
+    assert f'tailrace_schedule_firings_total{{result="fired"}} {len(wanted)}.0' in scraped
+    assert f"tailrace_schedule_lateness_seconds_count {len(wanted)}.0" in scraped
+    brought_back = (await schedules.record(ahead)).next_at
+    assert brought_back is not None
+    assert brought_back < now + 2 * HOUR
     assert (await schedules.record(far)).next_at == now + 49 * HOUR
 
 

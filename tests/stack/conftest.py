@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from stack.engine import Engine, ensure_engine
+from stack.engine import Engine
 from stack.programs import ROOT
+from support.provision import provide_engine
 
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return ensure_engine()
+    return provide_engine()
 
 
 @pytest.fixture

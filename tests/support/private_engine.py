@@ -35,6 +35,10 @@ COVER = """
     done
     exec "$@"
 """
+# Users of containers are mapped to numbers from here on, in the name of somebody whom every machine has.
+MAPPED_FROM = 200_000
+_MAPPED_AS = "daemon"
+_SUBORDINATES = ("/etc/subuid", "/etc/subgid")
 CGROUPS = Path("/sys/fs/cgroup")
 # Process 1 of the namespaces: the engine's helpers become its children when the engine is killed.
 HOLDER = """
@@ -52,12 +56,13 @@ while True:
 
 
 class PrivateEngine:
-    """One engine. `live_restore`: its containers live on without it."""
+    """One engine. `live_restore`: its containers live on without it; `maps_users`: their users are others outside."""
 
-    def __init__(self, directory: Path, *, live_restore: bool = False) -> None:
+    def __init__(self, directory: Path, *, live_restore: bool = False, maps_users: bool = False) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
         self._live_restore = live_restore
+        self._maps_users = maps_users
         self._holder: Process | None = None
         self._daemon: Process | None = None
         self._cgroup = f"tailrace-test-{uuid4().hex}"
@@ -83,6 +88,12 @@ class PrivateEngine:
             )
         assert self._holder.stdout is not None
         assert await self._holder.stdout.readline(), "the namespaces could not be made"
+        if self._maps_users:
+            numbers = self._directory / "subordinate"
+            numbers.write_text(f"{_MAPPED_AS}:{MAPPED_FROM}:65536\n")
+            for path in _SUBORDINATES:
+                cover = await self._inside(["mount", "--bind", str(numbers), path], output=DEVNULL)
+                assert await cover.wait() == 0
 
     async def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -147,8 +158,11 @@ class PrivateEngine:
         ]
         # No settings of the machine's engine.
         (state / "daemon.json").write_text("{}")
-        live = ["--live-restore"] if self._live_restore else []
-        return [find_program("dockerd"), f"--config-file={state / 'daemon.json'}", *flags, *live]
+        if self._live_restore:
+            flags.append("--live-restore")
+        if self._maps_users:
+            flags.append(f"--userns-remap={_MAPPED_AS}")
+        return [find_program("dockerd"), f"--config-file={state / 'daemon.json'}", *flags]
 
     async def _end(self, number: signal.Signals) -> None:
         assert self._daemon is not None
@@ -198,6 +212,10 @@ class PrivateEngine:
         return not self._directory.exists() and not any(group.exists() for group in groups)
 
 
+def _knows_subordinates() -> bool:
+    return all(Path(path).exists() for path in _SUBORDINATES)
+
+
 def _read(processes: Path) -> list[int]:
     """The processes of a cgroup, which may be gone."""
     try:
@@ -207,11 +225,15 @@ def _read(processes: Path) -> list[int]:
 
 
 @asynccontextmanager
-async def private_engine(directory: Path, *, live_restore: bool = False) -> AsyncIterator[PrivateEngine]:
+async def private_engine(
+    directory: Path, *, live_restore: bool = False, maps_users: bool = False
+) -> AsyncIterator[PrivateEngine]:
     """One that runs, with `busybox:local`. Skips the test where we may not have one."""
     if os.geteuid() != 0 or not has_program("dockerd"):
         pytest.skip("an engine of one's own needs root, and Docker's daemon on this machine")
-    engine = PrivateEngine(directory, live_restore=live_restore)
+    if maps_users and not _knows_subordinates():
+        pytest.skip("this machine knows no subordinate users: there is no /etc/subuid")
+    engine = PrivateEngine(directory, live_restore=live_restore, maps_users=maps_users)
     try:
         await engine.open()
         await engine.start()

@@ -88,7 +88,7 @@ class Schedules:
 
     async def fire(self, schedule: UUID) -> None:
         """All that is due."""
-        while await fire_due(self.process, schedule):
+        while (await fire_due(self.process, schedule)).more:
             pass
 
     async def runs(self, schedule: UUID) -> list[Run]:

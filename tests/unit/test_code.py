@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import nbformat
@@ -17,12 +20,20 @@ from hypothesis import strategies as st
 from app.code import languages
 from app.code.languages import FORMS, Language
 from app.code.writing import Request, write
+from stack.programs import has_program
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
+)
+PIECES = st.lists(
+    st.sampled_from(['"', "\\", "$", "${", "`", ")---", "\n", "\0", "\u2028", "\U0001f30a", "x"]), max_size=9
 )
 BODIES = st.fixed_dictionaries({"image": st.just("busybox:local"), "inputs": st.dictionaries(TEXTS, JSON, max_size=3)})
 AWKWARD = {
@@ -30,6 +41,8 @@ AWKWARD = {
     "command": ["sh", "-c", "echo \"$HOME\" `id` 'a' \\ %s \n JSON\nJSON {{ x }} {% y %}"],
     "inputs": {"text": "it's ${x} $(y) \u2028 \U0001f30a \u202e </script>", "nothing": None, "yes": True},
 }
+
+DIFFICULT = {"largest": 2**64 - 1, "smallest": -(2**63), "__proto__": {"deep": 1}, "żółw": "\U0001f30a\u2028\0\x7f"}
 
 
 def a_request(body: dict[str, Any] | None = None, **more: Any) -> Request:
@@ -42,18 +55,56 @@ def test_python_reads_what_is_written_for_it(value: Any) -> None:
     assert ast.literal_eval(languages.python(value)) == value
 
 
+@pytest.mark.parametrize("depth", [90, 91, 250])
+def test_python_reads_what_is_nested_as_deeply_as_can_be(depth: int) -> None:
+    value: Any = "it's"
+    for _ in range(depth - 1):
+        value = {"a": value}
+    namespace: dict[str, Any] = {"json": json}
+    exec(f"value = {languages.python(value)}", namespace)  # noqa: S102 - our own
+    assert namespace["value"] == value
+
+
 @given(TEXTS)
 def test_a_shell_reads_one_word(value: str) -> None:
     assert shlex.split(languages.shell(value)) == [value]
 
 
-@given(JSON)
-def test_r_and_julia_read_json_in_a_string(value: Any) -> None:
+@given(st.dictionaries(TEXTS | PIECES.map("".join), JSON | PIECES.map("".join), max_size=5))
+def test_julia_and_r_read_json_in_their_strings(value: dict[str, Any]) -> None:
     text = languages.json(value)
-    assert json.loads(json.loads(languages.r(text))) == value
-    in_julia = languages.julia(text)
+    in_julia = languages.julia_text(text).removeprefix('"""').removesuffix('"""')
+    assert '"""' not in in_julia
     assert not re.search(r"(?<!\\)(\\\\)*\$", in_julia)
-    assert json.loads(json.loads(in_julia.replace("\\$", "$"))) == value
+    assert json.loads(re.sub(r"\\(.)", r"\1", in_julia)) == value
+    in_r = languages.r_text(text).removeprefix('r"---(').removesuffix(')---"')
+    assert ')---"' not in in_r
+    assert in_r.isascii()
+    assert json.loads(in_r) == value
+
+
+@given(TEXTS)
+def test_julia_reads_a_string_of_one_line(value: str) -> None:
+    assert json.loads(languages.julia(value).replace("\\$", "$")) == value
+
+
+@pytest.mark.parametrize(
+    ("program", "written", "printed"),
+    [
+        (["node", "-"], languages.javascript_text, "process.stdout.write({})"),
+        (["Rscript", "/dev/stdin"], languages.r_text, "cat({})"),
+    ],
+)
+def test_an_interpreter_reads_json_as_it_is(program: list[str], written: Callable[[str], str], printed: str) -> None:
+    if not has_program(program[0]):
+        pytest.skip(f"{program[0]} is not installed")
+    value = DIFFICULT | {"".join(pieces): "".join(pieces) for pieces in permutations(['"', "\\", "${", "`", ")---"], 3)}
+    code = printed.format(written(languages.json(value)))
+    ran = subprocess.run(
+        program, input=code, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
+    assert ran.stdout, ran.stderr
+    assert json.loads(ran.stdout) == value
 
 
 @given(TEXTS)
@@ -76,11 +127,16 @@ def test_a_python_program_has_the_submission_as_it_is(body: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("language", [Language.BASH, Language.CURL])
 @pytest.mark.parametrize("secrets", [[], ["API_TOKEN", "B"]])
-def test_a_script_is_one_to_bash(language: Language, secrets: list[str]) -> None:
-    code = write(language, a_request(secrets=secrets, title="first\nrm -rf /\r"))
+def test_a_script_is_one_to_bash_and_has_the_submission_as_it_is(language: Language, secrets: list[str]) -> None:
+    code = write(language, a_request(DIFFICULT, secrets=secrets, title="first\nrm -rf /\r"))
     checked = subprocess.run(["bash", "-n"], input=code, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert not re.search("^rm", code, re.MULTILINE)
+    function = code[code.index("submission() {") : code.index("\n}\n", code.index("\nJSON\n")) + 3]
+    given_ = dict.fromkeys(secrets, 'a "b"')
+    script = f"secrets={shlex.quote(json.dumps(given_))}\n{function}submission"
+    ran = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+    assert json.loads(ran.stdout) == DIFFICULT | ({"secrets": given_} if secrets else {})
 
 
 def test_a_notebook_is_valid_and_has_no_exit() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
+from app.batches.model import ended_of
 from app.events.protocol import (
     FRAMES,
     Subject,
+    batch_frame,
     execution_frame,
     hello_frame,
     pack_progress,
@@ -16,7 +18,7 @@ from app.events.protocol import (
     resync_frame,
     unpack_progress,
 )
-from app.events.store import Happened, Progressed
+from app.events.store import BatchEnded, Happened, Progressed
 from app.events.wanted import Wanted
 from app.executions.model import Event
 from app.executions.states import Cause, Status
@@ -35,6 +37,29 @@ ENDED = Event(
 )
 
 
+# As the database gives it, with what is no field of a record.
+BATCH = ended_of(
+    {
+        "record": {
+            **dict.fromkeys(("note", "max_parallel", "stop_reason", "stop_by", "stop_message", "stop_requested_at")),
+            **dict.fromkeys(("delete_requested_at", "delete_requested_by", "rerun_of"), None),
+            "id": str(an_id(3)),
+            "owner": "ann",
+            "name": "sweep",
+            "labels": {"team": "a"},
+            "size": 3,
+            "fail_fast": False,
+            "has_needs": False,
+            "children": {"succeeded": 2, "failed": 1},
+            "created_at": "2026-01-01T09:00:00.5+00:00",
+            "finished_at": "2026-01-01T10:00:00+00:00",
+        },
+        "pools": ["gpu", "default"],
+        "methods": [],
+    }
+)
+
+
 def frame_of(event: Event) -> bytes:
     return execution_frame(9, an_id(1), event, SUBJECT, name="n", image="i", created_at=NOON, exit_code=3)
 
@@ -49,6 +74,7 @@ def happened(event: Event = ENDED) -> Happened:
         ("hello", hello_frame(5)),
         ("execution", frame_of(ENDED)),
         ("progress", progress_frame(an_id(1), 5, None, NOON)),
+        ("batch", batch_frame(5, BATCH)),
         ("resync", resync_frame(5)),
     ],
 )
@@ -89,6 +115,25 @@ def test_progress_travels_with_who_may_see_it() -> None:
 )
 def test_all_filters_must_hold(filters: dict[str, Any], *, taken: bool) -> None:
     assert Wanted(**filters).takes(happened()) is taken
+
+
+@pytest.mark.parametrize(
+    ("filters", "taken"),
+    [
+        ({}, True),
+        ({"owner": "bob"}, False),
+        ({"pools": frozenset({"gpu"})}, True),
+        ({"pools": frozenset({"cpu"})}, False),
+        ({"statuses": frozenset({Status.FAILED})}, True),
+        ({"statuses": frozenset({Status.RUNNING, Status.SUCCEEDED})}, False),
+        ({"labels": {"team": "a"}}, True),
+        ({"labels": {"team": "b"}}, False),
+    ],
+)
+def test_a_batch_is_of_the_status_that_it_ended_with_and_of_all_its_pools(
+    filters: dict[str, Any], *, taken: bool
+) -> None:
+    assert Wanted(**filters).takes(BatchEnded(5, BATCH, batch_frame(5, BATCH))) is taken
 
 
 @pytest.mark.parametrize(("status", "taken"), [("running", True), ("stopping", True), ("queued", False)])

@@ -100,6 +100,9 @@ def test_there_is_only_so_much_in_a_submission() -> None:
     [
         ("", "https://example.com/a", False),
         ("*", "https://example.com/a", True),
+        ("example.com., 192.0.2.7, ::1", "https://example.com/a", True),
+        ("example.com., 192.0.2.7, ::1", "https://192.0.2.7/a", True),
+        ("example.com., 192.0.2.7, ::1", "https://[::1]/a", True),
         ("example.com", "https://EXAMPLE.com./a", True),
         ("example.com", "https://sub.example.com/a", False),
         ("*.example.com, other.org", "https://sub.example.com/a", True),
@@ -110,3 +113,9 @@ def test_there_is_only_so_much_in_a_submission() -> None:
 )
 def test_files_are_fetched_from_named_hosts_only(setting: str, url: str, allowed: bool) -> None:  # noqa: FBT001
     assert Hosts.parse(setting).allow(url) is allowed
+
+
+@pytest.mark.parametrize("setting", ["*.", "*. , example.com", "**", "*.*", "*example.com", "a b", "example.com:8080"])
+def test_a_slip_in_the_setting_does_not_mean_everywhere(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Hosts.parse(setting)

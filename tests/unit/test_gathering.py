@@ -2,8 +2,9 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from structlog.contextvars import bound_contextvars, get_contextvars
 
-from app.gathering import MOST, Gathering
+from app.gathering import LARGE, MOST, MOST_BYTES, Gathering
 from support.eventually import eventually
 
 
@@ -75,6 +76,38 @@ async def test_a_group_is_bounded(shop: Shop) -> None:
     shop.may_end.set()
     await asyncio.gather(*await coming(Gathering(), shop, *range(2 * MOST + 1)))
     assert [len(group) for group in shop.groups] == [MOST, MOST, 1]
+
+
+async def test_a_group_is_bounded_by_bytes_and_who_has_little_does_not_wait_for_much(shop: Shop) -> None:
+    gathering, half = Gathering(), MOST_BYTES // 8
+    large = [asyncio.create_task(gathering.add("any", number, shop.serve, size=half)) for number in range(1, 21)]
+    huge = asyncio.create_task(gathering.add("any", 21, shop.serve, size=2 * MOST_BYTES))
+    await eventually(lambda: shop.groups[:1] == [[*range(1, 9)]])
+    small = asyncio.create_task(gathering.add("any", 100, shop.serve, size=LARGE))
+    await eventually(lambda: [100] in shop.groups)
+    shop.may_end.set()
+    assert await asyncio.gather(*large, huge, small) == [2 * number for number in (*range(1, 22), 100)]
+    assert [group for group in shop.groups if group != [100]] == [
+        [*range(1, 9)],
+        [*range(9, 17)],
+        [*range(17, 21)],
+        [21],
+    ]
+
+
+async def test_what_is_done_for_several_is_of_nobodys_request() -> None:
+    async def serve(numbers: list[int]) -> Sequence[int]:
+        served_for.append(get_contextvars())
+        return numbers
+
+    async def ask(number: int) -> int:
+        with bound_contextvars(request_id=str(number)):
+            return await gathering.add("any", number, serve)
+
+    served_for: list[dict[str, object]] = []
+    gathering = Gathering()
+    assert await asyncio.gather(*(ask(number) for number in range(3))) == [0, 1, 2]
+    assert served_for == [{}]
 
 
 async def test_other_kinds_do_not_wait(shop: Shop) -> None:

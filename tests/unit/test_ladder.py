@@ -74,6 +74,11 @@ def test_whoever_takes_over_late_goes_on_at_the_next_rung() -> None:
     assert next_step(done=Rung.SIGNAL, since_request=8, until_kill=2, notice=5, force=False) == Step(Rung.KILL, 2)
 
 
+def test_without_a_signal_the_kill_follows_the_notice() -> None:
+    step = next_step(done=Rung.NOTICE, since_request=8, until_kill=2, notice=math.inf, force=False)
+    assert step == Step(Rung.KILL, 2)
+
+
 @pytest.mark.parametrize(
     ("grace", "notice", "announced", "expected"),
     [

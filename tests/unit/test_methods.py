@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from app.executions.requests import Submission
+from app.explaining import fields_of
 from app.methods import portable
 from app.methods.comparing import differences
 from app.methods.document import Document, check
@@ -108,7 +109,9 @@ def a_schema(**properties: Any) -> InputsSchema:
 
 
 def codes(schema: InputsSchema, **values: Any) -> dict[tuple[Any, ...], str]:
-    return {each["loc"][2:]: each["type"] for each in schema.check_all(values)}
+    found = list(schema.check_all(values))
+    assert [each.message for each in fields_of(found)] == [each["msg"] for each in found]
+    return {each["loc"][2:]: each["type"] for each in found}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,11 @@ def codes(schema: InputsSchema, **values: Any) -> dict[tuple[Any, ...], str]:
             [["a"], ["a", "b"]],
             [[], ["a", "a"], ["c"], "a", [1], [["a"]]],
         ),
-        ({"type": "array", "items": {"type": "number"}, "maxItems": 2}, [[], [1, 2.5]], [[1, 2, 3], ["1"], {}]),
+        (
+            {"type": "array", "items": {"type": "number"}, "maxItems": 2},
+            [[], [1, 2.5]],
+            [[1, 2, 3], ["1"], {}, [0] * 1001],
+        ),
     ],
 )
 def test_values_are_judged(schema: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
@@ -265,6 +272,11 @@ JSON = st.recursive(SCALARS | TEXTS, lambda inner: st.lists(inner) | st.dictiona
 @given(st.dictionaries(TEXTS, JSON, max_size=5), st.sampled_from(FileFormat))
 def test_what_is_written_is_read_as_it_was(value: dict[str, Any], format_: FileFormat) -> None:
     assert portable.read(portable.written(value, format_), format_) == value
+
+
+def test_a_file_begins_with_what_it_is_of() -> None:
+    document = {"image": "busybox:local", "name": "count", "env": {}, "version": "1.0.0"}
+    assert portable.written(document, FileFormat.YAML).decode().startswith("name: count\nversion: 1.0.0\nimage:")
 
 
 @few

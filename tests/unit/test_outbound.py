@@ -77,7 +77,7 @@ def test_no_address_of_the_newer_kind_hides_one_of_the_older(inner: IPv4Address)
     for whole in (mapped, compatible, nat64, six_to_four, teredo):
         assert not is_public(IPv6Address(whole))
         with pytest.raises(Refused):
-            Policy.parse("10.0.0.0/8").choose("example.com", [IPv6Address(whole)])
+            Policy.parse("10.0.0.0/8").choose("example.com", [IPv6Address(whole)], 443)
 
 
 @given(public)
@@ -91,8 +91,8 @@ def test_what_is_public_is_taken(address: IPv4Address | IPv6Address) -> None:
 def test_a_network_that_is_allowed_is_taken_and_no_more(base: IPv4Address, bits: int, other: IPv4Address) -> None:
     network = IPv4Network((base, bits), strict=False)
     policy = Policy.parse(f" 10.9.8.7 , {network},")
-    assert policy.takes("example.com", base)
-    assert policy.takes("example.com", other) == (
+    assert policy.takes("example.com", base, 8443)
+    assert policy.takes("example.com", other, 8443) == (
         is_public(other) or other in network or other == IPv4Address("10.9.8.7")
     )
 
@@ -112,16 +112,64 @@ def test_a_network_that_is_allowed_is_taken_and_no_more(base: IPv4Address, bits:
 )
 def test_a_host_that_is_allowed_may_be_anywhere(host: str, *, taken: bool) -> None:
     policy = Policy.parse("hooks.local, *.corp.example")
-    assert policy.takes(host, IPv4Address("10.0.0.1")) is taken
+    assert policy.takes(host, IPv4Address("10.0.0.1"), 443) is taken
+
+
+@pytest.mark.parametrize(
+    ("allow", "host", "taken"),
+    [
+        ("", "8.8.8.8", {80, 443, 1024, 65535}),
+        ("10.0.0.0/8", "8.8.8.8", {80, 443, 1024, 65535}),
+        ("10.0.0.0/8", "10.0.0.1", {80, 443, 1024, 65535}),
+        ("10.0.0.0/8:25", "10.0.0.1", {25}),
+        ("10.0.0.0/8:25", "8.8.8.8", {80, 443, 1024, 65535}),
+        ("8.8.8.8:25", "8.8.8.8", {25, 80, 443, 1024, 65535}),
+        ("10.0.0.0/8:*", "10.0.0.1", {22, 25, 80, 81, 443, 1023, 1024, 65535}),
+        ("hook.local:81", "hook.local", {81}),
+        ("hook.local:81", "a.hook.local", set()),
+        ("hook.local, hook.local:81", "hook.local", {80, 81, 443, 1024, 65535}),
+        ("*.local:81", "a.hook.local", {81}),
+        ("[fd00::/8]:81", "fd00::1", {81}),
+        ("fd00::/8", "fd00::1", {80, 443, 1024, 65535}),
+        ("::1", "::1", {80, 443, 1024, 65535}),
+        ("[::1]:81", "::1", {81}),
+    ],
+)
+def test_a_port_is_a_usual_one_or_allowed_with_its_host(allow: str, host: str, taken: set[int]) -> None:
+    policy = Policy.parse(allow)
+    address = IPv4Address("10.9.9.9") if host.endswith("local") else ip_address(host)
+    ports = {22, 25, 80, 81, 443, 1023, 1024, 65535}
+    assert {port for port in ports if policy.takes(host, address, port)} == taken
+
+
+@pytest.mark.parametrize("port", [1, 22, 25, 110, 1023])
+def test_a_url_with_the_port_of_a_service_of_a_system_is_refused(port: int) -> None:
+    with pytest.raises(Refused, match="80, 443 or one above 1023"):
+        STRICT.read(f"https://example.com:{port}/")
+    assert Policy.parse(f"example.com:{port}").read(f"https://example.com:{port}/").port == port
+    # The name may lead there; whether it does is judged when it is looked up.
+    elsewhere = Policy.parse(f"10.0.0.0/8:{port}")
+    assert elsewhere.read(f"https://example.com:{port}/").port == port
+    with pytest.raises(Refused):
+        elsewhere.choose("example.com", [IPv4Address("8.8.8.8")], port)
+    assert elsewhere.choose("example.com", [IPv4Address("10.0.0.1")], port)
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "*.", "*.:80", "hook.local:0", "hook.local:65536", "hook.local:", ":80", "[::1", "a b"]
+)
+def test_what_is_neither_host_nor_network_is_no_setting(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Policy.parse(text)
 
 
 def test_of_several_addresses_those_are_chosen_that_are_public() -> None:
     inside, outside = IPv4Address("10.0.0.1"), IPv4Address("8.8.8.8")
-    assert STRICT.choose("example.com", [inside, outside]) == [outside]
+    assert STRICT.choose("example.com", [inside, outside], 443) == [outside]
     with pytest.raises(Refused):
-        STRICT.choose("example.com", [inside])
+        STRICT.choose("example.com", [inside], 443)
     with pytest.raises(Refused):
-        STRICT.choose("example.com", [])
+        STRICT.choose("example.com", [], 443)
 
 
 @pytest.mark.parametrize(

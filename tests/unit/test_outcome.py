@@ -58,6 +58,26 @@ TABLE = [
     ("another code beside such words", ended(1, complaint=NOT_FOUND), None, Cause.EXIT_NONZERO),
     ("killed", ended(137), None, Cause.SIGNALED),
     ("killed for memory", ended(137, oom=True), None, Cause.OOM_KILLED),
+    ("killed for disk", replace(ended(137), over_disk=True), None, Cause.DISK_LIMIT),
+    (
+        "killed for disk, by the engine's memory",
+        replace(ended(137), over_disk=True, interruption="x"),
+        None,
+        Cause.DISK_LIMIT,
+    ),
+    ("too much on disk, but it had ended", replace(ended(0), over_disk=True), None, Cause.OK),
+    (
+        "killed for disk, and it calls that a success",
+        replace(ended(137), over_disk=True, meaning=ExitMeaning.SUCCESS),
+        None,
+        Cause.DISK_LIMIT,
+    ),
+    (
+        "killed for disk after a request to cancel",
+        replace(ended(137, signaled=True), over_disk=True),
+        CANCEL,
+        Cause.CANCELED_BY_USER,
+    ),
     ("aborted", ended(134), None, Cause.SIGNALED),
     ("segmentation fault beside a killed helper", ended(139, oom=True), None, Cause.SIGNALED),
     ("SIGHUP, the first signal", ended(129), None, Cause.SIGNALED),
@@ -145,8 +165,13 @@ def test_whoever_has_not_left_what_it_has_to_has_not_ended_well(
         assert wanting.exit_code == whole.exit_code
         in_part = read_exit(replace(end, missing=("a",), partly_kept=True), stop, LIMITS)
         assert in_part.message == "Ended well, but nothing was kept for `a`, which it has to leave: see its warnings."
+        lost = read_exit(replace(end, lost=("a",)), stop, LIMITS)
+        assert (lost.cause, lost.exit_code) == (Cause.ENGINE_ERROR, whole.exit_code)
+        assert "was away or full, and did not take `a`" in lost.message
+        assert read_exit(replace(end, missing=("a",), lost=("b",)), stop, LIMITS).cause is Cause.OUTPUT_MISSING
     else:
         assert wanting.cause in {Cause.CANCELED_BY_USER, Cause.RUN_TIMEOUT, Cause.IDLE_TIMEOUT}
+        assert read_exit(replace(end, lost=("a",)), stop, LIMITS) == wanting
 
 
 @given(stops, meanings)

@@ -10,7 +10,7 @@ from app.executions.model import ExitMeaning, Limits, Spec, Stage, Stop
 from app.executions.states import STATUS_OF, Cause, Status, StopReason
 from support.values import NOON
 from worker.outcome import Exit, read_exit
-from worker.stages import Course, How, StageEnd, StageName, command_of, course_of, read_stages, stop_in_time, warning_of
+from worker.stages import Course, How, StageEnd, StageName, command_of, course_of, read_stages, warning_of
 
 SETUP, MAIN, TEARDOWN = StageName
 SPEC = Spec(
@@ -29,6 +29,7 @@ CANCEL = Stop(
     final=True,
 )
 PAUSE = replace(CANCEL, reason=StopReason.PAUSE, final=False)
+TIMEOUT = replace(CANCEL, reason=StopReason.TIMEOUT, final=False)
 
 
 def exited(code: int, *, signaled: bool = False, oom: bool = False, complaint: str | None = None) -> Exit:
@@ -44,8 +45,7 @@ def exited(code: int, *, signaled: bool = False, oom: bool = False, complaint: s
 
 
 def read(ended: Exit, told: bytes, stop: Stop | None = None) -> tuple[Cause, str, int | None]:
-    course = course_of(told)
-    outcome = read_exit(read_stages(ended, course, SPEC), stop_in_time(stop, course), LIMITS)
+    outcome = read_exit(*read_stages(ended, course_of(told), stop, SPEC), LIMITS)
     return outcome.cause, outcome.message, outcome.exit_code
 
 
@@ -94,7 +94,7 @@ def test_whatever_a_program_writes_there_can_be_read(pieces: list[bytes]) -> Non
     course = course_of(b"".join(pieces))
     assert len(course.begun) <= len(StageName)
     assert set(course.ends) <= set(course.begun)
-    outcome = read_exit(read_stages(exited(1), course, SPEC), stop_in_time(CANCEL, course), LIMITS)
+    outcome = read_exit(*read_stages(exited(1), course, CANCEL, SPEC), LIMITS)
     assert STATUS_OF[outcome.cause] in {Status.FAILED, Status.CANCELED}
     assert warning_of(SPEC, course) != ""
 
@@ -107,11 +107,50 @@ def test_a_main_command_that_nobody_disturbed_is_read_as_without_stages(code: in
     assert read(exited(code), told, stop) == (alone.cause, alone.message, alone.exit_code)
 
 
-@pytest.mark.parametrize("code", [0, 1, 3, 85])
-def test_a_stop_during_the_teardown_changes_nothing_even_if_it_kills(code: int) -> None:
+@pytest.mark.parametrize("code", [1, 7, 143])
+def test_a_stop_during_the_teardown_changes_nothing_of_a_failure_even_if_it_kills(code: int) -> None:
     told = b"main\nmain %d free\nteardown\n" % code
     alone = read_exit(exited(code), None, LIMITS)
     assert read(exited(137, signaled=True), told, CANCEL) == (alone.cause, alone.message, code)
+
+
+@pytest.mark.parametrize("code", [0, 3, 85, 86])
+def test_a_stop_during_the_teardown_that_sends_no_signal_changes_nothing(code: int) -> None:
+    told = b"main\nmain %d free\nteardown\nteardown 0 in-time\n" % code
+    alone = read_exit(exited(code), None, LIMITS)
+    assert read(exited(code), told, CANCEL) == (alone.cause, alone.message, code)
+
+
+@given(
+    st.sampled_from([0, 1, 3, 85, 86, 127, 137]),
+    st.sampled_from([b"free", b"told", b"signaled", b"in-time", b"late", b"missing x"]),
+    st.sampled_from(
+        [
+            (exited(137, signaled=True), TIMEOUT),
+            (exited(0, signaled=True), TIMEOUT),
+            (exited(86, signaled=True), TIMEOUT),
+            (exited(137, signaled=True), CANCEL),
+            (exited(137, oom=True), None),
+            (exited(137, oom=True), PAUSE),
+            (exited(137), None),
+        ]
+    ),
+)
+def test_nothing_that_a_program_writes_makes_a_success_of_its_being_killed(
+    code: int, how: bytes, end: tuple[Exit, Stop | None]
+) -> None:
+    ended, stop = end
+    alone = read_exit(ended, stop, LIMITS)
+    course = course_of(b"setup\nsetup 0 in-time\nmain\nmain %d %s\nteardown\nteardown 0 in-time\n" % (code, how))
+    outcome = read_exit(*read_stages(ended, course, stop, SPEC), LIMITS)
+    assert STATUS_OF[outcome.cause] in {STATUS_OF[alone.cause], Status.FAILED}
+    assert not outcome.saved
+
+
+def test_who_was_stopped_in_its_teardown_is_told_how_its_main_command_ended() -> None:
+    said = read(exited(137, signaled=True), b"main\nmain 0 free\nteardown\n", TIMEOUT)
+    why = "Ran longer than its timeout of 60 s; its main command is said to have ended with exit code 0 before."
+    assert said == (Cause.RUN_TIMEOUT, why, 137)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +161,14 @@ def test_a_stop_during_the_teardown_changes_nothing_even_if_it_kills(code: int) 
         (1, b"told", Cause.CANCELED_BY_USER),
         (0, b"signaled", Cause.CANCELED_BY_USER),
         (143, b"signaled", Cause.CANCELED_BY_USER),
+        (143, b"free", Cause.SIGNALED),
     ],
 )
 def test_what_had_come_to_the_main_command_by_its_end_counts(code: int, how: bytes, cause: Cause) -> None:
     told = b"main\nmain %d %s\nteardown\n" % (code, how)
-    for ended in (exited(code, signaled=True), exited(137, signaled=True)):
-        assert read(ended, told, CANCEL)[::2] == (cause, code)
+    assert read(exited(code), told, CANCEL)[::2] == (cause, code)
+    if cause is not Cause.OK:
+        assert read(exited(137, signaled=True), told, CANCEL)[0] is cause
 
 
 def test_a_failed_setup_is_named_and_its_code_means_nothing_of_the_programs() -> None:

@@ -65,14 +65,15 @@ def test_what_is_left_out_does_not_restrict(
     method: str | None,
     theirs: dict[str, str],
 ) -> None:
-    taken = Chosen(pools, methods, wanted).takes(pool=pool, method=method, labels=theirs)
+    methods_of = {method} - {None}
+    taken = Chosen(pools, methods, wanted).takes(pools={pool}, methods=methods_of, labels=theirs)
     by_one = [
-        Chosen(pools=pools).takes(pool=pool, method=method, labels=theirs),
-        Chosen(methods=methods).takes(pool=pool, method=method, labels=theirs),
-        Chosen(labels=wanted).takes(pool=pool, method=method, labels=theirs),
+        Chosen(pools=pools).takes(pools={pool}, methods=methods_of, labels=theirs),
+        Chosen(methods=methods).takes(pools={pool}, methods=methods_of, labels=theirs),
+        Chosen(labels=wanted).takes(pools={pool}, methods=methods_of, labels=theirs),
     ]
     assert taken == all(by_one)
-    assert Chosen().takes(pool=pool, method=method, labels=theirs)
+    assert Chosen().takes(pools={pool}, methods=methods_of, labels=theirs)
     assert by_one[0] == (not pools or pool in pools)
 
 

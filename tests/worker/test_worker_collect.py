@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from obstore.exceptions import BaseError
 
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.artifacts.store import PIECE_BYTES, ArtifactStore
@@ -386,10 +387,39 @@ async def test_a_store_that_fails_makes_it_partial_and_no_error(outputs: Path, t
     store = ArtifactStore.open(broken)
     broken.rmdir()
     broken.write_bytes(b"no directory any more")
+    store.patience = 0
     collected = await collect(store, GROUP, outputs, PLENTY)
     assert collected.files == []
     assert collected.partial
     assert "the artifact store failed" in collected.warnings[0]
+
+
+async def test_required_outputs_wait_for_the_disk_of_the_store_and_are_lost_by_no_fault_of_the_program(
+    tmp_path: Path, store: ArtifactStore
+) -> None:
+    workspace = a_workspace(tmp_path)
+    put(workspace.outputs, "a.txt")
+    put(workspace.outputs, "b/c.txt")
+    required = [DeclaredOutput(path=path) for path in ("a.txt", "b/*", "never/*")]
+    record = a_record(id=an_id(5), attempt=1, spec=Spec(image="i", outputs=tuple(required)))
+    directory = tmp_path / "store"
+    directory.rename(tmp_path / "away")
+    store.patience = 0
+    kept = await keep(store, record, workspace, log_complete=True)
+    assert (kept.outputs, kept.lost, kept.missing) == ([], ("a.txt", "b/*"), ("never/*",))
+    assert not directory.exists()
+    with pytest.raises(BaseError):
+        await stored(store, "a.txt")
+    with pytest.raises(BaseError):
+        await store.clear("anything")
+    store.patience = 60
+    keeping = asyncio.create_task(keep(store, record, workspace, log_complete=True))
+    done, _ = await asyncio.wait({keeping}, timeout=0.3)
+    (tmp_path / "away").rename(directory)
+    assert not done
+    kept = await keeping
+    assert ([file.path for file in kept.outputs], kept.lost, kept.missing) == (["a.txt", "b/c.txt"], (), ("never/*",))
+    assert await stored(store, "b/c.txt", ArtifactSet(an_id(5), 1, Kind.OUTPUT)) == b"content"
 
 
 def a_workspace(tmp_path: Path) -> Workspace:
@@ -420,7 +450,12 @@ async def test_half_a_checkpoint_is_none(tmp_path: Path, store: ArtifactStore) -
     assert kept.checkpoint == []
     assert [file.path for file in kept.outputs] == ["result"]
     assert not kept.outputs_partial
-    assert kept.warnings == ["the checkpoint is not kept: a file does not fit into the limit on bytes"]
+    assert kept.warnings == [
+        {
+            "code": "checkpoint_not_kept",
+            "message": "The checkpoint is not kept: a file does not fit into the limit on bytes.",
+        }
+    ]
 
 
 async def test_outputs_that_are_left_out_are_warned_of(tmp_path: Path, store: ArtifactStore) -> None:
@@ -428,7 +463,7 @@ async def test_outputs_that_are_left_out_are_warned_of(tmp_path: Path, store: Ar
     (workspace.outputs / "link").symlink_to("/etc/shadow")
     kept = await keep(store, a_record(id=an_id(5), attempt=1), workspace, log_complete=True)
     assert kept.outputs_partial
-    assert kept.warnings == [f"outputs: {NO_LINKS}"]
+    assert kept.warnings == [{"code": "output_left_out", "message": f"Outputs: {NO_LINKS}."}]
 
 
 async def test_what_was_declared_is_of_the_media_type_that_was_said_and_may_be_missing(

@@ -105,6 +105,20 @@ async def test_a_file_has_no_more_bytes_than_it_may(fetching: Process, host: Rec
         await place(fetching, {"a": FileSource(url=f"{host.url}/a")})
 
 
+async def test_all_urls_together_give_no_more_than_they_may(
+    database_url: str, redis_url: str, tmp_path: Path, host: Receiver
+) -> None:
+    host.answer(200, "x" * 60)
+    allowed = {"outbound_allow": "localhost", "input_urls": "localhost", "input_urls_limit": 120}
+    async with opened(database_url, redis_url, tmp_path, **allowed) as process:
+        files = {name: FileSource(url=f"{host.url}/{name}") for name in "abc"}
+        found = await place(process, {name: files[name] for name in "ab"})
+        assert [len((found / name).read_text()) for name in "ab"] == [60, 60]
+        with pytest.raises(Over, match=r"With its input `c` its URLs give more than 120 B together") as over:
+            await place(process, files)
+    assert over.value.outcome.cause is Cause.SPEC_REJECTED
+
+
 async def test_other_bytes_than_were_promised_are_not_taken(fetching: Process, host: Receiver) -> None:
     host.answer(200, "other")
     with pytest.raises(Over, match="another SHA-256"):

@@ -32,6 +32,7 @@ from worker.engine.port import ContainerSpec
 from worker.log_writer import LogWriter
 from worker.presence import Presence
 from worker.reconciler import Reconciler, Suspects
+from worker.secret_files import SecretFiles
 from worker.workspace import Workspace
 
 IMAGE = "busybox:local"
@@ -220,10 +221,13 @@ async def test_a_directory_that_is_to_be_looked_at_stays_until_its_outputs_expir
     await records.change(lease.execution, spec=spec.model_dump(mode="json"))
     workspace = workspace_of(records, lease.execution)
     workspace.create(inputs={})
+    secrets = SecretFiles(records.process.settings.secrets, lease.execution, 1)
+    secrets.write({"TOKEN": "a secret"})
     await records.end(lease)
     for _ in range(3):
         await reconciler.sweep()
     assert workspace.root.exists()
+    assert not secrets.directory.exists()
     await records.change(lease.execution, outputs_expired_at=clock())
     for _ in range(3):
         await reconciler.sweep()

@@ -288,6 +288,14 @@ async def test_what_cannot_go_on_now_is_not_called_late(scene: Scene, excuse: st
     assert await scene.wrong(execution) == set()
 
 
+async def test_what_copies_its_inputs_takes_as_long_as_they_are_large(scene: Scene) -> None:
+    execution = (await scene.records.in_status(Status.PREPARING)).execution
+    long_ago = "UPDATE execution_events SET at = now() - interval '1 hour' WHERE execution_id = :id"
+    for phase, wrong in (("creating", {"pace"}), ("fetching", set())):
+        await scene.change(long_ago, "UPDATE executions SET phase = :phase WHERE id = :id", id=execution, phase=phase)
+        assert await scene.wrong(execution) == wrong
+
+
 async def test_old_executions_are_looked_at_when_asked_for_or_active(scene: Scene) -> None:
     ended = (await scene.records.in_status(Status.SUCCEEDED)).execution
     active = (await scene.records.in_status(Status.RUNNING)).execution

@@ -114,12 +114,15 @@ def read_recollection(events: Sequence[Mapping[str, Any]], container: str) -> Re
     """All events that the engine still has, oldest first, as far as they concern one container."""
     own = [event for event in events if event["Type"] == "container" and container in _names(event["Actor"])]
     ends = [event for event in own if event["Action"] == "die"]
+    started = any(event["Action"] == "start" for event in own)
     return Recollection(
         killed=any(event["Action"] == "kill" for event in own),
         exit_code=int(ends[-1]["Actor"]["Attributes"]["exitCode"]) if ends else None,
         exited_at=datetime.fromtimestamp(ends[-1]["timeNano"] / 1e9, UTC) if ends else None,
         # Nothing was crowded out, and yet it knows of no start: it was not there then.
-        restarted=len(events) < _EVENTS_KEPT and not any(event["Action"] == "start" for event in own),
+        restarted=len(events) < _EVENTS_KEPT and not started,
+        # It forgets the oldest first.
+        never_started=not started and any(event["Action"] == "create" for event in own),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -24,6 +24,7 @@ import orjson
 from worker.engine.answers import read_image, read_inspection, read_recollection, read_usage, understanding
 from worker.engine.cgroups import ControlGroup, find_control_group
 from worker.engine.connection import EngineConnection, Refused
+from worker.engine.disk import allocated, own_directories
 from worker.engine.frames import Demultiplexer, FrameError
 from worker.engine.layers import PullProgress
 from worker.engine.oom import OomWitness
@@ -278,6 +279,21 @@ class DockerRuntime:
         if pid == 0:
             raise NoSuchContainer(f"{container} does not run any more")
         return await asyncio.to_thread(find_control_group, id_, pid, self._proc)
+
+    async def weigh(self, container: str, directories: Sequence[Path]) -> int:
+        """Bytes that it takes on disk, with these directories. Raises `NoSuchContainer`, and `OSError`.
+
+        Where its own are not of this host the engine counts them, by the apparent sizes of the files.
+        """
+        path = f"/containers/{_quoted(container)}/json"
+        async with self._questions:
+            with _about(container):
+                found = await self._http.json("GET", path)
+                own = await asyncio.to_thread(own_directories, found)
+                if own is None:
+                    found = await self._http.json("GET", path, params={"size": "1"}, slow=True)
+            written = await asyncio.to_thread(allocated, [*(own or ()), *directories])
+        return written if own is not None else written + int(found.get("SizeRw") or 0)
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove, with its anonymous volumes; gone or going already is fine.

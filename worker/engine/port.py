@@ -6,11 +6,12 @@ an engine. Another engine (Kubernetes: an attempt is a pod) fits behind the same
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from worker.engine.layers import PullProgress
@@ -98,6 +99,8 @@ class ContainerSpec:
     workdir: str | None = None
     user: str | None = None
     network: str = "none"
+    runtime: str | None = None
+    read_only: bool = False
     hostname: str | None = None
 
 
@@ -130,13 +133,14 @@ class Inspection:
 class Recollection:
     """What the engine remembers of a container. `killed`: somebody sent it a signal through the engine. `exit_code` and
     `exited_at` are of its last exit. `restarted`: the engine has provably lost its memory since the start, as it does
-    over a restart.
+    over a restart. `never_started`: it knows of everything since its creation, and of no start.
     """
 
     killed: bool
     exit_code: int | None
     exited_at: datetime | None
     restarted: bool
+    never_started: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,11 @@ class ContainerRuntime(Protocol):
 
     async def measure(self, container: str) -> Usage:
         """What a running container has used by now. Raises `NoSuchContainer`, also when it does not run any more."""
+
+    async def weigh(self, container: str, directories: Sequence[Path]) -> int:
+        """Bytes that a container takes on disk, together with these directories of this host; each file counts as 4 KiB
+        at least. Raises `NoSuchContainer`, and `OSError` when it cannot be found out.
+        """
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove; a container that is gone or going already is fine. Without `force` a running one is refused."""

@@ -14,6 +14,8 @@ from worker.engine.port import ContainerSpec, Mount, SpecRejected
 # Linux refuses longer ones at exec. The engine does not look at them: its init process would fail to start the
 # program and the attempt would look as if the program had ended with code 1.
 _LONGEST_ARGUMENT: Final = 131_071
+# When the host itself runs short of memory, the kernel is to take programs before the engine, the database and us.
+_TAKEN_BEFORE_US: Final = 500
 
 
 def create_body(spec: ContainerSpec) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def create_body(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def _host_config(spec: ContainerSpec) -> dict[str, Any]:
-    return {
+    config: dict[str, Any] = {
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],  # seccomp unnamed: the engine's default profile applies
         "Privileged": False,
@@ -53,6 +55,7 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "PidsLimit": spec.pids,
         "Memory": spec.memory,
         "MemorySwap": spec.memory,  # memory and swap together: no swap
+        "OomScoreAdj": _TAKEN_BEFORE_US,
         "NanoCpus": round(spec.cpus * 1_000_000_000),
         "ShmSize": spec.shm,
         # Only ever lower than the engine's own: it may lack the privilege to raise one, and then nothing starts.
@@ -67,6 +70,12 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
         "AutoRemove": False,  # the exit code would go with the container
         "RestartPolicy": {"Name": "no"},
     }
+    if spec.runtime is not None:
+        config["Runtime"] = spec.runtime
+    if spec.read_only:
+        # Hardly any program does without it; it is memory, and counts as such.
+        config |= {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"rw,nosuid,nodev,mode=1777,size={spec.shm}"}}  # noqa: S108
+    return config
 
 
 def _ulimit(name: str, value: int) -> dict[str, Any]:

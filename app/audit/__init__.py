@@ -1,0 +1,1 @@
+"""Who did what: one row per request that changes something, only ever added to."""

@@ -1,0 +1,44 @@
+"""`python -m app token`: a token from whoever may write to the database, such as the first, or when all are lost."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from app.auth.granting import add
+from app.auth.model import Role
+from app.auth.service import BOOTSTRAP_OWNER
+from app.db.engine import open_engine, transaction
+from app.executions.repository import seconds_from_now
+from app.settings import Settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a new token on stdout, and nothing else. The exit code of the process."""
+    parser = argparse.ArgumentParser(prog="python -m app token", description="Make a token, and print it.")
+    parser.add_argument("--owner", default=BOOTSTRAP_OWNER, help="whose it is (default: %(default)s)")
+    parser.add_argument("--role", type=Role, choices=list(Role), default=Role.ADMIN, help="default: %(default)s")
+    parser.add_argument("--name", default="command line", help="what it is for (default: %(default)s)")
+    parser.add_argument("--expires-in", type=int, metavar="SECONDS", help="default: never")
+    wanted = parser.parse_args(arguments)
+    token = asyncio.run(_make(wanted))
+    sys.stdout.write(f"{token}\n")
+    return 0
+
+
+async def _make(wanted: argparse.Namespace) -> str:
+    columns = {
+        "name": wanted.name,
+        "owner": wanted.owner,
+        "scopes": sorted(wanted.role.scopes),
+        "expires_at": None if wanted.expires_in is None else seconds_from_now(wanted.expires_in),
+    }
+    url = Settings().database_url
+    async with (
+        open_engine(url, pool_size=1, application="tailrace-token") as database,
+        transaction(database) as connection,
+    ):
+        _, token = await add(connection, columns)
+    return token

@@ -1,0 +1,53 @@
+"""Addresses with a share or a ticket in their query, for who can send no header: it leaves the address before anybody
+sees it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth.tokens import SHARE_PREFIX, TICKET_PREFIX
+
+PARAMETERS = {"share": SHARE_PREFIX, "ticket": TICKET_PREFIX}
+# The address is as good as a token: it goes to nobody else, and what it shows is not to outlive it.
+_ANSWERED = {"Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache"}
+
+
+class CredentialLinks:
+    """Middleware: such a parameter goes on as a bearer token. A token of another kind does not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] not in {"http", "websocket"} or not _take(scope):
+            await self._app(scope, receive, send)
+            return
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _ANSWERED.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, answered)
+
+
+def _take(scope: Scope) -> bool:
+    """Out of the query, in place: the server's own log has the address from this very scope. Whether one was there."""
+    query = scope.get("query_string", b"")
+    if not any(name.encode() in query for name in PARAMETERS):
+        return False
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    given = [(name, value) for name, value in pairs if name in PARAMETERS]
+    if given:
+        scope["query_string"] = urlencode([pair for pair in pairs if pair not in given]).encode()
+        name, token = given[0]
+        if token.startswith(PARAMETERS[name]) and "authorization" not in Headers(scope=scope):
+            scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
+    return bool(given)

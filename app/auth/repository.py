@@ -1,0 +1,171 @@
+"""SQL of tokens and shares: what people see and do. Who calls is looked up in `service.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from app.auth.model import DEAD_DAYS, ShareRecord, TokenRecord
+from app.auth.tables import Share, Ticket, Token
+from app.auth.tokens import Scope
+from app.db.engine import Connection
+from app.db.orm import clock
+
+# Seconds between two notes of the use of one.
+NOTED_EVERY = 60
+
+_TOKEN = tuple(column for column in Token.__table__.c if column.name not in {"hash", "session"})
+_SHARE = tuple(column for column in Share.__table__.c if column.name != "hash")
+_DEAD = timedelta(days=DEAD_DAYS)
+
+
+def is_valid(table: type[Token | Share]) -> ColumnElement[bool]:
+    """Whether one is neither revoked nor expired."""
+    return table.revoked_at.is_(None) & or_(table.expires_at.is_(None), table.expires_at > clock())
+
+
+def _token_of(row: Mapping[Any, Any]) -> TokenRecord:
+    return TokenRecord(**{**row, "scopes": frozenset(map(Scope, row["scopes"]))})
+
+
+async def add_token(connection: Connection, columns: Mapping[str, Any]) -> TokenRecord:
+    """A new one."""
+    row = await connection.execute(insert(Token).values(**columns).returning(*_TOKEN))
+    return _token_of(row.mappings().one())
+
+
+async def lock_tokens(connection: Connection, owner: str) -> int:
+    """How many valid ones they have; nobody makes another until the transaction ends."""
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tokens {owner}", 0))))
+    statement = select(func.count()).where(Token.owner == owner, is_valid(Token))
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def forget_tokens(connection: Connection, owner: str) -> None:
+    """Those of an owner that have not been valid for long. One that an operator made stays revoked for ever."""
+    ended = func.least(Token.revoked_at, Token.expires_at)
+    await connection.execute(
+        delete(Token).where(Token.owner == owner, Token.made_by.is_not(None), ended < clock() - _DEAD)
+    )
+
+
+async def find_token(connection: Connection, token: UUID, *, owner: str | None) -> TokenRecord | None:
+    """One, if it exists and, with `owner`, is theirs."""
+    statement = select(*_TOKEN).where(Token.id == token)
+    if owner is not None:
+        statement = statement.where(Token.owner == owner)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return _token_of(row) if row is not None else None
+
+
+async def list_tokens(
+    connection: Connection, *, owner: str | None, dead: bool, before: UUID | None, most: int
+) -> list[TokenRecord]:
+    """Those of an owner or of all, the newest first; also the `dead` if they are asked for."""
+    statement: Select[Any] = select(*_TOKEN).order_by(Token.id.desc()).limit(most)
+    if owner is not None:
+        statement = statement.where(Token.owner == owner)
+    if not dead:
+        statement = statement.where(is_valid(Token))
+    if before is not None:
+        statement = statement.where(Token.id < before)
+    return [_token_of(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def revoke_token(connection: Connection, token: UUID) -> list[UUID]:
+    """From now on it is not valid, nor are the sessions that it made; those that were."""
+    itself_or_session = or_(Token.id == token, and_(Token.made_by == token, Token.session))
+    statement = update(Token).where(itself_or_session, Token.revoked_at.is_(None)).values(revoked_at=clock())
+    return list((await connection.execute(statement.returning(Token.id))).scalars())
+
+
+async def revoke_share(connection: Connection, share: UUID) -> None:
+    """From now on it is not valid; when that was first, stays."""
+    await connection.execute(
+        update(Share).where(Share.id == share, Share.revoked_at.is_(None)).values(revoked_at=clock())
+    )
+
+
+async def add_ticket(connection: Connection, hash_: bytes, token: UUID, *, seconds: float) -> datetime:
+    """A new one, good for so long; until when that is. Those that nobody used in time are forgotten."""
+    await connection.execute(delete(Ticket).where(Ticket.expires_at <= clock()))
+    row = {"hash": hash_, "token_id": token, "expires_at": clock() + timedelta(seconds=seconds)}
+    return (await connection.execute(insert(Ticket).values(**row).returning(Ticket.expires_at))).scalar_one()
+
+
+async def take_ticket(connection: Connection, hash_: bytes) -> UUID | None:
+    """The token that it is of; None if there is none, also because somebody has taken it."""
+    statement = delete(Ticket).where(Ticket.hash == hash_, Ticket.expires_at > clock()).returning(Ticket.token_id)
+    return (await connection.execute(statement)).scalar_one_or_none()
+
+
+async def hold_for_session(connection: Connection, token: UUID) -> bool:
+    """Keep a token from being revoked until the transaction ends; whether it is valid, and no session itself."""
+    statement = select(Token.id).where(Token.id == token, is_valid(Token), ~Token.session).with_for_update(read=True)
+    return (await connection.execute(statement)).scalar_one_or_none() is not None
+
+
+async def is_session(connection: Connection, token: UUID) -> bool:
+    """Whether a browser has it in a cookie."""
+    return bool((await connection.execute(select(Token.session).where(Token.id == token))).scalar_one_or_none())
+
+
+async def add_share(connection: Connection, columns: Mapping[str, Any]) -> ShareRecord:
+    """A new one."""
+    row = await connection.execute(insert(Share).values(**columns).returning(*_SHARE))
+    return ShareRecord(**row.mappings().one())
+
+
+async def count_shares(connection: Connection, execution: UUID) -> int:
+    """The valid ones; those that have not been for long are forgotten."""
+    ended = func.least(Share.revoked_at, Share.expires_at)
+    await connection.execute(delete(Share).where(Share.execution_id == execution, ended < clock() - _DEAD))
+    statement = select(func.count()).where(Share.execution_id == execution, is_valid(Share))
+    return int((await connection.execute(statement)).scalar_one())
+
+
+async def list_shares(connection: Connection, execution: UUID, *, most: int) -> list[ShareRecord]:
+    """Of one execution, the newest first, also those that are not valid any more."""
+    statement = select(*_SHARE).where(Share.execution_id == execution).order_by(Share.id.desc()).limit(most)
+    return [ShareRecord(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def find_share(connection: Connection, execution: UUID, share: UUID) -> ShareRecord | None:
+    """One of this execution."""
+    statement = select(*_SHARE).where(Share.id == share, Share.execution_id == execution)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return ShareRecord(**row) if row is not None else None
+
+
+async def list_valid(connection: Connection, ids: Collection[UUID]) -> set[UUID]:
+    """Which of these tokens and shares are valid now."""
+    wanted = literal(list(ids), ARRAY(Uuid))
+    tokens = select(Token.id).where(Token.id == any_(wanted), is_valid(Token))
+    shares = select(Share.id).where(Share.id == any_(wanted), is_valid(Share))
+    return set((await connection.execute(tokens.union_all(shares))).scalars())
+
+
+async def note_used(connection: Connection, ids: Collection[UUID]) -> None:
+    """That they are used now, unless that was noted a moment ago."""
+    for table in (Token, Share):
+        is_new = or_(table.last_used_at.is_(None), table.last_used_at < clock() - timedelta(seconds=NOTED_EVERY))
+        used = table.id == any_(literal(list(ids), ARRAY(Uuid)))
+        await connection.execute(update(table).where(used, is_new).values(last_used_at=clock()))

@@ -1,0 +1,75 @@
+"""From the names of secrets to values of an execution's own, when it is accepted.
+
+It gets a copy, sealed for it alone: what it was submitted with holds for all of its attempts, whatever becomes of the
+name meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
+
+from app.db.engine import Connection
+from app.errors import FieldError, InvalidRequest
+from app.executions.accepting import NewExecution
+from app.secrets import named
+from app.secrets.model import SECRETS_BYTES, warnings_of
+from app.secrets.service import SEALED_AS
+from app.secrets.vault import OVERHEAD, NoKey, Vault, WrongKey
+
+_HINT = "Those that you have: GET /v1/secrets."
+
+
+async def confide(connection: Connection, vault: Vault, new: NewExecution) -> NewExecution:
+    """The same with the values of the secrets that it names. Raises `InvalidRequest`."""
+    (confided,) = await confide_all(connection, vault, [new], [str])
+    return confided
+
+
+async def confide_all(
+    connection: Connection, vault: Vault, many: Sequence[NewExecution], paths: Sequence[Callable[[str], str]]
+) -> list[NewExecution]:
+    """The same for many of one owner; a path says where a field of each is in the request."""
+    names = {each.name for new in many for each in new.spec.named_secrets.values()}
+    if not names:
+        return list(many)
+    kept = await named.take(connection, many[0].owner, names)
+    values: dict[str, str] = {}
+    for name, (secret, sealed) in kept.items():
+        try:
+            values[name] = vault.open(sealed, execution=secret, name=SEALED_AS)
+        except (NoKey, WrongKey):
+            continue
+    wrong = [
+        FieldError(path(f"named_secrets.{key}.name"), *_why_not(each.name, kept))
+        for new, path in zip(many, paths, strict=True)
+        for key, each in new.spec.named_secrets.items()
+        if each.name not in values
+    ]
+    wrong += [
+        FieldError(path("named_secrets"), "too_large", "must be at most 32 KiB, all values together and with `secrets`")
+        for new, path in zip(many, paths, strict=True)
+        if not wrong and _size_of(new, values) > SECRETS_BYTES
+    ]
+    if wrong:
+        error = InvalidRequest.of(list(dict.fromkeys(wrong)))
+        error.hint = _HINT
+        raise error
+    return [_with_values(vault, new, values) for new in many]
+
+
+def _why_not(name: str, kept: Container[str]) -> tuple[str, str]:
+    if name in kept:
+        return "sealed_otherwise", f"was sealed with a key that is not set here any more: put `{name}` again"
+    return "unknown_secret", f"names a secret that you do not have: `{name}`"
+
+
+def _size_of(new: NewExecution, values: Mapping[str, str]) -> int:
+    given = sum(len(sealed) - OVERHEAD for sealed in new.sealed.values())
+    return given + sum(len(values[each.name].encode()) for each in new.spec.named_secrets.values())
+
+
+def _with_values(vault: Vault, new: NewExecution, values: Mapping[str, str]) -> NewExecution:
+    own = {key: values[each.name] for key, each in new.spec.named_secrets.items()}
+    sealed = {key: vault.seal(value, execution=new.id, name=key) for key, value in own.items()}
+    return replace(new, sealed={**new.sealed, **sealed}, warnings=[*new.warnings, *warnings_of(own.items())])

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Known vulnerabilities in what uv.lock names, and credentials that got into the sources. The first needs the network: without
+# it that is said, and nothing else is held up.
+set -u
+uv=${1:-uv}
+failed=0
+
+answer=$("$uv" audit --frozen --preview-features audit-command 2>&1)
+status=$?
+printf '%s\n' "$answer"
+if [ "$status" -ne 0 ]; then
+    if printf '%s' "$answer" | grep -q 'error sending request'; then
+        echo 'audit: the database of vulnerabilities cannot be reached: dependencies are NOT audited' >&2
+    else
+        failed=1
+    fi
+fi
+
+# What is in the baseline was looked at: examples, and tests of what is to be found. The tool writes to it when lines have
+# moved, and ends with 3 then.
+baseline=$(mktemp)
+trap 'rm -f "$baseline"' EXIT
+cp .secrets.baseline "$baseline"
+git ls-files -z -- ':!uv.lock' ':!.secrets.baseline' |
+    xargs -0 .venv/bin/detect-secrets-hook --no-verify --baseline "$baseline" >"$baseline.found" 2>&1
+status=$?
+if [ "$status" -ne 0 ] && { grep -q '^Location:' "$baseline.found" || ! grep -q 'was updated' "$baseline.found"; }; then
+    cat "$baseline.found" >&2
+    echo 'audit: if that is no credential, run `make baseline`, and look at what it adds' >&2
+    failed=1
+fi
+rm -f "$baseline.found"
+[ "$failed" -eq 0 ] && echo 'audit: no credentials in the sources'
+exit "$failed"

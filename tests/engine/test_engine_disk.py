@@ -1,0 +1,84 @@
+"""What a container takes on disk, wherever its image lets it write."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harbour import Harbour
+
+from stack.engine import ensure_engine
+from stack.images import build_image
+from support.eventually import eventually
+from support.hostile import dig
+from worker.engine.disk import FILE_BYTES, allocated, own_directories
+from worker.workspace import remove_tree
+
+MIB = 2**20
+
+
+@pytest.fixture
+def image_with_a_volume(engine_host: str) -> Iterator[str]:
+    """One that asks for a directory outside of every layer."""
+    name = f"tailrace-test-{uuid.uuid4().hex}:local"
+    with ensure_engine().client() as client:
+        build_image(client, name, {"Dockerfile": b"FROM busybox:local\nVOLUME /data\n"})
+        yield name
+        client.delete(f"/images/{name}", params={"force": "1"})
+
+
+async def test_the_layer_the_volumes_and_our_directories_are_counted(
+    harbour: Harbour, image_with_a_volume: str, tmp_path: Path
+) -> None:
+    (tmp_path / "output").write_bytes(os.urandom(MIB))
+    write = "head -c 2097152 /dev/urandom > /own; head -c 4194304 /dev/urandom > /data/more; truncate -s 50M /holes"
+    container = await harbour.start("sh", "-c", f"{write}; exec sleep 60", image=image_with_a_volume)
+
+    async def all_counted() -> bool:
+        return 7 * MIB <= await harbour.engine.weigh(container, [tmp_path]) < 8 * MIB
+
+    await eventually(all_counted)
+    # Where the engine's directories cannot be seen, it counts its layer itself.
+    path = f"/containers/{container}/json"
+    assert (await harbour.engine._http.json("GET", path, params={"size": "1"}))["SizeRw"] >= 2 * MIB
+
+
+def test_files_without_content_count_and_holes_and_links_do_not(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(500):
+        (tree / str(number)).touch()
+    os.truncate(tree / "0", 2**33)
+    (tree / "link").symlink_to("/usr")
+    assert 500 * FILE_BYTES < allocated([tree]) < 600 * FILE_BYTES
+
+
+def test_what_is_deeper_than_any_path_counts(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    dig(outputs, 3000)
+    counted = allocated([outputs])
+    remove_tree(outputs)
+    assert counted >= 3000 * FILE_BYTES
+
+
+def test_what_is_gone_counts_nothing_and_no_sum_is_an_error(tmp_path: Path) -> None:
+    assert allocated([]) == 0
+    assert allocated([tmp_path / "gone", tmp_path]) < 10 * FILE_BYTES
+    with pytest.raises(OSError, match="Argument list too long"):
+        allocated([Path("x" * 200_000)])
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"GraphDriver": None},
+        {"GraphDriver": {"Data": None, "Name": "overlayfs"}},
+        {"GraphDriver": {"Data": {"UpperDir": "/nowhere/at/all"}}},
+        {"GraphDriver": {"Data": {"UpperDir": "/"}}, "Mounts": [{"Type": "volume", "Source": "/nowhere"}]},
+    ],
+)
+def test_directories_that_are_not_of_this_host_are_not_taken_for_it(found: dict[str, object]) -> None:
+    assert own_directories(found) is None
