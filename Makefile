@@ -41,8 +41,7 @@ audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it
 	@sh stack/audit.sh $(UV)
 
 baseline: $(READY)  ## Take what `make audit` finds in the sources for no credentials; look at the difference
-	@.venv/bin/detect-secrets scan --exclude-files '^uv\.lock$$' > .secrets.baseline.new
-	@mv .secrets.baseline.new .secrets.baseline
+	@sh stack/audit.sh baseline
 
 clean:  ## Remove the environments and caches; the data stays
 	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,9 +1,19 @@
 #!/bin/sh
 # Known vulnerabilities in what uv.lock names, and credentials that got into the sources. The first needs the network: without
 # it that is said, and nothing else is held up.
+# `audit.sh baseline` takes what it finds in the sources for no credentials.
 set -u
-uv=${1:-uv}
 failed=0
+
+sources() {
+    git ls-files -z --cached --others --exclude-standard -- ':!uv.lock' ':!.secrets.baseline'
+}
+
+if [ "${1:-}" = baseline ]; then
+    sources | xargs -0 .venv/bin/detect-secrets scan --no-verify >.secrets.baseline.new || exit 1
+    exec mv .secrets.baseline.new .secrets.baseline
+fi
+uv=${1:-uv}
 
 answer=$("$uv" audit --frozen --preview-features audit-command 2>&1)
 status=$?
@@ -21,8 +31,7 @@ fi
 baseline=$(mktemp)
 trap 'rm -f "$baseline"' EXIT
 cp .secrets.baseline "$baseline"
-git ls-files -z -- ':!uv.lock' ':!.secrets.baseline' |
-    xargs -0 .venv/bin/detect-secrets-hook --no-verify --baseline "$baseline" >"$baseline.found" 2>&1
+sources | xargs -0 .venv/bin/detect-secrets-hook --no-verify --baseline "$baseline" >"$baseline.found" 2>&1
 status=$?
 if [ "$status" -ne 0 ] && { grep -q '^Location:' "$baseline.found" || ! grep -q 'was updated' "$baseline.found"; }; then
     cat "$baseline.found" >&2

@@ -102,15 +102,17 @@ class Holding:
                     heard = await self._hints.get(LOOK_EVERY if listener.connected else LOOK_WITHOUT_HINTS_EVERY)
                 except Missed:
                     heard = None
-                if heard is not None:
-                    self._suspects[UUID(bytes=heard)] = asyncio.get_running_loop().time()
                 try:
+                    if heard is not None:
+                        self._suspects[UUID(bytes=heard)] = asyncio.get_running_loop().time()
                     await self.look(database)
                     await self.note(database)
                 except Exception as error:
-                    if not is_outage(error):
-                        raise
-                    log.warning("tokens.database_away", error=repr(error))
+                    if is_outage(error):
+                        log.warning("tokens.database_away", error=repr(error))
+                    else:
+                        # To look no more would leave open what is to end.
+                        log.exception("tokens.failed")
 
     async def look(self, database: AsyncEngine) -> None:
         """End what is held by tokens that are not valid. Raises what the database raises."""

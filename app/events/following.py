@@ -42,12 +42,14 @@ async def follow(database: AsyncEngine, name: str, act: Act) -> bool:
     await until_writers_end(database)
     async with transaction(database) as connection:
         after = await _lock(connection, name)
+        if after > top:
+            # Somebody was faster. Or the database was put back to an earlier state, and counts from there again.
+            return await _go_back(connection, name, after)
         events = await store.read_between(connection, after, top, most=PAGE)
         reached = events[-1].position if len(events) == PAGE else top
         if events:
             await act(connection, events)
-        # A database that was put back to an earlier state counts from there again.
-        await connection.execute(update(EventCursor).where(EventCursor.name == name).values(position=reached))
+        await _move(connection, name, reached)
     return reached < top
 
 
@@ -69,6 +71,18 @@ async def until_writers_end(database: AsyncEngine) -> None:
 async def _list_writers(database: AsyncEngine) -> set[str]:
     async with reading(database) as connection:
         return await store.list_writers(connection)
+
+
+async def _go_back(connection: Connection, name: str, after: int) -> bool:
+    """Go back to the last position if there are not so many; whether there may be more behind `after`."""
+    last = await store.last_position(connection)
+    if after > last:
+        await _move(connection, name, last)
+    return after < last
+
+
+async def _move(connection: Connection, name: str, reached: int) -> None:
+    await connection.execute(update(EventCursor).where(EventCursor.name == name).values(position=reached))
 
 
 async def _lock(connection: Connection, name: str) -> int:

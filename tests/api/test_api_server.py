@@ -171,7 +171,7 @@ async def test_a_client_that_left_is_not_waited_for(remote: httpx.AsyncClient, p
     await remote.post(own["links"]["cancel"])
 
 
-@pytest.mark.parametrize("token", [f"Bearer {TOKEN}", ""])
+@pytest.mark.parametrize("token", [f"Bearer {TOKEN}", ""], ids=["allowed", "nobody"])
 async def test_an_upload_that_is_not_read_is_answered(token: str, remote: httpx.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(200):

@@ -234,7 +234,7 @@ async def test_without_a_valid_token_the_code_is_4401(
     assert await refusal(tailrace, f"{finished}/tail", headers) == 4401
 
 
-@pytest.mark.parametrize("execution", [str(uuid4()), "nonsense", "0"])
+@pytest.mark.parametrize("execution", [str(uuid4()), "nonsense", "0"], ids=["unknown", "nonsense", "0"])
 async def test_what_does_not_exist_is_4404(tailrace: Running, execution: str) -> None:
     assert await refusal(tailrace, f"{execution}/tail", tailrace.headers) == 4404
 
