@@ -64,7 +64,7 @@ class Process:
     pages: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
     searches: Searches = field(default_factory=Searches)
     policy: PolicyFile = field(default_factory=PolicyFile)
-    # How many files each owner is sending.
+    # How many files and bundles each owner is sending.
     uploads: Counter[str] = field(default_factory=Counter)
     # Of posts to each trigger, and of firings of each schedule by hand.
     turns: Turns = field(default_factory=Turns)

@@ -28,6 +28,7 @@ AGAIN_AFTER = timedelta(hours=1)
 REMEMBERED_FOR = timedelta(days=90)
 ROUNDS = 2
 _TO_DO = f"rounds < {ROUNDS}"
+_UNTOUCHED = (ArtifactRemoval.begun_at.is_(None), text("rounds = 0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,16 @@ async def is_begun(connection: Connection, prefixes: Collection[str]) -> bool:
     return any(rows.scalars())
 
 
+async def is_untouched(connection: Connection, prefixes: Collection[str]) -> bool:
+    """Whether all of this was asked for, and nothing of it begun; nobody begins to until the transaction ends."""
+    untouched = select(ArtifactRemoval.prefix).where(ArtifactRemoval.prefix.in_(prefixes), *_UNTOUCHED)
+    return len((await connection.execute(untouched.with_for_update())).all()) == len(prefixes)
+
+
 async def take_back(connection: Connection, prefix: str) -> bool:
     """What was asked for is on record now; False if somebody has begun to remove it."""
-    untouched = delete(ArtifactRemoval).where(
-        ArtifactRemoval.prefix == prefix, ArtifactRemoval.begun_at.is_(None), text("rounds = 0")
-    )
-    return (await connection.execute(untouched)).rowcount > 0
+    taken_back = delete(ArtifactRemoval).where(ArtifactRemoval.prefix == prefix, *_UNTOUCHED)
+    return (await connection.execute(taken_back)).rowcount > 0
 
 
 async def take_due(connection: Connection, *, most: int) -> list[Removal]:

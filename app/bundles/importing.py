@@ -10,7 +10,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
@@ -38,7 +38,7 @@ from app.errors import FieldError, InvalidRequest, Unavailable
 from app.executions.finding import get_record
 from app.executions.record import Record
 from app.executions.repository import note
-from app.files.room import Room, room_for
+from app.files.room import Room, one_at_once, room_for
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +53,9 @@ LOOK_EVERY = 0.5
 
 async def import_bundle(process: Process, caller: Caller, pieces: AsyncIterator[bytes]) -> Record:
     """Take it in as the caller's. Raises `InvalidRequest` naming what is wrong with it, `Conflict` if it is here,
-    `QuotaExceeded` if there is no room for its files.
+    `QuotaExceeded` if there is no room for its files, or too many are under way.
     """
-    with tempfile.TemporaryFile(dir=_room(process)) as file:
+    with one_at_once(process, caller.owner), tempfile.TemporaryFile(dir=_room(process)) as file:
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
         try:
@@ -104,8 +104,8 @@ async def _take_in(process: Process, caller: Caller, bundle: Bundle, *, sealed: 
             async with transaction(process.database) as connection:
                 await room.take(connection, size)
         await _store_log(process, bundle, reservation)
-        async with _stored_files(process, bundle):
-            return await _note(process, caller, bundle, reservation, room, sealed=sealed)
+        async with _stored_files(process, bundle) as prefixes:
+            return await _note(process, caller, bundle, reservation, room, prefixes, sealed=sealed)
 
 
 async def _store_log(process: Process, bundle: Bundle, reservation: Reservation) -> None:
@@ -120,12 +120,12 @@ async def _store_log(process: Process, bundle: Bundle, reservation: Reservation)
 
 
 @asynccontextmanager
-async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[None]:
-    """They are in the store; at the end those go that are not on record."""
+async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[Collection[str]]:
+    """They are in the store, below these prefixes; at the end those go that are not on record."""
     execution = bundle.record.id
     prefixes = {total.group.prefix: execution for total in bundle.totals.values()}
     if not prefixes:
-        yield
+        yield prefixes
         return
     # If it was deleted here, all that is of it may be about to go.
     prefixes[str(execution)] = execution
@@ -133,7 +133,7 @@ async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[None]
     try:
         async for file in _in_thread(bundle.files()):
             await process.artifacts.put(file.group, file.path, _in_thread(bundle.pieces(file)))
-        yield
+        yield prefixes
     except BaseError as error:
         log.warning("artifacts.store_away", error=repr(error))
         raise Unavailable("The store of files cannot be reached.", hint="Send it again in a moment.") from None
@@ -159,7 +159,14 @@ async def _await_removal(process: Process, prefixes: Mapping[str, UUID]) -> None
 
 
 async def _note(
-    process: Process, caller: Caller, bundle: Bundle, reservation: Reservation, room: Room, *, sealed: bool
+    process: Process,
+    caller: Caller,
+    bundle: Bundle,
+    reservation: Reservation,
+    room: Room,
+    prefixes: Collection[str],
+    *,
+    sealed: bool,
 ) -> Record:
     record, manifest = bundle.record, bundle.manifest
     imported = Imported(
@@ -173,6 +180,8 @@ async def _note(
     )
     async with transaction(process.database) as connection:
         await reservation.end(connection)
+        if not await removals.is_untouched(connection, prefixes):
+            raise Unavailable("What came of its files is being removed.", hint="Send it again in a moment.")
         await room.give_back(connection)
         if not await repository.add_execution(connection, record, imported, **_sums(bundle.totals)):
             raise is_here(record.id)

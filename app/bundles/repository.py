@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Interval, delete, exists, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from app.bundles.document import BundledAttempt, BundledEvent, BundledGap, BundledLine, BundledRecord, Imported
@@ -58,13 +58,18 @@ async def claim(connection: Connection, execution: UUID, holder: UUID, *, within
 
 async def hold(connection: Connection, execution: UUID, holder: UUID, *, within: timedelta) -> bool:
     """Stay the one for so long; False if they are not any more. Nobody else becomes it until the transaction ends."""
-    held = update(Import).where(Import.execution_id == execution, Import.holder == holder)
+    held = update(Import).where(*_is_held(execution, holder))
     return (await connection.execute(held.values(until=clock() + literal(within, Interval())))).rowcount > 0
 
 
 async def release(connection: Connection, execution: UUID, holder: UUID) -> None:
-    """It is on record, or not to be."""
-    await connection.execute(delete(Import).where(Import.execution_id == execution, Import.holder == holder))
+    """It is on record, or nothing is left of it; what they do not hold any more is not theirs to say."""
+    await connection.execute(delete(Import).where(*_is_held(execution, holder)))
+
+
+def _is_held(execution: UUID, holder: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Not by who was late: what they had written may be on its way out."""
+    return Import.execution_id == execution, Import.holder == holder, Import.until >= clock()
 
 
 async def clear(connection: Connection, execution: UUID) -> bool:

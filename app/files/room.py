@@ -7,8 +7,8 @@ an upload gives them back soon: what it took is renewed as long as somebody is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +23,8 @@ TAKEN_FOR = timedelta(minutes=5)
 RENEW_EVERY = 60.0
 # Of what comes without saying how much it is, as much as there is of it is taken ahead, and at most so much.
 STEP_BYTES = 16 * 1024 * 1024
+# Of one owner in one process: each has some parts of a file in memory, or all of it on disk.
+AT_ONCE = 16
 _OUTAGE = (SQLAlchemyError, OSError, TimeoutError)
 
 
@@ -72,6 +74,25 @@ class Room:
             with suppress(*_OUTAGE):
                 async with transaction(self._process.database) as connection:
                     await repository.keep_space(connection, self._upload, within=TAKEN_FOR)
+
+
+@contextmanager
+def one_at_once(process: Process, owner: str) -> Iterator[None]:
+    """Be one of the few uploads, files or imports, of an owner. Raises `QuotaExceeded` if there are so many already."""
+    if process.uploads[owner] >= AT_ONCE:
+        raise QuotaExceeded(
+            f"`{owner}` is sending {AT_ONCE} files already, the most at once.",
+            hint="Wait until some of them have come.",
+            used=AT_ONCE,
+            limit=AT_ONCE,
+        )
+    process.uploads[owner] += 1
+    try:
+        yield
+    finally:
+        process.uploads[owner] -= 1
+        if not process.uploads[owner]:
+            del process.uploads[owner]
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ nothing is left of an upload that broke off, whoever died.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -22,16 +22,14 @@ from app.artifacts import removals
 from app.auth.service import Caller
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PayloadTooLarge, QuotaExceeded, Unavailable
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PayloadTooLarge, Unavailable
 from app.files import repository
 from app.files.model import FileRecord, key_of, prefix_of
-from app.files.room import Room, room_for
+from app.files.room import Room, one_at_once, room_for
 
 log = structlog.get_logger(__name__)
 
 UPLOAD_WITHIN = timedelta(hours=24)
-# Of one owner in one process: each has some parts of the file in memory.
-AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +50,8 @@ async def upload(process: Process, caller: Caller, new: NewFile, pieces: AsyncIt
     limit = int(process.settings.file_limit)
     if new.size is not None and new.size > limit:
         raise PayloadTooLarge(f"The file has {new.size} bytes, and may have {limit}.")
-    with _under_way(process, caller):
+    with one_at_once(process, caller.owner):
         return await _upload(process, caller, new, pieces, limit)
-
-
-@contextmanager
-def _under_way(process: Process, caller: Caller) -> Iterator[None]:
-    """Raises `QuotaExceeded` if the caller is sending too many files already."""
-    if process.uploads[caller.owner] >= AT_ONCE:
-        raise QuotaExceeded(
-            f"`{caller.owner}` is sending {AT_ONCE} files already, the most at once.",
-            hint="Wait until some of them have come.",
-            used=AT_ONCE,
-            limit=AT_ONCE,
-        )
-    process.uploads[caller.owner] += 1
-    try:
-        yield
-    finally:
-        process.uploads[caller.owner] -= 1
-        if not process.uploads[caller.owner]:
-            del process.uploads[caller.owner]
 
 
 async def _upload(

@@ -75,7 +75,7 @@ def _parts(written: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[
     webhooks = known.get("webhooks")
     for index, webhook in enumerate(webhooks if isinstance(webhooks, list) else []):
         if isinstance(webhook, dict) and webhook.get("secret") is not None:
-            message = "must not be in a method, where others can see it: say `webhooks` when you submit it"
+            message = "must not be in a method, which is kept as it is: say `webhooks` when you submit it"
             yield wrong("secret_in_method", (*path, "webhooks", index, "secret"), message)
     steps = written.get("steps")
     if not path and isinstance(steps, Mapping):

@@ -286,7 +286,7 @@ def _owns(caller: Caller, method: MethodRecord) -> bool:
 
 
 async def _version(connection: Connection, caller: Caller, method: MethodRecord, version: str) -> VersionRecord:
-    """Raises `NotFound`; a draft is there for its owner only."""
+    """Raises `NotFound`; a draft is there for its owner only, and so are webhooks, whose URLs may be credentials."""
     if version != LATEST:
         try:
             version = str(Version.parse(version))
@@ -295,7 +295,7 @@ async def _version(connection: Connection, caller: Caller, method: MethodRecord,
     found = await repository.find_version(connection, method.name, None if version == LATEST else version)
     if found is None or (found.is_draft and not _owns(caller, method)):
         raise _no_such_version(method.name, version)
-    return found
+    return found if _owns(caller, method) else replace(found, document=without_webhooks(found.document))
 
 
 async def _original(connection: Connection, caller: Caller, method: MethodRecord, version: str) -> VersionRecord:

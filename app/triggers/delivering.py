@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,16 @@ from app.bootstrap import Process
 from app.cancellation import being_cancelled
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, is_outage, reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, RateLimited, ServiceError, Unavailable
+from app.errors import (
+    Conflict,
+    Crowded,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    ServiceError,
+    Unavailable,
+)
 from app.executions.vocabulary import Inputs
 from app.explaining import explain, problem_of
 from app.schedules import targets
@@ -32,11 +42,26 @@ WINDOW = 60.0
 # So many posts to one trigger are under way in a process, and none of them waits for longer than so many seconds.
 AT_ONCE = 20
 WAIT_FOR = 10.0
+# A trigger that is changed while something is posted to it is looked at so often.
+TRIES = 5
 TARGET = "target"
 # What the vault calls a secret that senders sign with.
 SEALED_AS = "signature"
 _INPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(Inputs)
 _NOBODY = Caller("", frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What was sent, and by what its sender may be known: a token, or a signature among the headers."""
+
+    token: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Changed(Exception):
+    """The trigger is not any more as it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +84,7 @@ async def find_known(process: Process, trigger: UUID, token: str) -> TriggerReco
     return record
 
 
-def check_signature(process: Process, record: TriggerRecord, headers: Mapping[str, str], body: bytes) -> None:
+def check_signature(process: Process, record: TriggerRecord, post: Post) -> None:
     """Whether who sent this has signed it, if they are to. Raises `NotFound`, and `Unavailable` without our key."""
     if record.signature is None:
         return
@@ -71,21 +96,27 @@ def check_signature(process: Process, record: TriggerRecord, headers: Mapping[st
     except (NoKey, WrongKey):
         log.exception("trigger.no_key", trigger_id=str(record.id))
         raise Unavailable("Its secret was sealed with a key that is not set here any more.") from None
-    if not is_genuine(record.signature, known, headers, body, record.now):
+    if not is_genuine(record.signature, known, post.headers, post.body, record.now):
         raise _unknown()
 
 
-async def deliver(process: Process, record: TriggerRecord, key: str, payload: Any) -> Mapping[str, str]:
+async def deliver(process: Process, record: TriggerRecord, post: Post, key: str, payload: Any) -> Mapping[str, str]:
     """Submit its target with what was posted; what that is. The same delivery again is what it was before.
 
-    Raises `NotFound` if it was changed meanwhile, `RateLimited`, and `InvalidRequest`, which says nothing of why.
+    Raises `NotFound` if its sender is not known any more, `RateLimited`, and `InvalidRequest`, which does not say why.
     """
     # They would wait for the row's lock one after the other, each with a connection.
     async with process.turns.one(record.id, most=AT_ONCE, within=WAIT_FOR):
-        return await _deliver(process, record, key, payload)
+        for _ in range(TRIES):
+            with suppress(_Changed):
+                return await _deliver(process, record, key, payload)
+            record = await find_known(process, record.id, post.token)
+            check_signature(process, record, post)
+    raise Crowded("It is being changed again and again.", hint="Send it again in a moment.")
 
 
 async def _deliver(process: Process, record: TriggerRecord, key: str, payload: Any) -> Mapping[str, str]:
+    """Raises `_Changed` too."""
     async with reading(process.database) as connection:
         # What is too much, or here already, is not worth the work; it is looked at again under the lock.
         known = await _find_answer(connection, record, key)
@@ -94,8 +125,8 @@ async def _deliver(process: Process, record: TriggerRecord, key: str, payload: A
     intent = await _intend(process, record, payload)
     async with transaction(process.database) as connection:
         now = await repository.find(connection, record.id, lock=True)
-        if now is None or (now.version, now.enabled) != (record.version, True):
-            raise _unknown()
+        if now is None or now.version != record.version:
+            raise _Changed
         known = await _find_answer(connection, record, key)
         if known is not None:
             return known

@@ -13,6 +13,7 @@ from app.errors import FieldError, InvalidRequest, MalformedRequest, PayloadTooL
 from app.etags import check_match
 from app.executions.answers import answer
 from app.triggers import delivering, service
+from app.triggers.delivering import Post
 from app.triggers.model import BODY_BYTES, TriggerRecord, is_key
 from app.triggers.requests import DeliveryListQuery, NewTrigger, TriggerChange, TriggerListQuery, TriggerRotation
 from app.triggers.schemas import Delivered, NewTriggerView, TriggerDeliveryList, TriggerList, TriggerView
@@ -164,9 +165,9 @@ async def post_to_trigger(
     does what is not signed where it has to be.
     """
     record = await delivering.find_known(process, trigger, token)
-    body = await _body_of(request)
-    delivering.check_signature(process, record, request.headers, body)
-    made = await delivering.deliver(process, record, _key_of(request), _payload_of(body))
+    post = Post(token, request.headers, await _body_of(request))
+    delivering.check_signature(process, record, post)
+    made = await delivering.deliver(process, record, post, _key_of(request), _payload_of(post.body))
     return Delivered.model_validate(made)
 
 

@@ -80,6 +80,11 @@ async def test_a_method_may_say_who_is_told_of_what_its_owner_submits(
     for by, kept in ((client, [hook]), (stranger, None)):
         cloned = (await by.post(f"{METHODS}/{name}/clone", json={"name": a_name()})).json()
         assert cloned["document"].get("webhooks") == kept
+        # A URL may be a credential.
+        seen = [(await by.get(f"{METHODS}/{name}/versions/1.0.0{what}")).text for what in ("", "/export")]
+        assert [url in text for text in seen] == [kept is not None] * 2
+        steps_seen = (await by.get(f"{METHODS}/{whole}/versions/1.0.0")).text
+        assert (mine in steps_seen) == (kept is not None)
     # It is carried about, and compared, like everything else.
     exported = (await client.get(f"{METHODS}/{name}/versions/1.0.0/export", params={"format": "yaml"})).content
     again = exported.replace(name.encode(), (other := a_name()).encode())

@@ -17,10 +17,12 @@ from app.artifacts import removals
 from app.artifacts.tables import ArtifactRemoval
 from app.auth.service import Caller
 from app.bootstrap import Process
+from app.bundles.importing import import_bundle
 from app.db.engine import reading, transaction
 from app.errors import QuotaExceeded
 from app.files import repository, service
 from app.files.model import key_of
+from app.files.room import AT_ONCE
 from app.files.service import NewFile
 from app.files.tables import File
 from app.settings import Settings
@@ -64,15 +66,17 @@ async def test_an_owner_sends_only_so_many_at_once(process: Process) -> None:
         await go_on.wait()
         yield ROWS
 
-    sending = [asyncio.create_task(service.upload(process, ann, new, slow())) for _ in range(service.AT_ONCE)]
-    await eventually(lambda: process.uploads[ann.owner] == service.AT_ONCE)
+    sending = [asyncio.create_task(service.upload(process, ann, new, slow())) for _ in range(AT_ONCE)]
+    await eventually(lambda: process.uploads[ann.owner] == AT_ONCE)
     with pytest.raises(QuotaExceeded):
         await service.upload(process, ann, new, in_pieces(1))
+    with pytest.raises(QuotaExceeded):
+        await import_bundle(process, ann, in_pieces(1))
     other = Caller(str(uuid4()), frozenset())
     assert (await service.upload(process, other, new, in_pieces(1))).owner == other.owner
     sending.pop().cancel()
     go_on.set()
-    assert len({file.id for file in await asyncio.gather(*sending)}) == service.AT_ONCE - 1
+    assert len({file.id for file in await asyncio.gather(*sending)}) == AT_ONCE - 1
     await eventually(lambda: ann.owner not in process.uploads)
     assert (await service.upload(process, ann, new, in_pieces(1))).owner == ann.owner
 

@@ -20,9 +20,10 @@ from app.auth.tokens import Scope
 from app.db.engine import reading, transaction
 from app.schedules.service import read_now
 from app.triggers import repository
-from app.triggers.delivering import AT_ONCE
+from app.triggers.delivering import AT_ONCE, SEALED_AS
 from app.triggers.model import BODY_BYTES, Delivery, DeliveryStatus
 from app.triggers.repository import DELIVERIES_KEPT
+from app.triggers.signatures import Signature, new_secret
 from app.triggers.tables import TriggerDelivery
 from support.eventually import eventually
 from support.racing import is_blocked_by
@@ -247,6 +248,25 @@ async def test_a_flood_of_one_trigger_takes_one_connection(
         await eventually(lambda: checked_out(api) == 2)
     answers = await asyncio.gather(*posts)
     assert sorted(answer.status_code for answer in answers) == [202] * AT_ONCE + [429] * 3
+
+
+@pytest.mark.parametrize(("overlap", "status"), [(60, 202), (0, 404)])
+async def test_what_is_under_way_when_the_secret_is_changed_is_judged_once_more(
+    api: Api, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, overlap: float, status: int
+) -> None:
+    """While both are good nothing gets lost."""
+    trigger = await add(client, signature="github")
+    post = anonymous.post(trigger["address"], content=b"{}", headers=as_github(trigger["secret"], b"{}"))
+    async with transaction(api.process.database) as connection:
+        record = await repository.find(connection, UUID(trigger["id"]), lock=True)
+        assert record is not None
+        posting = asyncio.create_task(post)
+        await eventually(lambda: is_blocked_by(api.process, connection))
+        sealed = api.process.vault.seal(new_secret(Signature.GITHUB), execution=record.id, name=SEALED_AS)
+        key = {"token_hash": record.token_hash, "signature": record.signature, "signing": sealed}
+        await repository.rotate(connection, record, key, overlap=overlap)
+    assert (await posting).status_code == status
+    assert len(await made_by(client, trigger)) == (status == 202)
 
 
 def checked_out(api: Api) -> int:
