@@ -10,6 +10,9 @@ UV = $(or $(wildcard .tools/bin/uv),uv)
 TIER ?=
 ARGS ?=
 MARKS := $(or $(TIER),not (slow or faults or nightly or soak))
+# Most tests wait most of the time, so two processes run them. Those that break things have the machine for themselves.
+JOBS ?= 2
+BESIDE = $(if $(filter faults nightly soak,$(TIER)),,-n $(JOBS) --dist loadfile)
 
 demo: $(READY)  ## Set everything up, run the example three times (whole, stopped, resumed), clean up
 	@$(PYTHON) -m stack demo
@@ -18,7 +21,7 @@ up: $(READY)  ## The stack in the foreground, until Ctrl-C (TAILRACE_PORT, TAILR
 	@$(PYTHON) -m stack up
 
 test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, faults, nightly, soak; ARGS=…)
-	@$(PYTHON) -m pytest -m '$(MARKS)' $(ARGS) || { status=$$?; \
+	@$(PYTHON) -m pytest -m '$(MARKS)' $(BESIDE) $(ARGS) || { status=$$?; \
 		[ -n '$(TIER)' ] && [ $$status = 5 ] && echo 'no tests in tier $(TIER)' || exit $$status; }
 
 lint: $(READY)  ## Style, formatting, types, import contracts, the lock file

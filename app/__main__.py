@@ -19,7 +19,7 @@ from app.main import create_app
 from app.observability.logging import configure_logging
 from app.policy.file import BadPolicy
 from app.secrets.vault import BadKey
-from app.settings import Settings
+from app.settings import CANNOT_START, Settings, read_settings
 from app.stalled import StallWatch
 from app.wire import WireProtocol
 
@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 WS_PING_SECONDS = 20.0
 WS_MAX_MESSAGE = 65_536
-CANNOT_START = 3
 # So many new objects until garbage is looked for among them. A look at all of a thousand sockets' takes 0.1 s, and with
 # Python's own 700 there are several per second.
 YOUNG_OBJECTS = 50_000
@@ -36,7 +35,7 @@ YOUNG_OBJECTS = 50_000
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT. The exit code of the process."""
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_format)
     try:
         listener = open_listener(settings)

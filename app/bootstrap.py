@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -66,6 +67,8 @@ class Process:
     policy: PolicyFile = field(default_factory=PolicyFile)
     # How many files and bundles each owner is sending.
     uploads: Counter[str] = field(default_factory=Counter)
+    # To read a whole bundle takes a thread for minutes, of those that logs and downloads need too.
+    checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     # Of posts to each trigger, and of firings of each schedule by hand.
     turns: Turns = field(default_factory=Turns)
     holding: Holding = field(default_factory=Holding)

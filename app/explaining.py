@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _TRUTH = "must be true or false"
 _TIME = "must be a time with its zone, such as `2026-01-15T10:00:00Z`"
 _UUID = "must be a UUID"
 _SIZE = "must be a size: a number of bytes, or a string with a unit such as `512MiB`"
+_PLURAL_OF_ONE = re.compile(r"(\b1 (?:item|character))s")
 _SENTENCES = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
@@ -67,7 +69,10 @@ def explain(errors: Sequence[Any]) -> ServiceError:
 
 def fields_of(errors: Sequence[Any]) -> list[FieldError]:
     """The same field by field."""
-    return [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in errors]
+    # A list is too short for pydantic when an item of it is wrong: of the two only the item is.
+    parents = {tuple(error["loc"][:length]) for error in errors for length in range(len(error["loc"]))}
+    told = [error for error in errors if error["type"] != "too_short" or tuple(error["loc"]) not in parents]
+    return [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in told]
 
 
 def _path_of(error: Mapping[str, Any]) -> str:
@@ -86,7 +91,7 @@ def _sentence_of(error: Mapping[str, Any]) -> str:
     # Errors of ours may have the code of one of pydantic's, and say themselves what they mean.
     if template is None or ("{" in template and "ctx" not in error):
         return str(error["msg"]).removeprefix("Value error, ")
-    return template.format_map(error.get("ctx", {}))
+    return _PLURAL_OF_ONE.sub(r"\1", template.format_map(error.get("ctx", {})))
 
 
 def problem_of(error: ServiceError) -> dict[str, Any]:

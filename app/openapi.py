@@ -40,7 +40,8 @@ Document = dict[str, Any]
 DESCRIPTION = """Submit a Docker image and a command; follow its log live; stop it without losing its work.
 
 Every error is a problem (RFC 9457, `application/problem+json`). Ids are UUIDv7, times RFC 3339 in UTC, sizes bytes.
-Send the header `Authorization: Bearer <token>` everywhere but at `/healthz`, `/readyz`, `/docs` and `/openapi.json`.
+Send the header `Authorization: Bearer <token>` everywhere but at `/`, `/healthz`, `/readyz`, `/docs`, `/openapi.json`,
+and where others post to a trigger.
 """
 TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
@@ -86,6 +87,8 @@ def add_documentation(app: FastAPI) -> None:
             swagger_js_url=f".{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f".{ASSETS}/swagger-ui.css",
             swagger_favicon_url=f".{ASSETS}/favicon-32x32.png",
+            # All groups at a glance: whatever is out of sight is not in the page, so a browser would not find it.
+            swagger_ui_parameters={"docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True},
         )
 
     def document() -> Document:

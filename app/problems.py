@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import chain
 
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.db.engine import is_outage
 from app.errors import (
@@ -111,7 +114,15 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     path = request.url.path
-    return problem_response(_named(error, path, request.method), path, headers=error.headers)
+    headers = {**(error.headers or {}), **({"Allow": _allowed(request)} if error.status_code == 405 else {})}
+    return problem_response(_named(error, path, request.method), path, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Of all routes with this path; the framework names the methods of the first one."""
+    routes = iter_route_contexts(request.app.routes)
+    found = (route.methods or () for route in routes if route.matches(dict(request.scope))[0] is not Match.NONE)
+    return ", ".join(sorted(set(chain.from_iterable(found))))
 
 
 def _named(error: HTTPException, path: str, method: str) -> ServiceError:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, SecretStr, field_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app import crash_points
 from app.artifacts.address import Bucket
+from app.explaining import fields_of
 from app.files.hosts import Hosts
 from app.outbound.policy import Policy
 from app.pools.model import DEFAULT_POOL, PoolName
 
 Seconds = Annotated[float, Field(ge=0)]
 OnSigterm = Literal["detach", "drain"]
+# How a process ends that could not begin: whoever supervises it tries again.
+CANNOT_START = 3
 
 
 class Settings(BaseSettings):
@@ -201,6 +207,17 @@ class Settings(BaseSettings):
         """One by one."""
         return frozenset(filter(None, (part.strip().lower() for part in self.notification_channels.split(","))))
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        try:
+            make_url(value)
+        except (ArgumentError, ValueError):
+            # What could not be read may have a password in it.
+            message = "must be an address such as `postgresql://user:password@host/database`"
+            raise ValueError(message) from None
+        return value
+
     @field_validator("policy", mode="before")
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
@@ -236,3 +253,14 @@ class Settings(BaseSettings):
         if value:
             crash_points.parse(value)
         return value
+
+
+def read_settings() -> Settings:
+    """The settings that the environment says. Ends the process with a sentence for each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for wrong in fields_of([{**each, "loc": ("environment", *each["loc"][:1])} for each in error.errors()]):
+            variable = wrong.field if wrong.field.isupper() else f"TAILRACE_{wrong.field.upper()}"
+            sys.stderr.write(f"tailrace: {variable}: {wrong.message}\n")
+        raise SystemExit(CANNOT_START) from None

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from app.db.engine import open_engine
 from app.db.registry import metadata
 from app.logs.tables import PARTITION_PREFIX
-from app.settings import Settings
+from app.settings import read_settings
 
 MIGRATION_LOCK = 0x7A11_8ACE
 # As long as it takes: the index of a large table, or another process that migrates. Seconds.
@@ -37,7 +37,7 @@ def _migrate(connection: Connection) -> None:
 async def _online() -> None:
     async with (
         open_engine(
-            Settings().database_url, pool_size=1, application="tailrace-migrate", statement_timeout=PATIENCE
+            read_settings().database_url, pool_size=1, application="tailrace-migrate", statement_timeout=PATIENCE
         ) as engine,
         engine.connect() as connection,
     ):

@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 
-from app.settings import Settings
+from app.settings import read_settings
 from stack.console import Console
 from stack.demo import demo
 from stack.engine import ensure_engine
@@ -41,9 +41,9 @@ def main() -> int:
 def _do(verb: str, console: Console) -> int:
     match verb:
         case "demo":
-            return demo(Settings(), console)
+            return demo(read_settings(), console)
         case "up":
-            up(Settings(), console)
+            up(read_settings(), console)
         case _:
             _engine(console)
     return 0

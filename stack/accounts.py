@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.errors import StackError
+from stack.exclusive import alone_with
 from stack.programs import find_program
 
 
@@ -34,8 +35,10 @@ def server_account(name: str) -> Account:
     """
     if os.geteuid() != 0:
         return _account(pwd.getpwuid(os.geteuid()))
-    if not _exists(name):
-        _add_system_user(name)
+    # Two that add the same user at once may each give it another number.
+    with alone_with(Path("/etc/passwd")):
+        if not _exists(name):
+            _add_system_user(name)
     return _account(pwd.getpwnam(name))
 
 
@@ -55,6 +58,5 @@ def _add_system_user(name: str) -> None:
     command = [find_program("useradd"), "--system", "--user-group", "--no-create-home"]
     command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
-    # Another stack that starts at this moment may have been faster.
-    if made.returncode and not _exists(name):
+    if made.returncode:
         raise StackError(f"The system user {name} could not be made: {made.stderr.strip()}")

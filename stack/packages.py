@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stack.errors import StackError
+from stack.exclusive import alone_with
 from stack.programs import find_program, has_program, search_path
 
 # A fresh machine often updates itself at this moment.
 LOCK_SECONDS = 300
+APT = Path("/etc/apt")
 QUOTED_LINES = 8
 
 
@@ -33,8 +35,10 @@ def may_install() -> bool:
 
 def install_packages(names: Sequence[str]) -> None:
     """Install packages and what they need, nothing that they merely recommend. Raises `StackError`."""
-    update_lists()
-    _apt("install", "--yes", "--no-install-recommends", *names)
+    # apt waits for another that installs, but not for one that fetches the lists.
+    with alone_with(APT):
+        update_lists()
+        _apt("install", "--yes", "--no-install-recommends", *names)
 
 
 def unpack_package(name: str, directory: Path) -> None:

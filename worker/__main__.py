@@ -14,19 +14,16 @@ from app.db.engine import is_outage
 from app.observability.logging import configure_logging
 from app.policy.file import BadPolicy
 from app.secrets.vault import BadKey
-from app.settings import Settings
+from app.settings import CANNOT_START, read_settings
 from worker import verify
 from worker.engine.port import EngineError
 from worker.main import Orders, run_worker
 
 log = structlog.get_logger(__name__)
 
-# As the API's: whoever supervises us tries again.
-CANNOT_START = 3
-
 
 async def _main() -> int:
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_format)
     orders = Orders()
     loop = asyncio.get_running_loop()

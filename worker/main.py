@@ -21,7 +21,7 @@ from typing_extensions import override
 from app.bootstrap import Process, open_process
 from app.hints import Channels, decode_job, encode_job
 from app.observability.logging import configure_logging
-from app.settings import OnSigterm, Settings
+from app.settings import OnSigterm, Settings, read_settings
 from worker.engine.docker import DockerRuntime
 from worker.health import health_server, signs_of
 from worker.metrics import WorkerMetrics
@@ -149,7 +149,7 @@ async def _drain_when_told(supervisor: Supervisor, orders: Orders) -> None:
 
 
 async def _startup(ctx: dict[str, Any]) -> None:
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_format)
     stack = AsyncExitStack()
     _, supervisor = await open_worker(stack, settings, WorkerMetrics())
@@ -179,8 +179,8 @@ class WorkerSettings:
     functions: ClassVar = [_RING]
     on_startup = _startup
     on_shutdown = _shutdown
-    redis_settings = RedisSettings.from_dsn(Settings().redis_url)
-    queue_name = Channels(Settings().redis_prefix).queue(Settings().pool)
+    redis_settings = RedisSettings.from_dsn(read_settings().redis_url)
+    queue_name = Channels(read_settings().redis_prefix).queue(read_settings().pool)
     poll_delay = POLL_EVERY
     job_serializer = encode_job
     job_deserializer = decode_job

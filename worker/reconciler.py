@@ -143,7 +143,10 @@ class Reconciler:
         found = await asyncio.to_thread(list_workspaces, data)
         fates = await self._find_fates(found)
         for execution, attempt in (each for each, fate in fates.items() if fate.kept):
-            await asyncio.to_thread(Workspace(data, execution, attempt, secrets=secrets).forget_secrets)
+            try:
+                await asyncio.to_thread(Workspace(data, execution, attempt, secrets=secrets).forget_secrets)
+            except OSError as error:
+                log.warning("secrets.not_removed", execution_id=str(execution), attempt=attempt, error=str(error))
         over = {attempt: 0.0 for attempt, fate in fates.items() if fate.over}
         unknown = [attempt for attempt in found if attempt not in fates]
         if unknown:

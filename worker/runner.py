@@ -143,6 +143,7 @@ class Runner:
             self._container = attempt.container_name
             await self._give_back()
             return
+        self._disk.over = attempt.over_disk
         try:
             found = await self._inspect(attempt.container_name)
             self._container = found.id
@@ -152,7 +153,6 @@ class Runner:
             if attempt.started_at is None:
                 await self._note_started()
             self._oversight.resume(attempt, frozen=found.state is ContainerState.PAUSED)
-            self._disk.over = attempt.over_disk
             watch = Watch(self._runtime, found.id, self._sink, self._oversight, self._measure)
             ended = await watch.run(None)
             log_complete = watch.log_complete

@@ -48,6 +48,9 @@ class SecretFiles:
 
     def remove(self) -> None:
         """They are not needed any more. Also if there are none."""
+        # Where we may not enter we have written nothing.
+        if not os.access(self._place, os.X_OK):
+            return
         if self.directory.exists():
             shutil.rmtree(self.directory)
         # Another attempt may still have some.

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.bootstrap import SchemaOutOfDate, identify
 from app.db.engine import is_outage, open_engine, snapshot
 from app.observability.logging import configure_logging
-from app.settings import Settings
+from app.settings import Settings, read_settings
 from worker import evidence
 from worker.batch_evidence import gather_batches
 from worker.batch_invariants import BATCH_RULES
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--all", action="store_true", help="all executions, not only the active and those of a day")
     parser.add_argument("--json", action="store_true", help="one JSON object with all that is wrong")
     options = parser.parse_args(arguments)
-    settings = Settings()
+    settings = read_settings()
     configure_logging(settings.log_format)
     try:
         findings = asyncio.run(_verify(settings, within=None if options.all else DAY))

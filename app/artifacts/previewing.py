@@ -16,7 +16,8 @@ from app.artifacts.model import Span
 from app.artifacts.preview import PAGE, Preview, PreviewKind, needed, plain, preview
 from app.artifacts.sending import HEADERS, Sendable
 from app.artifacts.table_head import ColumnType
-from app.errors import NotAcceptable
+from app.auth.links import is_in_address
+from app.errors import NotAcceptable, NotAllowed
 from app.etags import is_known
 
 # Scripts run, in an origin of their own: they see no cookie and no page of ours, and load nothing. No policy can keep
@@ -111,7 +112,12 @@ OpenSpan = Callable[[Span | None], Awaitable[AsyncIterator[bytes]]]
 async def send_preview(
     request: Request, path: str, file: Sendable, query: PreviewQuery, open_span: OpenSpan
 ) -> Response:
-    """What can be shown of a file. Raises what opening it raises, and `NotAcceptable`."""
+    """What can be shown of a file. Raises what opening it raises, `NotAcceptable` and `NotAllowed`."""
+    if query.what == "page" and is_in_address(request.scope):
+        raise NotAllowed(
+            "A page is not shown at an address with a token: it could read that, and lead it elsewhere.",
+            hint="Send the token as `Authorization: Bearer <token>`, or download the page.",
+        )
     headers = {**HEADERS, "ETag": f'"{FORM}-{file.sha256}"'}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)

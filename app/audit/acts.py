@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from structlog.contextvars import get_contextvars
 
-from app.audit.model import MAX_OBJECT_CHARS, Entry
+from app.audit.model import MAX_ADDRESS_CHARS, MAX_OBJECT_CHARS, Entry
 from app.audit.owners import find_owner
 from app.db.engine import reading
 
@@ -76,7 +76,7 @@ class Act:
             actor=caller.owner,
             token_id=caller.token_id,
             token_name=caller.token_name,
-            address=client[0] if client else None,
+            address=client[0][:MAX_ADDRESS_CHARS] if client else None,
             request_id=get_contextvars().get("request_id"),
             status=status,
         )

@@ -37,7 +37,7 @@ async def lines(pages: AsyncIterator[Sequence[Kept]], form: Format) -> AsyncIter
         if form is Format.CSV:
             yield _as_csv([[_cell(row[name]) for name in _COLUMNS] for row in map(asdict, page)])
         else:
-            yield b"".join(_as_json(asdict(each)) for each in page)
+            yield b"".join(_as_json({name: row[name] for name in _COLUMNS}) for row in map(asdict, page))
 
 
 def _as_json(row: Mapping[str, object]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 
 import structlog
@@ -16,8 +17,10 @@ from app.db.engine import is_outage
 
 log = structlog.get_logger(__name__)
 
-# They are POST for the sake of their bodies.
-UNCHANGING = frozenset({"preview_rule"})
+# They are POST for the sake of their bodies, or of what they give: a ticket only lets somebody look.
+UNCHANGING = frozenset({"preview_rule", "get_ticket"})
+# They change nothing if they are asked to: all others take no notice of such a word.
+REHEARSED = frozenset({"submit_execution", "rerun_execution", "submit_batch", "rerun_batch"})
 _CRASHED = 500
 
 
@@ -31,20 +34,25 @@ class Audited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http" or scope["method"] not in CHANGING or _is_rehearsal(scope):
+        if scope["type"] != "http" or scope["method"] not in CHANGING:
             await self._app(scope, receive, send)
             return
-        act = Act(scope)
+        act, rehearsing = Act(scope), _is_rehearsal(scope)
         process: Process = scope["app"].state.process
 
         async def audited(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and not (rehearsing and act.action in REHEARSED):
                 await _keep(process, act, message)
             await send(message)
 
         entered = current.set(act)
         try:
             await self._app(scope, receive, audited)
+        except asyncio.CancelledError:
+            # We are to end at once: there is no time for more.
+            if not act.is_written and (entry := act.entry(_CRASHED)):
+                _say(entry)
+            raise
         except Exception as error:
             if not act.is_written and (entry := act.entry(_CRASHED)):
                 await _try(process, entry, is_worth_it=not is_outage(error))
@@ -70,7 +78,7 @@ async def _keep(process: Process, act: Act, answer: Message) -> None:
             await act.look_up(process, made)
             entry = act.entry(status, made) or entry
         await write(process, entry)
-    except Exception:
+    except (Exception, asyncio.CancelledError):
         _say(entry)
         raise
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 # Of what a client made up: names and ids in paths.
 MAX_OBJECT_CHARS = 500
+# A proxy whom the server trusts may say anything.
+MAX_ADDRESS_CHARS = 100
 # Answers from there on say that nothing was done.
 REFUSED = 400
 

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.audit.exporting import Format
 from app.audit.model import MAX_OBJECT_CHARS, Kept, Wanted
+from app.executions.query import Time
 
 _ENTRY: dict[str, Any] = {
     "id": 4711,
@@ -74,8 +75,8 @@ class AuditFilter(BaseModel):
         default=None, description="The object, such as `methods/train`, and what is below it; not all of a kind"
     )
     refused: bool | None = Field(default=None, description="Only those that were refused, or only those that were not")
-    since: AwareDatetime | None = Field(default=None, description="From then on")
-    until: AwareDatetime | None = Field(default=None, description="Before then")
+    since: Time | None = Field(default=None, description="From then on")
+    until: Time | None = Field(default=None, description="Before then")
 
     @property
     def wanted(self) -> Wanted:

@@ -81,7 +81,7 @@ class Holding:
                 if not working.done():
                     working.cancel()
                     await asyncio.wait({working})
-        if working.cancelled():
+        if ended.done() and working.cancelled():
             raise no_longer_valid()
         return working.result()
 

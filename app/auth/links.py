@@ -4,6 +4,8 @@ sees it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.auth.tokens import SHARE_PREFIX, TICKET_PREFIX
 
 PARAMETERS = {"share": SHARE_PREFIX, "ticket": TICKET_PREFIX}
+_GIVEN = "tailrace.credential_in_address"
 # The address is as good as a token: it goes to nobody else, and what it shows is not to outlive it.
 _ANSWERED = {"Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache"}
 
@@ -38,6 +41,11 @@ class CredentialLinks:
         await self._app(scope, receive, answered)
 
 
+def is_in_address(scope: Mapping[str, Any]) -> bool:
+    """Whether the address that a browser shows has one: whatever runs in what is shown there could read it."""
+    return _GIVEN in scope
+
+
 def _take(scope: Scope) -> bool:
     """Out of the query, in place: the server's own log has the address from this very scope. Whether one was there."""
     query = scope.get("query_string", b"")
@@ -46,6 +54,7 @@ def _take(scope: Scope) -> bool:
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = [(name, value) for name, value in pairs if name in PARAMETERS]
     if given:
+        scope[_GIVEN] = True
         scope["query_string"] = urlencode([pair for pair in pairs if pair not in given]).encode()
         name, token = given[0]
         if token.startswith(PARAMETERS[name]) and "authorization" not in Headers(scope=scope):

@@ -164,8 +164,10 @@ async def list_valid(connection: Connection, ids: Collection[UUID]) -> set[UUID]
 
 
 async def note_used(connection: Connection, ids: Collection[UUID]) -> None:
-    """That they are used now, unless that was noted a moment ago."""
+    """That they are used now, unless that was noted a moment ago. Those that somebody changes now are left out."""
     for table in (Token, Share):
         is_new = or_(table.last_used_at.is_(None), table.last_used_at < clock() - timedelta(seconds=NOTED_EVERY))
         used = table.id == any_(literal(list(ids), ARRAY(Uuid)))
-        await connection.execute(update(table).where(used, is_new).values(last_used_at=clock()))
+        # To wait for a lock would hold up the looks that end what is open, and two who note the same, each other.
+        free = select(table.id).where(used, is_new).with_for_update(key_share=True, skip_locked=True)
+        await connection.execute(update(table).where(table.id.in_(free)).values(last_used_at=clock()))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -84,7 +83,7 @@ class Caller:
 
 
 async def authenticate(
-    process: Process, headers: Mapping[str, str], *, shown: UUID | None = None, safe: bool = True
+    process: Process, headers: Mapping[str, str], *, shown: UUID | None = None, safe: bool = False
 ) -> Caller:
     """Who holds the token in these headers, or the cookie. Raises `NotAuthenticated`.
 
@@ -109,7 +108,7 @@ async def authenticate_socket(process: Process, headers: Mapping[str, str], *, s
     """The same of a WebSocket's handshake, for which a ticket is good as well."""
     token = headers.get("authorization", "").partition(" ")[2].strip()
     if not token.startswith(TICKET_PREFIX):
-        return await authenticate(process, headers, shown=shown, safe=False)
+        return await authenticate(process, headers, shown=shown)
     async with transaction(process.database) as connection:
         holder = await take_ticket(connection, hash_token(token))
         row = (await connection.execute(_CALLER.where(Token.id == holder))).one_or_none() if holder else None
@@ -205,10 +204,16 @@ def _presented(headers: Mapping[str, str], *, safe: bool) -> str:
     cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
     if header or not cookie:
         return _bearer(header)
-    if not safe and urlsplit(headers.get("origin", "")).netloc != headers.get("host"):
+    if not safe and not _is_own_page(headers):
         hint = "Where a cookie says who you are, `Origin` has to be this API's own. Send the token otherwise."
         raise NotAllowed("This was not asked for by a page of this API.", hint=hint)
     return cookie
+
+
+def _is_own_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page of the address that was asked sent it. By which scheme only the proxy before us knows."""
+    host = headers.get("host", "")
+    return bool(host) and headers.get("origin", "") in {f"http://{host}", f"https://{host}"}
 
 
 def _bearer(header: str) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from app.auth.service import Caller
+from app.batches import repository
 from app.batches.model import BatchRecord
 from app.batches.service import get
 from app.bootstrap import Process
+from app.db.engine import reading
 
-# A batch takes longer than an execution, and to count its children more than to look at one.
+# A batch takes longer than an execution.
 POLL_SECONDS = 1.0
 
 
@@ -31,8 +33,13 @@ async def wait_for_end(
     async def until_ended() -> BatchRecord:
         while True:
             await asyncio.sleep(min(POLL_SECONDS, max(until - clock(), 0)))
-            record = await get(process, caller, batch)
-            if record.finished_at is not None or clock() >= until or await is_over():
-                return record
+            if await _has_ended(process, batch) or clock() >= until or await is_over():
+                return await get(process, caller, batch)
 
     return await process.holding.while_valid(caller, until_ended)
+
+
+async def _has_ended(process: Process, batch: UUID) -> bool:
+    """Whether it has, or is gone. Its children, of whom there may be thousands, are counted for the answer only."""
+    async with reading(process.database) as connection:
+        return await repository.has_ended(connection, batch)

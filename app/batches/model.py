@@ -104,7 +104,10 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
-    """A batch as it stands. `children` counts them by status; those deleted since are not among them."""
+    """A batch as it stands. `children` counts them by status; those deleted since are not among them.
+
+    It is kept with the event of its end: what a later version adds needs a default, else nobody gets past older events.
+    """
 
     id: UUID
     owner: str

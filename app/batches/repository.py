@@ -74,6 +74,13 @@ _LOOK = text("""
         ) AS over
     FROM batches WHERE id = :batch AND finished_at IS NULL
 """)
+_GOES_ON = text("""
+    SELECT EXISTS (
+        SELECT FROM batches JOIN executions ON batch_id = batches.id
+        WHERE batches.id = :batch AND batches.finished_at IS NULL
+            AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+    )
+""")
 _QUEUED = text("""
     SELECT id FROM executions WHERE batch_id = :batch AND status = 'queued' ORDER BY batch_index
 """)
@@ -222,6 +229,11 @@ async def find(connection: Connection, batch: UUID, *, owner: str | None = None)
     """The batch, if it exists and, with `owner`, is theirs."""
     row = (await connection.execute(_FIND_ONE, {"batch": batch, "owner": owner})).mappings().one_or_none()
     return _record_of(row) if row else None
+
+
+async def has_ended(connection: Connection, batch: UUID) -> bool:
+    """Whether none of its children is active any more, or it is gone."""
+    return not (await connection.execute(_GOES_ON, {"batch": batch})).scalar_one()
 
 
 async def list_page(connection: Connection, *, limit: int, before: UUID | None, owner: str | None) -> list[BatchRecord]:

@@ -17,6 +17,7 @@ from app.db.engine import reading
 from app.errors import Conflict, FieldError, InvalidRequest
 from app.executions.model import Limits
 from app.executions.record import Record, record_of
+from app.executions.rerun import secrets_at_risk
 from app.executions.service import Draft
 from app.executions.states import Status
 from app.methods.catalog import look_up
@@ -38,7 +39,7 @@ async def draft_again(process: Process, caller: Caller, batch: UUID, *, only_fai
         rows = await repository.list_children(connection, batch)
         needs = await repository.list_needs(connection, batch)
     await _check_methods(process, caller, rows, only_failed=only_failed)
-    return await asyncio.to_thread(_draft, record, rows, needs, only_failed=only_failed)
+    return await asyncio.to_thread(_draft, caller, record, rows, needs, only_failed=only_failed)
 
 
 async def _check_methods(process: Process, caller: Caller, rows: Sequence[RowMapping], *, only_failed: bool) -> None:
@@ -53,11 +54,13 @@ async def _check_methods(process: Process, caller: Caller, rows: Sequence[RowMap
             raise found
 
 
-def _draft(record: BatchRecord, rows: Sequence[RowMapping], needs: Needs, *, only_failed: bool) -> BatchDraft:
+def _draft(
+    caller: Caller, record: BatchRecord, rows: Sequence[RowMapping], needs: Needs, *, only_failed: bool
+) -> BatchDraft:
     wanted = [record_of(row) for row in rows if not (only_failed and row["status"] == Status.SUCCEEDED)]
     if not wanted:
         raise Conflict("There is nothing to run again.", hint='All of it: {"only": "all"}.' if only_failed else "")
-    _check(wanted, needs)
+    _check(caller, wanted, needs)
     again = {child.id for child in wanted}
     return BatchDraft(
         name=record.name,
@@ -96,7 +99,7 @@ def _child(record: Record, needs: Mapping[str, UUID | None], again: set[UUID]) -
     )
 
 
-def _check(children: Sequence[Record], needs: Needs) -> None:
+def _check(caller: Caller, children: Sequence[Record], needs: Needs) -> None:
     """What cannot be had again. Raises `InvalidRequest`."""
     secrets = "are not kept after the end: run it again by itself, with them"
     wrong = [
@@ -110,5 +113,7 @@ def _check(children: Sequence[Record], needs: Needs) -> None:
         for name, needed in needs.get(child.id, {}).items()
         if needed is None
     ]
+    for child in children:
+        wrong += secrets_at_risk(caller, child, child.spec, f"children[{child.batch_index}].")
     if wrong:
         raise InvalidRequest.of(wrong)

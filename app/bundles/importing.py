@@ -59,7 +59,8 @@ async def import_bundle(process: Process, caller: Caller, pieces: AsyncIterator[
         async for piece in pieces:
             await asyncio.to_thread(file.write, piece)
         try:
-            bundle, genuine = await asyncio.to_thread(_opened, process, file)
+            async with process.checking:
+                bundle, genuine = await asyncio.to_thread(_opened, process, file)
             return await _take_in(process, caller, bundle, sealed=genuine is True)
         except BadBundle as bad:
             raise _refused(str(bad)) from None

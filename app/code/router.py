@@ -40,7 +40,12 @@ class CodeQuery(BaseModel):
     operation_id="get_code",
     summary="Code that submits the same",
     response_class=Response,
-    responses={200: {"content": {"text/*": {}}, "description": "The code, as a file of its language"}},
+    responses={
+        200: {
+            "content": {form.media_type: {} for form in FORMS.values()},
+            "description": "The code, as a file of its language",
+        },
+    },
 )
 async def get_code(
     execution: ExecutionId,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from pydantic import ByteSize
+
 from app.errors import FieldError, InvalidRequest
 from app.executions.model import Limits
 from app.settings import Settings
@@ -36,7 +38,7 @@ def within_caps(
         if (of is not None and name not in of) or (value is not None and value <= cap):
             continue
         if value is not None and name in asked:
-            wrong.append(FieldError(f"limits.{name}", "over_cap", f"must be at most {cap}, the most allowed here"))
+            wrong.append(over(name, value, cap, "over_cap"))
         lowered[name] = cap
     within = limits.model_copy(update=lowered)
     if within.notice and within.notice >= within.grace:
@@ -45,3 +47,9 @@ def within_caps(
     if wrong:
         raise InvalidRequest("; ".join(f"`{field.field}` {field.message}" for field in wrong) + ".", fields=wrong)
     return within
+
+
+def over(name: str, value: object, cap: float, code: str) -> FieldError:
+    """That a limit is more than its cap."""
+    most = f"{cap} ({ByteSize(cap).human_readable()})" if isinstance(value, ByteSize) else f"{cap}"
+    return FieldError(f"limits.{name}", code, f"must be at most {most}, the most allowed here")

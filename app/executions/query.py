@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
     model_validator,
 )
@@ -30,7 +31,7 @@ from app.executions.filters import Filter
 from app.executions.listing import Place, Sort
 from app.executions.record import Record
 from app.executions.states import Cause, Status
-from app.executions.vocabulary import IMAGE_CHARS, LABELS, LabelKey, LabelValue, Name, Note
+from app.executions.vocabulary import IMAGE_CHARS, LABELS, LabelKey, LabelValue, Name, Note, written_out
 from app.methods.model import MethodText
 
 MAX_PAGE = 200
@@ -60,7 +61,7 @@ def _listed(value: object) -> object:
 
 def _with_offset(value: object) -> object:
     # A `+` in a URL that nobody escaped comes as a space.
-    return _UNESCAPED_OFFSET.sub("+", value) if isinstance(value, str) else value
+    return written_out(_UNESCAPED_OFFSET.sub("+", value) if isinstance(value, str) else value)
 
 
 def _near(value: datetime) -> datetime:
@@ -152,6 +153,8 @@ class FilterBody(Filters):
     label: Annotated[dict[LabelKey, LabelValue | None], Field(max_length=LABELS)] = Field(
         default={}, description="Labels that it has; null is any value"
     )
+    # In JSON there is no need to guess what `0` means.
+    has_warnings: StrictBool | None = Field(default=None, description="Whether there is anything in `warnings`")
 
     @property
     def is_empty(self) -> bool:

@@ -16,6 +16,7 @@ from app.errors import FieldError, InvalidRequest, NotFound, ServiceError
 from app.executions import accepting, repository, service
 from app.executions.accepting import NewExecution
 from app.executions.finding import get_record
+from app.executions.model import Spec
 from app.executions.operations import Operation, is_due
 from app.executions.record import Record
 from app.executions.service import Draft, Submitted
@@ -127,7 +128,7 @@ async def accept(
     connection: Connection, process: Process, caller: Caller, again: Again, kept: Kept, *, once: Once | None = None
 ) -> Submitted:
     """Accept one of those for which that was kept. Raises `NotFound`, `InvalidRequest` and `QuotaExceeded`."""
-    upstream = _check(again, kept)
+    upstream = _check(caller, again, kept)
     submitted = await service.accept(connection, process, caller, again.draft, once=once)
     if upstream and not submitted.replayed:
         await copy_needs(connection, again.record.id, submitted.record.id)
@@ -143,7 +144,7 @@ async def accept_all(
     became: dict[UUID, UUID | ServiceError] = {}
     for again in many:
         try:
-            _check(again, kept)
+            _check(caller, again, kept)
             if again.draft.pool not in pools:
                 await service.check_pool(connection, again.draft.pool)
             new.append(await service.resolve(connection, caller, again.draft, process, ahead=len(new)))
@@ -159,10 +160,25 @@ async def accept_all(
     return became
 
 
-def _check(again: Again, kept: Kept) -> Sequence[Upstream]:
+def secrets_at_risk(caller: Caller, record: Record, spec: Spec, path: str = "") -> list[FieldError]:
+    """Names of somebody else's secrets, which would become the caller's own of that name in a program that is not."""
+    if record.owner == caller.owner:
+        return []
+    message = f"would be your own secret, in a program of {record.owner}: take it away, or submit it as yours"
+    before = record.spec.named_secrets
+    return [
+        FieldError(f"{path}named_secrets.{key}", "of_somebody_else", message)
+        for key, each in spec.named_secrets.items()
+        if before.get(key) == each
+    ]
+
+
+def _check(caller: Caller, again: Again, kept: Kept) -> Sequence[Upstream]:
     """What it gets from others. Raises `NotFound` and `InvalidRequest`."""
     if again.record.id not in kept.executions:
         raise NotFound(f"There is no execution {again.record.id}.")
+    if at_risk := secrets_at_risk(caller, again.record, again.draft.spec):
+        raise InvalidRequest.of(at_risk)
     upstream = kept.upstream.get(again.record.id, ())
     wrong = [FieldError(f"needs.{each.name}", "gone", each.lost) for each in upstream if each.lost is not None]
     if wrong:

@@ -248,7 +248,7 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
     if draft.spec.keep_workspace:
         caller.require(Scope.ADMIN, to="use `keep_workspace`")
     referring.check_urls(draft.spec, process.settings)
-    spec, limits = within_policy(process, caller, draft.spec, draft.limits)
+    limits = within_policy(process, caller, draft.spec, draft.limits)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,
@@ -262,7 +262,7 @@ def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExec
         lane=draft.lane,
         hold=draft.hold,
         not_before=draft.not_before,
-        spec=spec,
+        spec=draft.spec,
         limits=limits,
         retries=draft.retries,
         resumed_from=draft.resume_from,

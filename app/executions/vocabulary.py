@@ -217,6 +217,13 @@ def _start_time(value: object) -> datetime:
     return at
 
 
+def written_out(value: object) -> object:
+    """A time that is no number: one such as `20260115` would be taken for seconds since 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and ":" in value):
+        return value
+    raise _rule("not_a_time", "must be a time with its zone, such as `2026-01-15T10:00:00Z`")
+
+
 def _moment(value: datetime) -> datetime:
     # At the ends of the calendar there is no hour before or behind, and no other time zone.
     if not FIRST_YEAR < value.year <= LAST_YEAR:
@@ -258,7 +265,7 @@ User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
 RuntimeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 StopSignal = Annotated[str, AfterValidator(_signal)]
 StartTime = Annotated[datetime, BeforeValidator(_start_time), WithJsonSchema({"type": "string", "format": "date-time"})]
-Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+Moment = Annotated[AwareDatetime, BeforeValidator(written_out), AfterValidator(_moment)]
 RetryReason = Annotated[
     Cause | int,
     BeforeValidator(_retry_reason),

@@ -44,6 +44,7 @@ HEADERS = {
     response_class=StreamingResponse,
     responses={
         200: {"content": {media: {} for media in (*MEDIA_TYPES.values(), GZIP)}, "description": "The log"},
+        406: {"description": "None of the media types that `Accept` names"},
     },
 )
 async def read_logs(

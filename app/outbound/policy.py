@@ -19,7 +19,7 @@ Network = IPv4Network | IPv6Network
 
 URL_CHARS = 2048
 SCHEMES = frozenset({"http", "https"})
-# Of HTTP, and of what is no service of a system: nobody is to speak to mail servers and databases through us.
+# Those of HTTP, and above those of a system's own services: nobody is to speak to SSH or mail servers through us.
 WELL_KNOWN = 1023
 USUAL = frozenset({80, 443})
 _PORTS = f"must have the port 80, 443 or one above {WELL_KNOWN}"

@@ -30,14 +30,16 @@ def parse(text: str) -> Policy:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
             raise BadPolicy("it is empty; `{}` allows what there is without a policy")
+        found = yaml.safe_load(text)
         if mistakes := list(_twice(node)):
             raise BadPolicy("; ".join(mistakes[:MISTAKES_TOLD]))
-        found = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BadPolicy(f"line {mark.line + 1 if mark else '?'}: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadPolicy(f"it is not YAML: {error}") from None
+    except RecursionError:
+        raise BadPolicy("it is nested too deeply, or within itself") from None
     try:
         return Policy.model_validate(found)
     except ValidationError as error:

@@ -10,7 +10,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
+# Also one that is cut short: the engine takes it for the beginning of an id, not for a name with a tag.
+_ID = re.compile(r"sha256:[0-9a-f]+")
 _DOCKER_HUB = re.compile(r"\A(?:(?:index\.)?docker\.io/)?(?:library/)?")
 _PATTERN = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@*?+\]-]*")
 _ANYTHING = "**"

@@ -16,8 +16,11 @@ def caps_for(process: Process, caller: Caller) -> Mapping[str, float]:
     return caps_of(process.settings, process.policy.current.of(caller.owner, caller.scopes).caps)
 
 
-def within_policy(process: Process, caller: Caller, spec: Spec, limits: Limits) -> tuple[Spec, Limits]:
-    """The same as they are accepted: what nobody asked for is made to fit. Raises `InvalidRequest`."""
+def within_policy(process: Process, caller: Caller, spec: Spec, limits: Limits) -> Limits:
+    """The limits as they are accepted: what nobody asked for is made to fit. Raises `InvalidRequest`.
+
+    The runtime of who asks for none is chosen when it runs: what is allowed by then, counts.
+    """
     allowed = process.policy.current.of(caller.owner, caller.scopes)
     wrong: list[FieldError] = allowed.refuse(spec)
     try:
@@ -26,5 +29,4 @@ def within_policy(process: Process, caller: Caller, spec: Spec, limits: Limits) 
         wrong += refused.fields
     if wrong:
         raise InvalidRequest.of(wrong)
-    runtime = allowed.runtime_for(spec)
-    return spec if runtime == spec.runtime else spec.model_copy(update={"runtime": runtime}), limits
+    return limits

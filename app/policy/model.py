@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from app.auth.tokens import Scope
 from app.errors import FieldError
+from app.executions.caps import over
 from app.executions.model import Limits, Network, Spec
 from app.executions.vocabulary import RuntimeName, User
 from app.policy.images import fits, is_pattern
@@ -57,7 +58,9 @@ class Entry(Rules):
 
     def is_for(self, owner: str, scopes: Collection[Scope]) -> bool:
         """Whether it is for this caller; `admin` has every scope."""
-        named = self.owners is None or any(fnmatchcase(owner, pattern) for pattern in self.owners)
+        # A bracket is a bracket: names may have some.
+        patterns = [pattern.replace("[", "[[]") for pattern in self.owners or ()]
+        named = self.owners is None or any(fnmatchcase(owner, pattern) for pattern in patterns)
         return named and (self.scopes is None or Scope.ADMIN in scopes or not set(self.scopes).isdisjoint(scopes))
 
 
@@ -105,10 +108,13 @@ class Allowed:
     caps: Mapping[str, float]
 
     def runtime_for(self, spec: Spec) -> str | None:
-        """The runtime that it gets: what it asks for, else the engine's own if that is allowed, else the first."""
-        if spec.runtime is not None or ENGINES_OWN in self.runtimes:
-            return spec.runtime
-        return self.runtimes[0]
+        """The runtime that it gets: what it asks for, else the engine's own if that is allowed, else the first.
+
+        None is the engine's own, which knows it by no name.
+        """
+        first = ENGINES_OWN if ENGINES_OWN in self.runtimes else self.runtimes[0]
+        wanted = spec.runtime or first
+        return None if wanted == ENGINES_OWN else wanted
 
     def refuse(self, spec: Spec) -> list[FieldError]:
         """What speaks against it, field by field."""
@@ -124,7 +130,7 @@ class Allowed:
     def exceed(self, limits: Limits) -> list[FieldError]:
         """Which limits are beyond the most that is allowed, now that it leaves the queue."""
         return [
-            FieldError(f"limits.{name}", "over_policy", f"must be at most {cap}, the most allowed here")
+            over(name, value, cap, "over_policy")
             for name, cap in self.caps.items()
             if name != "queue_timeout" and ((value := getattr(limits, name)) is None or value > cap)
         ]

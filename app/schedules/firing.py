@@ -122,8 +122,11 @@ async def _fire_now(process: Process, record: ScheduleRecord) -> Run:
     if intent.refused is not None:
         raise intent.refused
     async with transaction(process.database) as connection:
-        if await repository.find(connection, record.id, lock=True) is None:
+        now = await repository.find(connection, record.id, lock=True)
+        if now is None:
             raise NotFound(f"There is no schedule {record.id}.")
+        if now.version != record.version:
+            raise Conflict("Somebody has changed it at this moment.", hint="Look at it again.")
         accepted = await targets.accept(connection, process, intent.caller, intent.prepared)
         run = await repository.add_run(connection, record.id, _run_of(intent.at, accepted, manual=True))
         if run is None:

@@ -8,7 +8,7 @@ import sys
 from app.bootstrap import SchemaOutOfDate, open_process
 from app.secrets.resealing import reseal
 from app.secrets.vault import BadKey, NoKey
-from app.settings import Settings
+from app.settings import read_settings
 
 LEFT, CANNOT = 1, 3
 
@@ -16,7 +16,7 @@ LEFT, CANNOT = 1, 3
 async def main() -> int:
     """0 if all is sealed with the first key, 1 if something cannot be opened with any."""
     try:
-        async with open_process(Settings(), role="secrets") as process:
+        async with open_process(read_settings(), role="secrets") as process:
             tallies = await reseal(process)
     except NoKey:
         sys.stderr.write("There is no key: neither TAILRACE_SECRET_KEY nor TAILRACE_SECRET_KEY_FILE is set.\n")

@@ -199,4 +199,5 @@ async def _submit(
 
 
 def _unknown() -> NotFound:
-    return NotFound("There is no such trigger.", hint="Its address is shown once, when it is made or rotated.")
+    hint = "Or its address has another token, what came is not signed as it has to be, or it is disabled."
+    return NotFound("There is no such trigger.", hint=hint)

@@ -3,12 +3,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from hand import Hand
+from posting import Post, posting
 from pydantic import SecretStr
 from served import Api, Submit, running
 
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.settings import Settings
+from support.receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +55,18 @@ async def admin(api: Api) -> httpx.AsyncClient:
 @pytest.fixture
 async def anonymous(api: Api) -> httpx.AsyncClient:
     return await api.client_with(None)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def post(process: Process) -> AsyncIterator[Post]:
+    async with posting(process) as post:
+        yield post
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.audit import repository
-from app.audit.acts import CHANGING
-from app.audit.middleware import UNCHANGING
+from app.audit.acts import CHANGING, Act
+from app.audit.middleware import REHEARSED, UNCHANGING
+from app.audit.model import MAX_ADDRESS_CHARS
+from app.auth.service import Caller
 from app.bootstrap import Process
 from app.db.engine import transaction
 from app.main import ROUTERS
@@ -98,6 +101,19 @@ async def test_what_changes_nothing_is_not_on_record(client: httpx.AsyncClient) 
     await client.post("/v1/executions?dry_run=true", json=body)
     await client.get("/v1/executions")
     assert await entries(client) == []
+    # To all others it is no word at all, and hides nothing.
+    await client.post(f"/v1/executions/{uuid4()}/cancel?dry_run=true")
+    assert [(entry["action"], entry["status"]) for entry in await entries(client)] == [("cancel_execution", 404)]
+    paths = (await client.get("/openapi.json")).json()["paths"].values()
+    operations = [each for path in paths for each in path.values() if isinstance(each, dict)]
+    asked = [
+        each["operationId"] for each in operations if "dry_run" in {of["name"] for of in each.get("parameters", ())}
+    ]
+    assert set(asked) == REHEARSED
+
+
+async def test_what_is_asked_for_again_by_its_key_is_on_record_once(client: httpx.AsyncClient) -> None:
+    body = {"image": "busybox:local"}
     for _ in range(2):
         await client.post("/v1/executions", json=body, headers={"Idempotency-Key": "k"})
     assert [entry["status"] for entry in await entries(client)] == [201]
@@ -156,10 +172,14 @@ async def test_pages_filters_and_files_agree(
     assert await entries(client, action="cancel_execution") == whole[:1]
     lines = (await client.get("/v1/audit/export")).text.splitlines()
     assert [json.loads(line) for line in lines] == whole
+    assert list(json.loads(lines[0])) == list(whole[0])
     table = await admin.get("/v1/audit/export", params={"owner": me, "format": "csv"})
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [int(row["id"]) for row in rows] == [entry["id"] for entry in whole]
     assert rows[0]["object"] == whole[0]["object"]
+    for name in ("a", "a0"):
+        await client.delete(f"/v1/secrets/{name}")
+    assert [entry["object"] for entry in await entries(client, object="secrets/a")] == ["secrets/a"]
     assert (await client.get("/v1/audit", params={"object": "a\0"})).status_code == 422
 
 
@@ -190,6 +210,14 @@ async def test_what_is_older_than_the_setting_goes(client: httpx.AsyncClient, pr
         while await repository.expire(connection, days=0, most=1000):
             pass
     assert await entries(client) == []
+
+
+def test_what_a_proxy_calls_the_client_is_kept_only_so_far() -> None:
+    route = SimpleNamespace(operation_id="make_token", path_format="/v1/tokens")
+    scope = {"route": route, "client": ("x" * 5000, 0), "state": {"caller": Caller("ann", frozenset())}}
+    entry = Act(scope).entry(201)
+    assert entry is not None
+    assert entry.address == "x" * MAX_ADDRESS_CHARS
 
 
 async def test_a_change_that_cannot_be_put_on_record_is_not_said_to_be_done(api: Api, process: Process) -> None:

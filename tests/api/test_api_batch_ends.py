@@ -1,13 +1,11 @@
 """Webhooks and notifications of whole batches, and of all owners."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 from hand import Hand
-from posting import Post, add_webhook, deliveries_of, posting, verified
+from posting import Post, add_webhook, deliveries_of, verified
 from served import Api
 
 from app.auth.tokens import Scope
@@ -17,23 +15,11 @@ from app.executions.states import Cause
 from app.webhooks.signing import new_secret
 from support.eventually import eventually
 from support.mailbox import receiving_mail
-from support.receiver import Receiver, receiving
+from support.receiver import Receiver
 from worker.metrics import WorkerMetrics
 from worker.notifications import NotificationSender
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def post(process: Process) -> AsyncIterator[Post]:
-    async with posting(process) as post:
-        yield post
 
 
 async def _submit(client: httpx.AsyncClient, **fields: Any) -> str:

@@ -308,6 +308,10 @@ async def test_who_waits_for_a_batch_is_told_when_all_of_it_has_ended(client: ht
     await hand.start(second)
     await hand.end(second)
     assert (await waiting).json()["status"] == "succeeded"
+    going = await submit_batch(client, count=1)
+    waiting = asyncio.create_task(client.get(f"/v1/batches/{going['id']}?wait=60"))
+    assert (await client.delete(f"/v1/batches/{going['id']}")).status_code == 204
+    assert (await waiting).status_code == 404
     assert (await client.get(f"{own}?wiat=60")).json()["errors"][0]["field"] == "wiat"
 
 

@@ -9,10 +9,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from served import Api, Submit
 
+from app.code.languages import FORMS, Language
 from app.executions.causes import EXPLANATIONS
 from app.executions.states import Cause
 from app.logs.protocol import FRAMES
 
+# Of JSON, but of which others say how they are.
+OTHER_FORMATS = {"application/x-ndjson", FORMS[Language.NOTEBOOK].media_type}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -61,7 +64,7 @@ def test_every_json_body_has_an_example_that_fits_its_schema(document: dict[str,
     checked = 0
     for name, operation in operations(document):
         for media_type, content in bodies(operation):
-            if "json" not in media_type or "ndjson" in media_type:
+            if "json" not in media_type or media_type in OTHER_FORMATS:
                 continue
             schema = resolve(document, content["schema"])
             examples = schema.get("examples", []) + ([content["example"]] if "example" in content else [])
@@ -122,6 +125,27 @@ async def test_real_answers_fit_the_document(
     check(document, {"$ref": "#/components/schemas/Problem"}, problem)
 
 
+async def test_every_path_says_which_methods_it_has(document: dict[str, Any], anonymous: httpx.AsyncClient) -> None:
+    for path, item in document["paths"].items():
+        if methods := {method.upper() for method in item.keys() & METHODS}:
+            response = await anonymous.options(re.sub(r"\{\w+\}", "1", path))
+            assert response.status_code == 405, path
+            assert set(response.headers["allow"].split(", ")) == methods, path
+
+
+async def test_media_types_are_documented_and_so_is_that_none_will_do(
+    document: dict[str, Any], client: httpx.AsyncClient, submit: Submit
+) -> None:
+    own = f"/v1/executions/{await submit()}"
+    code = document["paths"]["/v1/executions/{id}/code"]["get"]["responses"]["200"]["content"]
+    for language in Language:
+        answer = await client.get(f"{own}/code", params={"language": language})
+        assert answer.headers["content-type"].partition(";")[0] in code
+    refused = await client.get(f"{own}/logs", headers={"Accept": "image/png"})
+    assert refused.status_code == 406
+    assert "406" in document["paths"]["/v1/executions/{id}/logs"]["get"]["responses"]
+
+
 def test_the_websocket_is_documented_beside_it(document: dict[str, Any]) -> None:
     item = document["paths"]["/v1/executions/{id}/tail"]
     socket = item["x-websocket"]
@@ -141,6 +165,7 @@ async def test_the_documentation_needs_no_other_host(anonymous: httpx.AsyncClien
         assert response.status_code == 200, asset
         assert len(response.content) > 100
     assert "url: 'openapi.json'" in page.text
+    assert '"docExpansion": "none"' in page.text
 
 
 def test_every_cause_is_explained() -> None:

@@ -142,6 +142,23 @@ async def test_who_goes_on_after_a_pause_has_what_they_had(
     assert await values_of(process, execution) == {}
 
 
+async def test_who_runs_somebody_elses_again_does_not_lend_them_secrets(
+    client: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    for each in (client, admin):
+        await put(each)
+    batch = {"items": [{"image": "busybox:local", "named_secrets": FIELD}]}
+    batch = (await client.post("/v1/batches", json=batch)).json()
+    (child,) = (await client.get("/v1/executions", params={"batch": batch["id"]})).json()["items"]
+    await end(client, child["id"])
+    again = f"/v1/executions/{child['id']}/rerun"
+    assert wrong_in(await admin.post(again, json={})) == [("named_secrets.TOKEN", "of_somebody_else")]
+    whole = await admin.post(f"/v1/batches/{batch['id']}/rerun", json={"only": "all"})
+    assert wrong_in(whole) == [("children[0].named_secrets.TOKEN", "of_somebody_else")]
+    assert (await admin.post(again, json={"named_secrets": None})).status_code == 201
+    assert (await client.post(again, json={})).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("named", "more", "wrong"),
     [

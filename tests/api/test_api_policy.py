@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 POLICY = """
 images: ["busybox:*"]
 networks: [none]
+runtimes: [kata]
 limits: {memory: 1GiB, timeout: 60}
 for:
   - scopes: [admin]
@@ -94,3 +95,7 @@ async def test_every_reason_is_named_whichever_way_it_is_submitted(guarded: Api,
     # From now on, without a restart; what was accepted is judged again by its worker.
     assert fields_of(await send("executions", {"image": "busybox:local"})) == {"image"}
     assert (await client.post(f"{path}/cancel")).status_code == 202
+    # Nobody has asked for the runtime that it would have got.
+    fresh.write_text('images: ["busybox:*"]')
+    fresh.replace(policy)
+    assert (await client.post(f"{path}/rerun", json={})).status_code == 201

@@ -16,6 +16,7 @@ from app.schedules import repository
 from app.schedules.firing import BY_HAND_AT_ONCE
 from app.secrets import repository as secrets
 from support.eventually import eventually
+from support.racing import is_blocked_by
 
 Json = dict[str, Any]
 RUN = {"execution": {"image": "busybox:local", "command": ["true"]}}
@@ -260,6 +261,17 @@ async def test_a_flood_of_firings_by_hand_takes_one_connection(api: Api, client:
         await eventually(lambda: sum(each.done() for each in asked) == 2)
     answers = await asyncio.gather(*asked)
     assert sorted(answer.status_code for answer in answers) == [201] * BY_HAND_AT_ONCE + [429] * 2
+
+
+async def test_nothing_is_fired_of_what_it_was_before(api: Api, client: httpx.AsyncClient) -> None:
+    schedule = await add(client)
+    async with transaction(api.process.database) as connection:
+        await repository.find(connection, UUID(schedule["id"]), lock=True)
+        firing = asyncio.create_task(client.post(schedule["links"]["fire"]))
+        await eventually(lambda: is_blocked_by(api.process, connection))
+        await repository.change(connection, UUID(schedule["id"]), {"note": "another one"})
+    assert (await firing).status_code == 409
+    assert (await client.get(schedule["links"]["runs"])).json()["items"] == []
 
 
 async def test_runs_have_pages(client: httpx.AsyncClient) -> None:

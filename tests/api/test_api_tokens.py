@@ -16,7 +16,10 @@ from served import Api, Submit
 from sqlalchemy import insert, select, text, update
 from uuid_utils.compat import uuid7
 
+from app.auth.command import main as make_token
+from app.auth.holding import Holding
 from app.auth.model import TOKENS_PER_OWNER, Role, role_of
+from app.auth.service import Caller
 from app.auth.tables import Token
 from app.auth.tokens import Scope, hash_token, is_well_formed
 from app.bootstrap import Process
@@ -24,7 +27,7 @@ from app.db.engine import reading, transaction
 from app.db.orm import clock
 from app.logs.protocol import CloseCode
 from support.eventually import eventually
-from support.knocking import knock, stream
+from support.knocking import PATIENCE, knock, stream
 
 TOKENS = "/v1/tokens"
 ROOT = Path(__file__).parents[2]
@@ -173,6 +176,18 @@ async def test_when_it_was_used_is_noted_at_most_once_a_minute(api: Api, client:
     assert (await _of(client, made["id"]))["last_used_at"] is not None
 
 
+async def test_to_note_a_use_nobody_is_waited_for(api: Api, client: httpx.AsyncClient) -> None:
+    locked, free = [await make(client, scopes=["read"]) for _ in range(2)]
+    async with transaction(api.process.database) as connection:
+        mine = select(Token.id).where(Token.id == UUID(locked["id"])).with_for_update()
+        await connection.execute(mine)
+        for each in (locked, free):
+            assert await status_with(api, each["token"]) == 200
+        async with asyncio.timeout(PATIENCE):
+            await api.process.holding.note(api.process.database)
+    assert (await _of(client, free["id"]))["last_used_at"] is not None
+
+
 async def _revoke(api: Api, client: httpx.AsyncClient, token: str) -> None:
     assert (await client.delete(f"{TOKENS}/{token}")).status_code == 204
 
@@ -215,6 +230,14 @@ async def test_what_is_open_ends_with_the_token(
     assert UUID(made["id"]) not in held
 
 
+async def test_who_is_cut_off_for_another_reason_does_not_hear_that_the_token_ended() -> None:
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await Holding().while_valid(Caller("ann", frozenset(), token_id=uuid7()), work)
+
+
 async def test_others_go_on_when_one_ends(api: Api, client: httpx.AsyncClient, submit: Submit) -> None:
     own = f"/v1/executions/{await submit()}"
     one, other = await make(client, scopes=["read"]), await make(client, scopes=["read"])
@@ -240,6 +263,36 @@ async def test_an_operator_makes_one_when_all_are_lost(api: Api) -> None:
     async with reading(api.process.database) as connection:
         row = (await connection.execute(select(Token).where(Token.hash == hash_token(token)))).one()
     assert (row.name, row.made_by, row.expires_at) == ("lost", None, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (["--owner", "*"], "owner"),
+        (["--owner", ""], "owner"),
+        (["--name", ""], "name"),
+        (["--expires-in", "0"], "expires_in"),
+    ],
+)
+def test_an_operator_makes_none_that_the_api_would_not(
+    wrong: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        make_token(wrong)
+    shown = capsys.readouterr()
+    assert (refused.value.code, shown.out) == (2, "")
+    assert f"`{word}`" in shown.err
+
+
+def test_a_database_that_is_away_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILRACE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(SystemExit) as refused:
+        make_token([])
+    shown = capsys.readouterr()
+    assert (refused.value.code, shown.out) == (3, "")
+    assert shown.err.startswith("python -m app token: the database of TAILRACE_DATABASE_URL cannot")
 
 
 def test_roles_are_named_sets_of_scopes() -> None:

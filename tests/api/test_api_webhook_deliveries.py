@@ -1,7 +1,6 @@
 """What is sent to webhooks: every event once, in order, again until it arrives, and whoever hangs delays nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ import orjson
 import pytest
 from aiohttp import web
 from hand import Hand
-from posting import Post, add_webhook, deliveries_of, posting, verified
+from posting import Post, add_webhook, deliveries_of, verified
 from served import Api, Submit
 from sqlalchemy import delete, func, select, update
 
@@ -41,18 +40,6 @@ ALL = [
     "execution.updated",
     "execution.deleted",
 ]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def post(process: Process) -> AsyncIterator[Post]:
-    async with posting(process) as post:
-        yield post
 
 
 async def _age(process: Process, webhook: str, **columns: Any) -> None:

@@ -1,31 +1,16 @@
 """Webhooks as their owners see them: made, changed, rotated, deleted; and what is refused."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-from posting import Post, add_webhook, deliveries_of, posting, verified
+from posting import Post, add_webhook, deliveries_of, verified
 from served import Api, Submit, running
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.auth.tokens import Scope
-from app.bootstrap import Process
 from app.settings import Settings
 from app.webhooks.model import WEBHOOKS_PER_OWNER
 from app.webhooks.signing import new_secret
-from support.receiver import Receiver, receiving
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def post(process: Process) -> AsyncIterator[Post]:
-    async with posting(process) as post:
-        yield post
+from support.receiver import Receiver
 
 
 async def test_a_webhook_is_made_shown_listed_changed_and_deleted(

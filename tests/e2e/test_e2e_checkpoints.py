@@ -145,7 +145,9 @@ async def test_outputs_over_the_limit_of_bytes_are_left_out_and_the_record_says_
     record = await check_history(tailrace, execution)
     assert record["status"] == "succeeded"
     assert record["outputs"] == {"files": 2, "bytes": 4, "partial": True, "expired_at": None}
-    assert any("limit on bytes" in warning for warning in record["warnings"])
+    (warning,) = record["warnings"]
+    assert warning["code"] == "output_left_out"
+    assert "limit on bytes" in warning["message"]
 
 
 async def test_outputs_over_the_limit_of_files_are_left_out_and_the_record_says_so(tailrace: Running) -> None:
@@ -153,7 +155,9 @@ async def test_outputs_over_the_limit_of_files_are_left_out_and_the_record_says_
     execution = await tailrace.submit("sh", "-c", program, limits={"output_files": 5})
     record = await check_history(tailrace, execution)
     assert (record["outputs"]["files"], record["outputs"]["partial"]) == (5, True)
-    assert any("more than 5 files" in warning for warning in record["warnings"])
+    (warning,) = record["warnings"]
+    assert warning["code"] == "output_left_out"
+    assert "more than 5 files" in warning["message"]
 
 
 async def test_half_a_checkpoint_is_no_checkpoint(tailrace: Running) -> None:
@@ -161,7 +165,7 @@ async def test_half_a_checkpoint_is_no_checkpoint(tailrace: Running) -> None:
     execution = await tailrace.submit("sh", "-c", program, limits={"checkpoint_bytes": 1000})
     record = await check_history(tailrace, execution)
     assert record["status"] == "succeeded"
-    assert any("checkpoint" in warning for warning in record["warnings"])
+    assert [warning["code"] for warning in record["warnings"]] == ["checkpoint_not_kept"]
     body = {"image": "busybox:local", "resume_from": execution}
     refused = await tailrace.request("POST", "/v1/executions", json=body)
     assert refused.status_code == 422

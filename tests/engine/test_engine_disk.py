@@ -44,30 +44,30 @@ async def test_the_layer_the_volumes_and_our_directories_are_counted(
     assert (await harbour.engine._http.json("GET", path, params={"size": "1"}))["SizeRw"] >= 2 * MIB
 
 
-def test_files_without_content_count_and_holes_and_links_do_not(tmp_path: Path) -> None:
+async def test_files_without_content_count_and_holes_and_links_do_not(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     for number in range(500):
         (tree / str(number)).touch()
     os.truncate(tree / "0", 2**33)
     (tree / "link").symlink_to("/usr")
-    assert 500 * FILE_BYTES < allocated([tree]) < 600 * FILE_BYTES
+    assert 500 * FILE_BYTES < await allocated([tree]) < 600 * FILE_BYTES
 
 
-def test_what_is_deeper_than_any_path_counts(tmp_path: Path) -> None:
+async def test_what_is_deeper_than_any_path_counts(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     dig(outputs, 3000)
-    counted = allocated([outputs])
+    counted = await allocated([outputs])
     remove_tree(outputs)
     assert counted >= 3000 * FILE_BYTES
 
 
-def test_what_is_gone_counts_nothing_and_no_sum_is_an_error(tmp_path: Path) -> None:
-    assert allocated([]) == 0
-    assert allocated([tmp_path / "gone", tmp_path]) < 10 * FILE_BYTES
+async def test_what_is_gone_counts_nothing_and_no_sum_is_an_error(tmp_path: Path) -> None:
+    assert await allocated([]) == 0
+    assert await allocated([tmp_path / "gone", tmp_path]) < 10 * FILE_BYTES
     with pytest.raises(OSError, match="Argument list too long"):
-        allocated([Path("x" * 200_000)])
+        await allocated([Path("x" * 200_000)])
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_what_is_gone_counts_nothing_and_no_sum_is_an_error(tmp_path: Path) -> N
         {"GraphDriver": None},
         {"GraphDriver": {"Data": None, "Name": "overlayfs"}},
         {"GraphDriver": {"Data": {"UpperDir": "/nowhere/at/all"}}},
+        {"GraphDriver": {"Data": {"UpperDir": "/" + "x" * 300}}},
         {"GraphDriver": {"Data": {"UpperDir": "/"}}, "Mounts": [{"Type": "volume", "Source": "/nowhere"}]},
     ],
 )

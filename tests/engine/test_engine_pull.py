@@ -87,6 +87,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_an_image_id_is_asked_for_as_it_is() -> None:
     assert local_name(DIGEST) == DIGEST
+    # Cut short it is a name and a tag to us, and the beginning of an id to the engine.
+    assert local_name(DIGEST[:20]) == f"docker.io/library/{DIGEST[:20]}"
     with pytest.raises(ValueError, match="the id of an image"):
         parse_reference(DIGEST)
 

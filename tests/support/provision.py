@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import tempfile
 from pathlib import Path
 
 from stack.engine import Engine, ensure_engine
+from stack.exclusive import alone_with
 from stack.images import ensure_images
-
-LOCK = Path(tempfile.gettempdir()) / "tailrace-tests.lock"
 
 
 def provide_engine() -> Engine:
     """The engine with `busybox:local` and `python:local` on it. One process makes what is missing, the others wait."""
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone_with(Path(__file__)):
         engine = ensure_engine()
         ensure_images(engine)
         return engine

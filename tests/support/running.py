@@ -196,14 +196,11 @@ def lines_of(frames: Sequence[Json], *letters: str) -> list[tuple[int, str, str]
     ]
 
 
-@asynccontextmanager
-async def running(
-    directory: Path, *, database_url: str, redis_url: str, slots: int = 8, **environment: str
-) -> AsyncIterator[Running]:
-    """Start API and worker; stop both at the end, and let nothing of theirs remain on the engine."""
+def installed(directory: Path, *, database_url: str, redis_url: str, slots: int = 8, **environment: str) -> Running:
+    """One of which nothing runs yet."""
     port = free_port("127.0.0.1")
     token = new_token()
-    installation = Running(
+    return Running(
         environment={
             **os.environ,
             "TAILRACE_DATABASE_URL": database_url,
@@ -222,6 +219,12 @@ async def running(
         url=f"http://127.0.0.1:{port}",
         token=token,
     )
+
+
+@asynccontextmanager
+async def running(directory: Path, *, database_url: str, **options: Any) -> AsyncIterator[Running]:
+    """Start API and worker; stop both at the end, and let nothing of theirs remain on the engine."""
+    installation = installed(directory, database_url=database_url, **options)
     try:
         await installation.start("api", "app")
         await installation.start("worker", "worker")

@@ -37,7 +37,7 @@ ENDED = Event(
 )
 
 
-# As the database gives it, with what is no field of a record.
+# As the database gives it, with what is no field of a record. It stays as it is: later versions read what is kept.
 BATCH = ended_of(
     {
         "record": {

@@ -43,6 +43,10 @@ FITS = [
     ("**", "anything.example.com/at/all:1", True),
     ("**", DIGEST, True),
     ("*", DIGEST, False),
+    ("*", "sha256:abcd", False),
+    ("sha256", "sha256:abcd", False),
+    ("**", "sha256:abcd", True),
+    (DIGEST, "sha256:aaaa", False),
     ("sha256", DIGEST, False),
     (DIGEST, DIGEST, True),
     ("sha256:" + "a" * 10 + "*", DIGEST, True),
@@ -100,6 +104,12 @@ def test_the_first_entry_that_is_for_somebody_counts_and_the_top_fills_it_up() -
     assert allowed("bob", frozenset({Scope.ADMIN})).runtimes == ("runsc",)
 
 
+def test_of_an_owners_name_only_stars_and_question_marks_stand_for_others() -> None:
+    policy = parse("networks: [none]\nfor: [{owners: ['team[1]-?'], networks: [bridge]}]")
+    for owner, network in (("team[1]-a", Network.BRIDGE), ("team1-a", Network.NONE), ("team[1]-", Network.NONE)):
+        assert policy.of(owner, SUBMIT).networks == (network,)
+
+
 def test_all_that_speaks_against_a_submission_is_said_at_once() -> None:
     spec = Spec(image="evil", network=Network.BRIDGE, runtime="kata")
     assert [(each.field, each.code) for each in allowed("bob").refuse(spec)] == [
@@ -107,7 +117,8 @@ def test_all_that_speaks_against_a_submission_is_said_at_once() -> None:
         ("network", "against_policy"),
         ("runtime", "against_policy"),
     ]
-    assert [each.field for each in allowed("bob").exceed(Limits(memory=2**31, cpus=2))] == ["limits.memory"]  # type: ignore[arg-type]
+    [over] = allowed("bob").exceed(Limits(memory=2**31, cpus=2))  # type: ignore[arg-type]
+    assert (over.field, over.message.split(",")[0]) == ("limits.memory", "must be at most 1073741824 (1.0GiB)")
     assert allowed("bob").refuse(Spec(image="team/a/b", runtime="runsc")) == []
 
 
@@ -115,6 +126,8 @@ def test_who_asks_for_no_runtime_gets_the_engines_own_or_the_first_allowed() -> 
     plain = Spec(image="python:3.1")
     assert allowed("bob").runtime_for(plain) is None
     assert allowed("bob", frozenset({Scope.ADMIN})).runtime_for(plain) == "runsc"
+    assert allowed("bob").runtime_for(Spec(image="python:3.1", runtime="runsc")) == "runsc"
+    assert allowed("bob").runtime_for(Spec(image="python:3.1", runtime="default")) is None
 
 
 def test_without_a_policy_all_is_allowed_but_a_runtime() -> None:
@@ -140,7 +153,10 @@ def test_without_a_policy_all_is_allowed_but_a_runtime() -> None:
         ("container: {read_only: yes please}\n", 1, "`container.read_only` must be true or false"),
         ("- a\n", 1, "must be an object"),
         ("!!python/object/apply:os.system ['true']\n", 1, "could not determine a constructor"),
-        ("runtimes: []\n", 1, "`runtimes` must have at least 1 items"),
+        ("? [a]\n: b\n", 1, "unhashable key"),
+        ("images: [2020-13-45]\n", None, "month must be in 1..12"),
+        ("images: &a [*a]\n", None, "within itself"),
+        ("runtimes: []\n", 1, "`runtimes` must have at least 1 item"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, line: int | None, said: str) -> None:

@@ -43,6 +43,13 @@ def test_a_place_that_somebody_else_made_is_not_used(tmp_path: Path) -> None:
         place.unlink()
 
 
+def test_where_nobody_may_look_there_is_nothing_to_remove() -> None:
+    place = MEMORY / ("x" * 300)
+    with pytest.raises(OSError, match="too long"):
+        place.exists()
+    SecretFiles(place, uuid4(), 1).remove()
+
+
 def test_a_disk_is_no_memory() -> None:
     assert _is_in_memory(MEMORY / "below" / "it")
     assert not _is_in_memory(Path("/proc"))

@@ -6,14 +6,18 @@ A program arranges its tree as it likes while we look, deeper than any path may 
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
+import os
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 # An empty file takes an inode and a name, and those can run out too: each file or directory counts as one block.
 FILE_BYTES: Final = 4096
-_WITHIN: Final = 60.0
+# Tens of millions of names take minutes. Who gave up earlier would let such a tree grow on.
+_WITHIN: Final = 600.0
 _DU: Final = ("nice", "du", "--summarize", "--total", "--one-file-system")
 
 
@@ -27,28 +31,37 @@ def own_directories(found: Mapping[str, Any]) -> tuple[Path, ...] | None:
         return None
     volumes = [mount["Source"] for mount in found.get("Mounts") or () if mount["Type"] == "volume"]
     directories = tuple(map(Path, (layer, *volumes)))
-    return directories if all(directory.is_dir() for directory in directories) else None
+    # Those of another host are not there, those of an engine of somebody else's we may not enter.
+    return directories if all(os.access(directory, os.R_OK | os.X_OK) for directory in directories) else None
 
 
-def allocated(directories: Sequence[Path]) -> int:
+async def allocated(directories: Sequence[Path]) -> int:
     """Bytes that these take on disk together; holes take nothing. Raises `OSError` when it cannot be found out."""
     if not directories:
         return 0
-    blocks = _total("--block-size=1", directories)
-    return max(blocks, FILE_BYTES * _total("--inodes", directories))
+    blocks = await _total("--block-size=1", directories)
+    return max(blocks, FILE_BYTES * await _total("--inodes", directories))
 
 
-def _total(what: str, directories: Sequence[Path]) -> int:
-    command = [*_DU, what, "--", *map(str, directories)]
+async def _total(what: str, directories: Sequence[Path]) -> int:
+    process = await asyncio.create_subprocess_exec(
+        *_DU,
+        what,
+        "--",
+        *map(str, directories),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+    )
     try:
         # What vanishes while it is counted makes it fail, but not without a sum.
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=_WITHIN,
-            check=False,
-            env={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
-        )
-        return int(done.stdout.splitlines()[-1].split()[0])
-    except (subprocess.TimeoutExpired, IndexError, ValueError) as error:
+        async with asyncio.timeout(_WITHIN):
+            said, _ = await process.communicate()
+        return int(said.splitlines()[-1].split()[0])
+    except (TimeoutError, IndexError, ValueError) as error:
         raise OSError(f"du could not tell: {error!r}") from error
+    finally:
+        # Not waited for: it may hang on a disk that does.
+        with suppress(ProcessLookupError):
+            process.kill()

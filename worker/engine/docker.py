@@ -49,7 +49,7 @@ from worker.engine.pull import Reference, SingleFlight, local_name, parse_refere
 from worker.engine.spec import create_body
 
 _INSPECTIONS_AT_ONCE: Final = 16
-# What a container uses is a costly question; each of them takes a second.
+# What a container uses is a costly question; each of them takes a second, of its disk sometimes minutes.
 _QUESTIONS_AT_ONCE: Final = 2
 _GROUPS_KNOWN: Final = 1000
 # Words of a failed `create` or `start` that speak of the engine's own host, not of what was asked for.
@@ -85,7 +85,7 @@ class DockerRuntime:
         self._progress: WeakValueDictionary[str, PullProgress] = WeakValueDictionary()
         self._oom = OomWitness()
         self._groups: dict[str, ControlGroup | None] = {}
-        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
+        self._questions, self._looks = (asyncio.Semaphore(_QUESTIONS_AT_ONCE) for _ in range(2))
 
     async def __aenter__(self) -> Self:
         return self
@@ -286,13 +286,13 @@ class DockerRuntime:
         Where its own are not of this host the engine counts them, by the apparent sizes of the files.
         """
         path = f"/containers/{_quoted(container)}/json"
-        async with self._questions:
+        async with self._looks:
             with _about(container):
                 found = await self._http.json("GET", path)
                 own = await asyncio.to_thread(own_directories, found)
                 if own is None:
                     found = await self._http.json("GET", path, params={"size": "1"}, slow=True)
-            written = await asyncio.to_thread(allocated, [*(own or ()), *directories])
+            written = await allocated([*(own or ()), *directories])
         return written if own is not None else written + int(found.get("SizeRw") or 0)
 
     async def remove(self, container: str, *, force: bool = False) -> None:

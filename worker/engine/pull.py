@@ -68,7 +68,10 @@ def local_name(text: str) -> str:
 
     Always complete: the engine would take a bare name that looks like one for the beginning of an image id.
     """
-    return text if _ID.fullmatch(text) else parse_reference(text).text
+    if _ID.fullmatch(text):
+        return text
+    name = parse_reference(text).text
+    return f"docker.io/library/{name}" if name.startswith("sha256:") else name
 
 
 def pull_error(reference: Reference, message: str) -> EngineError:
