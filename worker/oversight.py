@@ -226,7 +226,7 @@ class Oversight:
             force=stop.force,
         )
         due_in = step.due_in
-        if self._owes_signal and due_in > 0:
+        if self._owes_signal and due_in > 0 and not self.stages.main_has_ended():
             await self._ask_to_end(container)
             if self._owes_signal:
                 await self._notified_within(min(due_in, within, SIGNAL_AGAIN_AFTER))

@@ -14,7 +14,7 @@ from app.policy.model import NO_POLICY, Policy
 
 log = structlog.get_logger(__name__)
 
-FILE_BYTES = 1_000_000
+FILE_BYTES = 64 * 2**10
 MISTAKES_TOLD = 20
 
 Stamp = tuple[int, int, int]

@@ -29,6 +29,8 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 3
 # What a client of WebSockets may send us wrongly, by RFC 6455: no frame, no text, too much.
 PROTOCOL_CODES = {1002, 1007, 1009}
+# Without a word.
+CUT = 1006
 NAMES = sorted({*TailQuery.model_fields, *EventsQuery.model_fields, "ticket", "share", "", "a[]", "after\x00"})
 ODD = [
     "",
@@ -52,8 +54,8 @@ HEADERS = st.dictionaries(
     st.sampled_from(["Origin", "Cookie", "X-Request-Id", "X-Forwarded-For", "Accept-Encoding", "Last-Event-ID"]),
     WRITTEN,
 )
-# A token that is valid, none, or whatever else.
-BEARERS = st.sampled_from([True, True, True, None]) | WRITTEN
+VALID = "the token of an admin"
+BEARERS = st.sampled_from([VALID, VALID, VALID, None]) | WRITTEN
 MESSAGES = st.lists(st.text(max_size=50) | st.binary(max_size=50) | st.just("x" * (WS_MAX_MESSAGE + 1)), max_size=3)
 SENT = MESSAGES | st.binary(min_size=1, max_size=60)
 
@@ -113,14 +115,14 @@ async def test_no_websocket_ends_for_a_reason_that_is_not_documented(alone: Runn
     execution = await alone.submit()
     document = await alone.get("/openapi.json")
     codes = {int(code) for code in document["paths"]["/v1/executions/{id}/tail"]["x-websocket"]["closeCodes"]}
-    ids = st.sampled_from([execution, execution, str(uuid4()), "x", "%00", "..%2f"])
+    ids = st.sampled_from([execution, execution, str(uuid4()), "x", "%00"])
     paths = st.just("/v1/events") if route == "events" else ids.map("/v1/executions/{}/tail".format)
 
     @given(path=paths, query=QUERY, headers=HEADERS, bearer=BEARERS, sent=SENT)
-    @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
-    def call(path: str, query: Query, headers: dict[str, str], bearer: str | bool | None, sent: Sent) -> None:
+    @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+    def call(path: str, query: Query, headers: dict[str, str], bearer: str | None, sent: Sent) -> None:
         if bearer is not None:
-            headers = {**headers, "Authorization": f"Bearer {alone.token}" if bearer is True else str(bearer)}
+            headers = {**headers, "Authorization": f"Bearer {alone.token if bearer == VALID else bearer}"}
         first, last = ends_of(f"{alone.url.replace('http', 'ws', 1)}{path}?{urlencode(query)}", headers, sent)
         assert first in codes | {None}
         assert last in codes | PROTOCOL_CODES | {None}
@@ -135,8 +137,7 @@ def ends_of(url: str, headers: dict[str, str], sent: Sent) -> tuple[int | None, 
         try:
             socket.recv(timeout=30)
         except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "it was cut without a word"
-            return closed.rcvd.code, None
+            return closed.rcvd.code if closed.rcvd else CUT, None
         try:
             for message in sent if isinstance(sent, list) else []:
                 socket.send(message)

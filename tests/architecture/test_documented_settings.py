@@ -38,9 +38,7 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
 def test_what_is_wrong_with_the_settings_is_said_in_sentences(program: tuple[str, ...]) -> None:
     wrong = {"TAILRACE_PORT": "abc", "TAILRACE_DATABASE_URL": "ann:secret"}
     command = [sys.executable, "-m", *program]
-    ended = subprocess.run(
-        command, cwd=REPOSITORY, env=os.environ | wrong, capture_output=True, text=True, check=False
-    )
+    ended = subprocess.run(command, cwd=REPOSITORY, env=os.environ | wrong, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr.splitlines() == [
         "tailrace: TAILRACE_DATABASE_URL: must be an address such as `postgresql://user:password@host/database`",
