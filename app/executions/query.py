@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     StrictBool,
     StringConstraints,
     model_validator,
@@ -153,7 +154,9 @@ class FilterBody(Filters):
     label: Annotated[dict[LabelKey, LabelValue | None], Field(max_length=LABELS)] = Field(
         default={}, description="Labels that it has; null is any value"
     )
-    # In JSON there is no need to guess what `0` means.
+    # In JSON there is no need to guess what `0` or `"5"` means.
+    min_duration: Annotated[Seconds, Strict()] | None = Field(default=None, description="Ran so many seconds or more")
+    max_duration: Annotated[Seconds, Strict()] | None = Field(default=None, description="Ran so many seconds or less")
     has_warnings: StrictBool | None = Field(default=None, description="Whether there is anything in `warnings`")
 
     @property

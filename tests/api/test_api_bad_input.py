@@ -307,6 +307,7 @@ async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient)
         ("POST", "/v1/executions:cancel", {"created_before": 1795231940}, "created_before"),
         ("POST", "/v1/schedules:preview", {"rule": {"every": 60, "start": 20261121}}, "rule.start"),
         ("POST", "/v1/executions:cancel", {"has_warnings": 0.0}, "has_warnings"),
+        ("POST", "/v1/executions:cancel", {"max_duration": True}, "max_duration"),
         ("GET", "/v1/audit?until=20261121", None, "until"),
         # No other time zone has it.
         ("GET", "/v1/audit?since=0001-01-01T00:00:00%2B23:00", None, "since"),
