@@ -117,22 +117,31 @@ async def fire_now(process: Process, record: ScheduleRecord) -> Run:
         return await _fire_now(process, record)
 
 
-async def _fire_now(process: Process, record: ScheduleRecord) -> Run:
+async def _fire_now(process: Process, known: ScheduleRecord) -> Run:
+    # At its turn, not when it came: several may have come at the same moment.
+    async with reading(process.database) as connection:
+        record = await _unchanged(connection, known)
     intent = await _intend(process, record, record.now)
     if intent.refused is not None:
         raise intent.refused
     async with transaction(process.database) as connection:
-        now = await repository.find(connection, record.id, lock=True)
-        if now is None:
-            raise NotFound(f"There is no schedule {record.id}.")
-        if now.version != record.version:
-            raise Conflict("Somebody has changed it at this moment.", hint="Look at it again.")
+        await _unchanged(connection, record, lock=True)
         accepted = await targets.accept(connection, process, intent.caller, intent.prepared)
         run = await repository.add_run(connection, record.id, _run_of(intent.at, accepted, manual=True))
         if run is None:
             raise Conflict("It was fired at this very moment already.", hint="Its runs have it: GET …/runs.")
     await _ring(process, accepted)
     return run
+
+
+async def _unchanged(connection: Connection, known: ScheduleRecord, *, lock: bool = False) -> ScheduleRecord:
+    """It as it is now. Raises `NotFound`, and `Conflict` if somebody has changed it."""
+    record = await repository.find(connection, known.id, lock=lock)
+    if record is None:
+        raise NotFound(f"There is no schedule {known.id}.")
+    if record.version != known.version:
+        raise Conflict("Somebody has changed it at this moment.", hint="Look at it again.")
+    return record
 
 
 async def _fire(process: Process, record: ScheduleRecord, at: datetime, *, missed: bool) -> Looked:
