@@ -70,36 +70,23 @@ async def _wait(
     record = await get(process, caller, execution)
     if not within or await is_enough(record):
         return record
-
-    async def until_enough() -> Record:
-        return await _watch(process, caller, execution, is_enough, within=within, is_over=is_over, heeding=heeding)
-
-    return await process.holding.while_valid(caller, until_enough)
-
-
-async def _watch(
-    process: Process,
-    caller: Caller,
-    execution: UUID,
-    is_enough: Callable[[Record], Awaitable[bool]],
-    *,
-    within: float,
-    is_over: IsOver,
-    heeding: frozenset[Kind],
-) -> Record:
     clock = asyncio.get_running_loop().time
     until = clock() + within
-    async with process.listener.subscribe(process.channels.execution(execution)) as messages:
-        watch = _Watch(process, execution, messages, heeding)
-        try:
-            while True:
-                record = await get(process, caller, execution)
-                left = until - clock()
-                if left <= 0 or await is_enough(record) or await is_over():
-                    return record
-                await watch.until_worth_a_look(within=left, is_over=is_over)
-        finally:
-            watch.end()
+
+    async def until_enough() -> Record:
+        async with process.listener.subscribe(process.channels.execution(execution)) as messages:
+            watch = _Watch(process, execution, messages, heeding)
+            try:
+                while True:
+                    record = await get(process, caller, execution)
+                    left = until - clock()
+                    if left <= 0 or await is_enough(record) or await is_over():
+                        return record
+                    await watch.until_worth_a_look(within=left, is_over=is_over)
+            finally:
+                watch.end()
+
+    return await process.holding.while_valid(caller, until_enough)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
-from prometheus_client import generate_latest
 from sqlalchemy import insert, update
 
 from app.auth.tables import Token
@@ -327,9 +326,12 @@ async def test_one_keeper_leads_and_fires_what_is_due(schedules: Schedules, reco
         assert await is_blocked_by(schedules.process, connection)
     await eventually(lambda: have_fired(wanted))
     assert [len(await schedules.executions(schedule)) for schedule in wanted] == [1] * len(wanted)
-    scraped = generate_latest(metrics.registry).decode()
-    assert f'tailrace_schedule_firings_total{{result="fired"}} {len(wanted)}.0' in scraped
-    assert f"tailrace_schedule_lateness_seconds_count {len(wanted)}.0" in scraped
+    # Others may have left schedules in this database that have come due.
+    fired = metrics.registry.get_sample_value("tailrace_schedule_firings_total", {"result": "fired"})
+    late = metrics.registry.get_sample_value("tailrace_schedule_lateness_seconds_count")
+    assert fired is not None
+    assert late is not None
+    assert late >= fired >= len(wanted)
     brought_back = (await schedules.record(ahead)).next_at
     assert brought_back is not None
     assert brought_back < now + 2 * HOUR
