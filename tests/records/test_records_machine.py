@@ -445,7 +445,7 @@ FAST = settings(
     phases=set(Phase) - {Phase.shrink},
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-SLOW = settings(FAST, max_examples=200, stateful_step_count=40, phases=Phase)
+SLOW = settings(FAST, max_examples=100, stateful_step_count=40, phases=Phase)
 
 
 def test_whatever_is_done_to_records_in_any_order_was_foreseen(world: World) -> None:
