@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import orjson
@@ -140,9 +140,11 @@ async def test_the_address_of_a_share_is_in_no_log_of_ours(settings: Settings) -
 
 
 async def test_what_is_open_is_cut_when_its_token_is_revoked(remote: httpx.AsyncClient) -> None:
-    own = (await remote.post("/v1/executions", json={"image": "busybox:local"})).json()["links"]["self"]
-    made = (await remote.post("/v1/tokens", json={"name": "t", "role": "viewer"})).json()
+    # Of somebody new: an owner has only so many tokens, and the administrator of all tests has many.
+    made = (await remote.post("/v1/tokens", json={"name": "t", "owner": f"new-{uuid4()}", "role": "operator"})).json()
     bearer = {"Authorization": f"Bearer {made['token']}"}
+    submitted = await remote.post("/v1/executions", json={"image": "busybox:local"}, headers=bearer)
+    own = submitted.json()["links"]["self"]
     url = str(remote.base_url).replace("http", "ws") + f"{own}/tail"
     follow = f"{own}/logs?follow=true&streams=system"
     async with connect(url, additional_headers=bearer) as tail, remote.stream("GET", follow, headers=bearer) as answer:
