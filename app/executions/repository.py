@@ -66,6 +66,15 @@ def placing(events: CTE) -> CTE:
     return insert(EventPosition).from_select(["execution_id", "number"], places).cte("places")
 
 
+_OF_MOVED = (
+    Execution.attempt,
+    Execution.updated_at,
+    Execution.spec["secrets"].label("secrets"),
+    Execution.spec["named_secrets"].label("named_secrets"),
+    Execution.batch_id,
+)
+
+
 async def move(
     connection: Connection,
     execution: UUID,
@@ -95,18 +104,8 @@ async def move(
     statement = update(Execution).where(Execution.id == prior.c.id, prior.c.status.in_(sorted(allowed)))
     if epoch is not None:
         statement = statement.where(Execution.epoch == epoch)
-    moved = (
-        await connection.execute(
-            statement.values(values).returning(
-                prior.c.status.label("from_status"),
-                Execution.attempt,
-                Execution.updated_at,
-                Execution.spec["secrets"].label("secrets"),
-                Execution.spec["named_secrets"].label("named_secrets"),
-                Execution.batch_id,
-            ),
-        )
-    ).one_or_none()
+    returning = statement.values(values).returning(prior.c.status.label("from_status"), *_OF_MOVED)
+    moved = (await connection.execute(returning)).one_or_none()
     if moved is None:
         raise await _why_refused(connection, execution, target, epoch)
     if target in TERMINAL and (moved.secrets or moved.named_secrets):
