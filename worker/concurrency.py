@@ -38,6 +38,8 @@ async def to_the_end(work: Coroutine[Any, Any, T], *, within: float) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=within)
-        task.cancel()
+        try:
+            await asyncio.wait({task}, timeout=within)
+        finally:
+            task.cancel()
         raise

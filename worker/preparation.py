@@ -25,7 +25,7 @@ from app.executions.states import Cause
 from app.policy.model import NO_POLICY
 from worker import ledger, sentences
 from worker.collect import restore
-from worker.concurrency import beside
+from worker.concurrency import beside, to_the_end
 from worker.confided import NOTHING_CONFIDED, Confided
 from worker.container import container_spec
 from worker.context import WorkerContext
@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 TELL_OF_PULL_AFTER = 3.0
 TELL_OF_PULL_EVERY = 10.0
+# How long who is to stop, in seconds, stays for a container that is being made.
+CREATED_WITHIN = 20.0
 # Of those whose outputs it needs, so many are told by name.
 NAMED_AT_MOST = 5
 
@@ -225,12 +227,13 @@ class Preparation:
         return container
 
     async def _create(self, spec: ContainerSpec) -> str:
+        # The engine goes on with what it has begun when nobody waits any more, and only what is there can be removed.
         try:
-            return await self._runtime.create(spec)
+            return await to_the_end(self._runtime.create(spec), within=CREATED_WITHIN)
         except NameTaken:
             # By our own request whose answer was lost: nobody has started it.
             await self._runtime.remove(spec.name)
-            return await self._runtime.create(spec)
+            return await to_the_end(self._runtime.create(spec), within=CREATED_WITHIN)
 
     async def discard(self, container: str) -> None:
         """Remove it, never forced: a process that still ran in there would be a mistake to look at."""

@@ -14,6 +14,7 @@
 #   STAGE EXIT_CODE HOW            in-time, or late: its time was over
 #   main EXIT_CODE HOW             free, or told or signaled: as far as it was asked to stop by then
 #   STAGE EXIT_CODE missing NAME   it has never begun: there is no such program, or none that can be executed
+#   asked                          we have heard the signal that asks to stop
 
 stop=$1 setup_words=$2 setup_seconds=$3 teardown_words=$4 teardown_seconds=$5
 shift 5
@@ -50,6 +51,8 @@ forward() {
 }
 
 on_stop() {
+    # Before it is passed on: who is not ready for signals yet reads it.
+    [ -n "$asked" ] || tell asked
     asked=1
     forward "$stop"
 }
@@ -116,6 +119,12 @@ if env --default-signal=INT,QUIT true; then
 elif python3 -ISc ''; then
     restore=python3
 fi
+# The same for a stop that came before: until here it may have been ignored, or taken by our own handler's copy.
+heed='while read -r line; do
+    [ "$line" = asked ] && kill -"$1" $$
+done <"$2"
+shift 2
+exec "$@"'
 session=''
 setsid true && session=setsid
 
@@ -130,6 +139,7 @@ run() {
         tell "$stage $code missing $1"
         return
     fi
+    [ "$stage" = teardown ] || set -- /bin/sh -c "$heed" sh "$stop" "$mount/stages" "$@"
     case $restore:$1 in
     env:*=*) ;;
     env:*) set -- env --default-signal=INT,QUIT "$@" ;;

@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,9 @@ for number in (signal.SIGTERM, signal.SIGUSR1):
     signal.signal(number, heard)
 try:
     print("ready", flush=True)
-    time.sleep(60)
+    # Not for long at once: a signal just before its system call would not cut a sleep short.
+    for _ in range(1200):
+        time.sleep(0.05)
 except KeyboardInterrupt:
     print("KeyboardInterrupt", flush=True)
     raise SystemExit(9)
@@ -233,6 +236,28 @@ def test_where_nothing_else_can_python_lets_an_interrupt_through(stages: Stages)
     process.send_signal(signal.SIGINT)
     assert stages.finish(process) == 9
     assert stages.said == ["KeyboardInterrupt"]
+
+
+@in_every_shell
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_any_moment_of_the_start_is_never_lost(stages: Stages, stop: signal.Signals) -> None:
+    noted = stages.mount / "stages"
+    for number in range(100):
+        noted.write_text("")
+        process = stages.start("sleep", "600", stop=stop)
+        spin_until(lambda: "main" in noted.read_text())
+        moment = time.perf_counter() + number * 0.00004
+        spin_until(lambda moment=moment: time.perf_counter() > moment)
+        process.send_signal(stop)
+        assert stages.finish(process) == 128 + stop
+        assert stages.ends["main"] == (128 + stop, "signaled")
+
+
+def spin_until(check: Callable[[], bool]) -> None:
+    """Without a pause: the moments that count are shorter than one."""
+    deadline = time.monotonic() + WITHIN
+    while not check():
+        assert time.monotonic() < deadline
 
 
 @in_every_shell
