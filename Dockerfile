@@ -28,6 +28,8 @@ RUN update-ca-certificates \
 
 # Without the groups `dev` and `stack`: no test tools, no embedded servers.
 COPY pyproject.toml uv.lock ./
+# The lock file names it; it is not installed.
+COPY sdk/client/pyproject.toml sdk/client/
 RUN /opt/uv/bin/uv sync --locked --no-default-groups --no-cache --python python3
 
 

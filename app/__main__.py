@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -13,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.auth.command import main as make_token
+from app.auth.streaming import is_no_cut
 from app.bootstrap import SchemaOutOfDate
 from app.db.engine import is_outage
 from app.main import create_app
@@ -44,6 +46,7 @@ def main() -> int:
         return CANNOT_START
     log.info("api.bound", host=settings.host, port=listener.getsockname()[1])
     app = create_app(settings)
+    logging.getLogger("uvicorn.error").addFilter(is_no_cut)
     config = _configure(app, settings)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         return runner.run(_serve(app, uvicorn.Server(config), listener))

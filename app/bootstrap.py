@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import crash_points
 from app.artifacts.store import ArtifactStore
 from app.auth.holding import Holding
+from app.auth.oidc import Oidc
 from app.db.engine import open_engine, reading
 from app.executions.model import Event
 from app.executions.tables import Instance
@@ -69,9 +70,12 @@ class Process:
     uploads: Counter[str] = field(default_factory=Counter)
     # To read a whole bundle takes a thread for minutes, of those that logs and downloads need too.
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    # So many files fill each declared output, of executions that were looked at lately: it never changes.
+    filled: OrderedDict[Hashable, Mapping[str, int]] = field(default_factory=OrderedDict)
     # Of posts to each trigger, and of firings of each schedule by hand.
     turns: Turns = field(default_factory=Turns)
     holding: Holding = field(default_factory=Holding)
+    oidc: Oidc | None = None
     # Told of every end that followed from another one, and was made here.
     on_settled: list[Callable[[Event], None]] = field(default_factory=list)
 
@@ -94,6 +98,7 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
         listener = Listener(subscriber, channels.keepalive)
         listener.start()
         outbound = Outbound(Policy.parse(settings.outbound_allow))
+        oidc = Oidc.of(settings)
         try:
             yield Process(
                 settings=settings,
@@ -109,8 +114,11 @@ async def open_process(settings: Settings, *, role: str) -> AsyncIterator[Proces
                 sharing=sharing,
                 gathering=gathering,
                 policy=policy,
+                oidc=oidc,
             )
         finally:
+            if oidc is not None:
+                await oidc.keys.close()
             await outbound.close()
             await listener.stop()
 

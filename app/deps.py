@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,16 +14,22 @@ from fastapi.security import HTTPBearer
 from typing_extensions import override
 
 from app.audit import acts
-from app.auth.service import Caller, authenticate
+from app.auth.service import Caller, authenticate, authenticate_once
 from app.auth.shares import SHOWN
-from app.auth.tokens import Scope
+from app.auth.tokens import LOGIN_PREFIX, Scope
 from app.background import Background
 from app.bootstrap import Process
 from app.errors import UnsupportedMediaType
 from app.observability.metrics import ApiMetrics
+from app.queries import check_query
+from app.quotas.rates import Rates
 
 # Only declares the scheme in OpenAPI: WebSockets have no `Request`, so `authenticate` reads the header itself.
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A token that begins with `trt_`")
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="A token that begins with `trt_`, or one of the OpenID Connect issuer, if there is one",
+)
 
 
 async def get_process(connection: HTTPConnection) -> Process:
@@ -43,9 +50,16 @@ async def get_metrics(connection: HTTPConnection) -> ApiMetrics:
     return metrics
 
 
+async def get_rates(connection: HTTPConnection) -> Rates:
+    """How often who may come, here."""
+    rates: Rates = connection.app.state.rates
+    return rates
+
+
 ProcessDep = Annotated[Process, Depends(get_process)]
 BackgroundDep = Annotated[Background, Depends(get_background)]
 MetricsDep = Annotated[ApiMetrics, Depends(get_metrics)]
+RatesDep = Annotated[Rates, Depends(get_rates)]
 
 
 async def get_caller(request: Request, process: ProcessDep, _: Annotated[object, Depends(_bearer)]) -> Caller:
@@ -57,11 +71,17 @@ async def get_caller(request: Request, process: ProcessDep, _: Annotated[object,
 async def _recognise(request: Request, process: Process) -> Caller:
     """For all that is done for this request."""
     operation = getattr(request.scope.get("route"), "operation_id", None)
-    shown = _id_of(request) if operation in SHOWN else None
-    caller: Caller = await authenticate(process, request.headers, shown=shown, safe=request.method in SAFE)
+    secure = request.url.scheme == "https"
+    if operation == "begin_session":
+        find = partial(authenticate_once, process, request.headers, kind=LOGIN_PREFIX, secure=secure)
+    else:
+        shown, safe = _id_of(request) if operation in SHOWN else None, request.method in SAFE
+        find = partial(authenticate, process, request.headers, shown=shown, safe=safe, secure=secure)
+    caller: Caller = await (await get_rates(request)).admit(request, find)
     request.state.caller = caller
     if act := acts.current.get():
         await act.look_up(process)
+    check_query(request)
     return caller
 
 

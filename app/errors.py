@@ -13,7 +13,8 @@ ServiceError
 ├── InvalidRequest        400 / 422   names every field
 ├── QuotaExceeded         429         Retry-After, used and limit
 ├── RateLimited           429         Retry-After
-│   └── Crowded           429         Retry-After
+│   ├── Crowded           429         Retry-After
+│   └── TooFast           429         Retry-After, RateLimit, RateLimit-Policy
 └── Unavailable           503         Retry-After
 """
 
@@ -45,7 +46,7 @@ class ServiceError(Exception):
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Internal error"
     # Seconds after which it may be worth trying again.
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
 
     def __init__(self, detail: str, *, hint: str = "", fields: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -56,6 +57,11 @@ class ServiceError(Exception):
     @property
     def members(self) -> Mapping[str, int]:
         """What a problem of this kind says besides."""
+        return {}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What else the answer says of it."""
         return {}
 
 
@@ -165,8 +171,26 @@ class Crowded(RateLimited):
     retry_after = 2
 
 
+class TooFast(RateLimited):
+    """A token, or an address without a valid one, came more often than it may. `policy` says how often that is."""
+
+    def __init__(self, detail: str, *, hint: str, after: int, policy: str, kind: str) -> None:
+        super().__init__(detail, hint=hint)
+        self.retry_after = after
+        self._policy = policy
+        self._kind = kind
+
+    @property
+    @override
+    def headers(self) -> Mapping[str, str]:
+        # As in draft-ietf-httpapi-ratelimit-headers-10.
+        return {"RateLimit-Policy": self._policy, "RateLimit": f'"{self._kind}";r=0;t={self.retry_after}'}
+
+
 class Unavailable(ServiceError):
-    """The database is away. Try again after `Retry-After` seconds; look first whether a change was made."""
+    """The database is away, or an issuer whose keys are needed. Try again after `Retry-After` seconds; look first
+    whether a change was made.
+    """
 
     status, code, title = 503, "unavailable", "Temporarily unavailable"
     retry_after = 2

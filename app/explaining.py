@@ -57,13 +57,44 @@ _SENTENCES = {
     "byte_size": _SIZE,
     "byte_size_unit": _SIZE,
 }
+# What to do about it, where a sentence holds for all fields.
+_HINTS = {
+    "Leave it out, or look for its name at /docs.": ("extra_forbidden",),
+    "Send it too; /docs has an example of the whole.": ("missing",),
+    "Write it in digits, such as `20`; in JSON without quotes.": (
+        "int_type", "float_type", "int_from_float", "int_parsing", "int_parsing_size", "float_parsing",
+    ),
+    "In JSON a text has quotes around it.": ("string_type",),
+    "Write `true` or `false`; in JSON without quotes.": ("bool_type", "bool_parsing"),
+    "JSON has no `NaN` and no `Infinity`: leave it out.": ("finite_number",),
+    "In JSON it is in square brackets, also where there is one only.": ("tuple_type", "list_type"),
+    "In JSON it is in curly brackets.": ("dict_type", "model_type", "model_attributes_type"),
+    "Without a zone nobody knows when that is: end it with `Z` for UTC. In an address `+` is `%2B`.": (
+        "timezone_aware", "datetime_type", "datetime_parsing", "datetime_from_date_parsing",
+    ),
+    "An id is what the answer to the first request says, such as `019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44`.": (
+        "uuid_type", "uuid_parsing",
+    ),
+    "The units are B, KB, MB, GB, TB, and with 1024 for 1000 KiB, MiB, GiB, TiB.": ("byte_size", "byte_size_unit"),
+    "Its limits are at /docs.": (
+        "greater_than_equal", "less_than_equal", "greater_than", "less_than", "too_short", "too_long",
+        "string_too_short", "string_too_long", "string_pattern_mismatch",
+    ),
+    "Capital and small letters are not the same.": ("literal_error", "enum"),
+    "Half a surrogate pair (`\\ud800`) is no character.": ("string_unicode",),
+}  # fmt: skip
+_HINT_OF = {code: hint for hint, codes in _HINTS.items() for code in codes}
+_HINT_OF_OTHERS = "What may be sent is described at /docs."
+MAX_HINTS = 3
 
 
 def explain(errors: Sequence[Any]) -> ServiceError:
     """What pydantic found wrong, every field of it."""
     for error in errors:
         if error["type"] == "json_invalid":
-            return MalformedRequest(f"The body is not JSON: {error['ctx']['error']} at character {error['loc'][-1]}.")
+            hint = "JSON has double quotes, no comma after the last item, and no comments."
+            where = f"{error['ctx']['error']} at character {error['loc'][-1]}"
+            return MalformedRequest(f"The body is not JSON: {where}.", hint=hint)
     return InvalidRequest.of(fields_of(errors))
 
 
@@ -94,6 +125,16 @@ def _sentence_of(error: Mapping[str, Any]) -> str:
     return _PLURAL_OF_ONE.sub(r"\1", template.format_map(error.get("ctx", {})))
 
 
+def hint_of(fields: Sequence[FieldError]) -> str:
+    """What to do about what is wrong with these, where nobody has said it better; of many kinds the first ones."""
+    hints = dict.fromkeys(_HINT_OF.get(item.code, _HINT_OF_OTHERS) for item in fields)
+    return " ".join([*hints][:MAX_HINTS])
+
+
+def _own_hint(error: ServiceError) -> str:
+    return hint_of(error.fields) if isinstance(error, InvalidRequest) else ""
+
+
 def problem_of(error: ServiceError) -> dict[str, Any]:
     """What an answer or a record says of it."""
     return {
@@ -101,7 +142,7 @@ def problem_of(error: ServiceError) -> dict[str, Any]:
         "title": error.title,
         "status": error.status,
         "detail": printable(error.detail),
-        "hint": printable(error.hint) or None,
+        "hint": printable(error.hint or _own_hint(error)) or None,
         "errors": [
             {"field": printable(item.field)[:MAX_FIELD_CHARS], "code": item.code, "message": printable(item.message)}
             for item in error.fields[:MAX_ERRORS]

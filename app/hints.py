@@ -75,6 +75,11 @@ class Channels:
         return f"{self._prefix}:tokens"
 
     @property
+    def rates(self) -> str:
+        """How often tokens and addresses have come: the first part of the names of these counters."""
+        return f"{self._prefix}:rates"
+
+    @property
     def keepalive(self) -> str:
         """Nothing is ever sent here; being subscribed keeps a listener's connection in subscriber mode."""
         return f"{self._prefix}:keepalive"

@@ -35,6 +35,7 @@ from app.executions.router import one as execution_router
 from app.executions.router import router as executions_router
 from app.files.router import one as file_router
 from app.files.router import router as files_router
+from app.heads import Heads
 from app.logs.router import router as logs_router
 from app.methods.router import files as method_files_router
 from app.methods.router import one as method_router
@@ -49,9 +50,11 @@ from app.observability.metrics import ApiMetrics
 from app.observability.requests import RequestMetrics
 from app.observability.router import router as metrics_router
 from app.openapi import add_documentation
+from app.pages import BrowserHeaders, add_pages
 from app.pools.router import one as pool_router
 from app.pools.router import router as pools_router
 from app.problems import add_handlers
+from app.quotas.rates import Rates
 from app.quotas.router import router as quotas_router
 from app.retention.router import router as retention_router
 from app.schedules.router import one as schedule_router
@@ -122,9 +125,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.body_limit, larger=dict.fromkeys(UPLOADS, int(settings.file_limit)))
     app.add_middleware(RequestContext)
     app.add_middleware(RequestMetrics, metrics=app.state.metrics)
+    app.add_middleware(BrowserHeaders)
+    app.add_middleware(Heads)
     app.add_middleware(CredentialLinks)
     add_handlers(app)
     add_documentation(app)
+    add_pages(app)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/", _welcome, include_in_schema=False)
@@ -136,10 +142,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with open_process(settings, role="api") as process:
         await ensure_bootstrap_token(process)
+        if process.oidc is not None:
+            process.oidc.keys.begin()  # what is wrong with it is in the log before somebody comes
         process.on_settled.append(app.state.metrics.moved)
+        app.state.metrics.watch(process.policy)
         app.state.process = process
         app.state.background = Background()
         app.state.feed = Feed(process)
+        app.state.rates = Rates(settings, process.channels, process.redis, app.state.metrics)
         following = asyncio.create_task(app.state.feed.run(), name="feed")
         holding = asyncio.create_task(
             process.holding.run(process.database, process.listener, process.channels.tokens), name="holding"

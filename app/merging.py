@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -19,12 +19,14 @@ def merged(value: Any, patch: Any) -> Any:
     return kept
 
 
-def is_own(patch: Any, path: Sequence[object]) -> bool:
-    """Whether what lies at this path of the merged fields came from the patch, and not from what it was laid over."""
-    for part in path:
-        if not isinstance(patch, Mapping):
-            return True
-        if part not in patch:
+def says(patch: Any, field: str) -> bool:
+    """Whether what lies at this path of the merged fields, as errors name it (`files.a.csv.url`), came from the patch,
+    and not from what it was laid over.
+    """
+    while field and isinstance(patch, Mapping):
+        names = [key for key in patch if field == key or field.startswith((f"{key}.", f"{key}["))]
+        if not names:
             return False
-        patch = patch[part]
+        name = max(names, key=len)
+        patch, field = patch[name], field[len(name) + 1 :]
     return True

@@ -12,12 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
 from app.problems import crash_response
+from app.version import VERSION
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestContext:
-    """Binds the request id to our log, echoes it, and answers errors that no handler knew.
+    """Binds the request id to our log, echoes it, says our version, and answers errors that no handler knew.
 
     It does the latter itself because Starlette's own last resort lies outside of it, where the id is gone.
     """
@@ -53,7 +54,9 @@ class _Answering:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            MutableHeaders(scope=message)["X-Request-Id"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            headers["Tailrace-Version"] = VERSION
         await self._send(message)
 
 

@@ -7,10 +7,7 @@ from typing import Any, get_type_hints
 
 from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
@@ -28,6 +25,7 @@ from app.errors import (
     QuotaExceeded,
     RangeNotSatisfiable,
     ServiceError,
+    TooFast,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -40,8 +38,8 @@ Document = dict[str, Any]
 DESCRIPTION = """Submit a Docker image and a command; follow its log live; stop it without losing its work.
 
 Every error is a problem (RFC 9457, `application/problem+json`). Ids are UUIDv7, times RFC 3339 in UTC, sizes bytes.
-Send the header `Authorization: Bearer <token>` everywhere but at `/`, `/healthz`, `/readyz`, `/docs`, `/openapi.json`,
-and where others post to a trigger.
+Send the header `Authorization: Bearer <token>` everywhere but at `/`, `/healthz`, `/readyz`, `/docs`, `/login`,
+`/openapi.json`, and where others post to a trigger. What GET shows, HEAD says without a body, and waits for nothing.
 """
 TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
@@ -66,30 +64,18 @@ TAGS = [
     {"name": "health", "description": "For supervisors and load balancers; no token"},
     {"name": "metrics", "description": "For Prometheus"},
 ]
-ASSETS = "/docs/assets"
 _REF = "#/components/schemas/{model}"
 _ALL_ERRORS = (
     MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PreconditionFailed,
     PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, InvalidRequest, QuotaExceeded, Unavailable,
 )  # fmt: skip
 _BY_STATUS: dict[str, type[ServiceError]] = {str(error.status): error for error in _ALL_ERRORS}
+# What such a status is where the operation says nothing of it.
+_USUAL: dict[str, type[ServiceError]] = {**_BY_STATUS, "429": TooFast}
 
 
 def add_documentation(app: FastAPI) -> None:
-    """Serve `/openapi.json`, and `/docs` with assets of our own: it works without the Internet."""
-    app.mount(ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs-assets")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="openapi.json",
-            title=f"{app.title} API",
-            swagger_js_url=f".{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f".{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f".{ASSETS}/favicon-32x32.png",
-            # All groups at a glance: whatever is out of sight is not in the page, so a browser would not find it.
-            swagger_ui_parameters={"docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True},
-        )
+    """Have `/openapi.json` be this."""
 
     def document() -> Document:
         if app.openapi_schema is None:
@@ -152,7 +138,8 @@ def _document_errors(operation: Document) -> None:
     parameters = operation.get("parameters", [])
     expected = {status for status in responses if status in _BY_STATUS and "content" not in responses[status]}
     if "security" in operation:
-        expected |= {"401", "403", "503"}
+        # No query may have parameters that are not known.
+        expected |= {"401", "403", "422", "429", "503"}
     if any(parameter["in"] == "path" for parameter in parameters):
         expected.add("404")
     if "requestBody" in operation:
@@ -160,9 +147,10 @@ def _document_errors(operation: Document) -> None:
     responses.pop("422", None)
     if parameters or "requestBody" in operation:
         expected.add("422")
+    said = set(responses)
     for status in sorted(expected):
-        description = responses.get(status, {}).get("description") or _BY_STATUS[status].title
-        responses[status] = _problem(description, _BY_STATUS[status])
+        description = responses.get(status, {}).get("description") or _USUAL[status].title
+        responses[status] = _problem(description, _BY_STATUS[status] if status in said else _USUAL[status])
 
 
 def _problem(description: str, error: type[ServiceError]) -> Document:

@@ -50,7 +50,7 @@ class Problem(BaseModel):
                     "title": "Invalid request",
                     "status": 422,
                     "detail": "2 fields are wrong: `image` is required; `limits.timeout` must be at least 1.",
-                    "hint": None,
+                    "hint": "Send it too; /docs has an example of the whole. Its limits are at /docs.",
                     "errors": [
                         {"field": "image", "code": "missing", "message": "is required"},
                         {"field": "limits.timeout", "code": "greater_than_equal", "message": "must be at least 1"},
@@ -82,7 +82,7 @@ def add_handlers(app: FastAPI) -> None:
 def problem_response(error: ServiceError, path: str, *, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that failed with this error."""
     problem = {**problem_of(error), "instance": printable(path), **error.members}
-    more = dict(headers or {})
+    more = {**error.headers, **(headers or {})}
     if isinstance(error, NotAuthenticated):
         more["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
@@ -91,12 +91,16 @@ def problem_response(error: ServiceError, path: str, *, headers: Mapping[str, st
 
 
 def crash_response(error: Exception, path: str) -> Response:
-    """The answer to an error that nobody foresaw: 503 if the database is away, else 500 without a detail of ours."""
+    """The answer to an error that no handler met: 503 if the database is away; else, if it is none of ours, 500 without
+    a detail.
+    """
     if is_outage(error):
         log.warning("database.unavailable", path=path, error=repr(error))
         # A commit may have got through although its answer did not: so no word on whether anything was changed.
         hint = "Try again in a moment. If this was a submission without a key, look first whether it is on record."
         return problem_response(Unavailable("The database cannot be reached.", hint=hint), path)
+    if isinstance(error, ServiceError):
+        return problem_response(error, path)
     log.error("request.failed", path=path, exc_info=error)
     return problem_response(ServiceError("Something went wrong on our side; our log has the details."), path)
 
@@ -122,7 +126,8 @@ def _allowed(request: Request) -> str:
     """Of all routes with this path; the framework names the methods of the first one."""
     routes = iter_route_contexts(request.app.routes)
     found = (route.methods or () for route in routes if route.matches(dict(request.scope))[0] is not Match.NONE)
-    return ", ".join(sorted(set(chain.from_iterable(found))))
+    methods = set(chain.from_iterable(found))
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _named(error: HTTPException, path: str, method: str) -> ServiceError:

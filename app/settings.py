@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator
+from limits import parse as parse_rate
+from pydantic import ByteSize, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app import crash_points
 from app.artifacts.address import Bucket
+from app.auth.oidc_rules import ALGORITHMS, parts, read_issuer
 from app.explaining import fields_of
 from app.files.hosts import Hosts
 from app.outbound.policy import Policy
@@ -20,6 +22,7 @@ from app.pools.model import DEFAULT_POOL, PoolName
 
 Seconds = Annotated[float, Field(ge=0)]
 OnSigterm = Literal["detach", "drain"]
+DefaultRole = Literal["none", "viewer", "operator"]
 # How a process ends that could not begin: whoever supervises it tries again.
 CANNOT_START = 3
 
@@ -55,6 +58,41 @@ class Settings(BaseSettings):
     port: int = Field(default=8700, ge=0, le=65535, description="Port the API listens on")
     bootstrap_token: SecretStr | None = Field(
         default=None, description="An admin token that the API makes valid when it starts"
+    )
+    oidc_issuer: str = Field(
+        default="", description="OpenID Connect issuer whose tokens are taken, as it names itself; none by default"
+    )
+    oidc_audience: str = Field(
+        default="",
+        validate_default=True,
+        description="For whom its tokens have to be (`aud`): the name of this API there, or several with commas",
+    )
+    oidc_owner_claim: str = Field(default="sub", min_length=1, description="The claim that says whose token it is")
+    oidc_owner_prefix: str = Field(
+        default="oidc:", max_length=100, description="What the owner's name begins with, before what that claim says"
+    )
+    oidc_roles_claim: str = Field(
+        default="roles", min_length=1, description="The claim with roles, groups or scopes; dots lead into objects"
+    )
+    oidc_viewers: str = Field(default="", description="Values of it that make a `viewer`, separated by commas")
+    oidc_operators: str = Field(default="", description="Values of it that make an `operator`")
+    oidc_admins: str = Field(default="", description="Values of it that make an `admin`; none by default")
+    oidc_default_role: DefaultRole = Field(
+        default="none",
+        validate_default=True,
+        description="The role of who has none of these values: `none`, `viewer` or `operator`",
+    )
+    oidc_algorithms: str = Field(
+        default=",".join(ALGORITHMS), description="How tokens of the issuer may be signed, separated by commas"
+    )
+    oidc_clock_skew: int = Field(
+        default=60, ge=0, le=600, description="By how much the issuer's clock and ours may differ, seconds"
+    )
+    oidc_absence_days: int = Field(
+        default=30,
+        ge=0,
+        le=90,
+        description="What owners have scheduled goes on for so many days after their last token of the issuer",
     )
     secret_key: SecretStr | None = Field(
         default=None,
@@ -105,6 +143,13 @@ class Settings(BaseSettings):
     max_queued_per_owner: int | None = Field(
         default=None, ge=0, description="Executions that an owner may have queued at once, unless they have a quota"
     )
+    request_rate: str = Field(
+        default="", description="How often each token may ask, such as `600/minute`; as often as it likes without"
+    )
+    bad_token_rate: str = Field(
+        default="300/minute",
+        description="How often an address may come without a valid token; as often as it likes if empty",
+    )
     policy: Path | None = Field(
         default=None,
         description="File of the policy: images, networks, runtimes and limits that are allowed, and to whom",
@@ -143,6 +188,11 @@ class Settings(BaseSettings):
         default="detach",
         description="What a worker does at SIGTERM: `detach` leaves its containers to the next worker at once, `drain` "
         "ends when they have ended",
+    )
+    min_free_disk: ByteSize = Field(
+        default=ByteSize(0),
+        ge=0,
+        description="While the disk of the data directory has less free, the worker starts nothing new, bytes",
     )
     slots: int = Field(default=4, ge=1, le=1000, description="Executions this worker runs at once")
     docker_host: str = Field(
@@ -197,6 +247,9 @@ class Settings(BaseSettings):
     retention_audit_days: int = Field(
         default=0, ge=0, le=36_500, description="Who did what is kept so many days, 0 for ever"
     )
+    retention_refused_days: int = Field(
+        default=90, ge=0, le=36_500, description="Of that what was refused is kept so many days, 0 as long as all else"
+    )
     log_format: str = Field(default="json", pattern="^(json|console)$", description="Our own log: json or console")
     crash_at: str | None = Field(
         default=None, description="For tests: the process kills itself at this point of `app/crash_points.py`"
@@ -245,6 +298,56 @@ class Settings(BaseSettings):
     @classmethod
     def _known_hosts(cls, value: str) -> str:
         Hosts.parse(value)
+        return value
+
+    @field_validator("request_rate", "bad_token_rate")
+    @classmethod
+    def _known_rate(cls, value: str) -> str:
+        try:
+            is_rate = not value or parse_rate(value).amount > 0
+        except ValueError:
+            is_rate = False
+        if not is_rate:
+            message = "must be a number and a time, such as `600/minute` or `20/2seconds`"
+            raise ValueError(message)
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _known_issuer(cls, value: str) -> str:
+        if value:
+            read_issuer(value)
+        return value
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _is_for_us(cls, value: str, info: ValidationInfo) -> str:
+        issuer = info.data.get("oidc_issuer")
+        if issuer and not parts(value):
+            message = "must say by which name the issuer knows this API: a token for somebody else is not for us"
+            raise ValueError(message)
+        if value and issuer == "":
+            raise ValueError("is of no use without TAILRACE_OIDC_ISSUER")
+        return value
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _asymmetric(cls, value: str) -> str:
+        if not parts(value) or not set(parts(value)) <= set(ALGORITHMS):
+            message = f"must be some of {', '.join(ALGORITHMS)}, separated by commas"
+            raise ValueError(message)
+        return value
+
+    @field_validator("oidc_default_role")
+    @classmethod
+    def _somebody_may(cls, value: str, info: ValidationInfo) -> str:
+        known = (info.data.get(f"oidc_{name}") for name in ("viewers", "operators", "admins"))
+        if info.data.get("oidc_issuer") and value == "none" and not any(known):
+            message = (
+                "must be `viewer` or `operator`, unless TAILRACE_OIDC_VIEWERS, TAILRACE_OIDC_OPERATORS or "
+                "TAILRACE_OIDC_ADMINS says who may do anything"
+            )
+            raise ValueError(message)
         return value
 
     @field_validator("crash_at")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
+
 from app.settings import Settings
 from stack.console import Console
 from stack.engine import ensure_engine
@@ -36,14 +38,27 @@ def _prepare_engine(settings: Settings, console: Console) -> str | None:
 
 async def _serve(settings: Settings, console: Console) -> None:
     async with local_stack(settings, console) as stack:
-        _introduce(stack, settings, console)
+        _introduce(stack, settings, console, login=await _get_login(stack))
         await asyncio.Event().wait()
 
 
-def _introduce(stack: Stack, settings: Settings, console: Console) -> None:
+async def _get_login(stack: Stack) -> str | None:
+    """An address that logs a browser in; None if there is none at this moment, which is no reason to stop."""
+    async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {stack.token}"}) as client:
+        try:
+            answer = await client.post("/v1/session/tickets")
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return None
+    return str(answer.json()["links"]["login"])
+
+
+def _introduce(stack: Stack, settings: Settings, console: Console, *, login: str | None) -> None:
     console.say("")
     console.say(f"API          {stack.url}")
     console.say(f"reference    {stack.url}/docs")
+    if login:
+        console.say(f"log in       {login}  (a browser, once, within ten minutes)")
     console.say(f"admin token  {stack.token}  (kept in {settings.data / 'token'})")
     console.say("Ctrl-C stops the stack; containers that run go on, and the next start takes them over")
     console.say("")

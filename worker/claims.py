@@ -135,14 +135,20 @@ async def register(connection: Connection, worker: Identity) -> None:
 
 
 async def heartbeat(
-    connection: Connection, worker: UUID, *, engine: EngineHealth | None = None, leaving: bool = False
+    connection: Connection,
+    worker: UUID,
+    *,
+    engine: EngineHealth | None = None,
+    message: str | None = None,
+    leaving: bool = False,
 ) -> Wanted:
-    """We are alive, and this is how our engine is; what is wanted of us. If `leaving`, we want to be drained.
+    """We are alive, and this is how our engine is, and why we take nothing new; what is wanted of us. If `leaving`, we
+    want to be drained.
 
     Raises `Unregistered`.
     """
     # Whoever was taken for gone after a long silence is back.
-    values: dict[str, Any] = {"heartbeat_at": clock(), "gone_at": None}
+    values: dict[str, Any] = {"heartbeat_at": clock(), "gone_at": None, "message": message}
     if engine is not None:
         values |= {"engine_ok": engine.ok, "engine_message": engine.message}
     if engine is not None and engine.ok:

@@ -56,11 +56,23 @@ class Sign:
         return f"{self.what} for {age:.0f} s, although {self.needs} answers", is_excused
 
 
-def signs_of(process: Process, supervisor: Supervisor, bells: Pulse | None) -> list[Sign]:
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Something that it lacks to start anything new, and that is no fault of its own."""
+
+    message: Callable[[], str | None]
+
+    async def look(self) -> tuple[str | None, bool]:
+        """The same as of a sign."""
+        return self.message(), True
+
+
+def signs_of(process: Process, supervisor: Supervisor, bells: Pulse | None) -> list[Sign | Shortage]:
     """What a worker shows of itself. Without `bells` arq is not its child, but runs it."""
     database = partial(database_answers, process.settings.database_url)
     redis = partial(redis_answers, process.redis)
-    signs = [
+    signs: list[Sign | Shortage] = [
+        Shortage(lambda: supervisor.message),
         Sign("the queue was not looked at", MAIN_LOOP_WITHIN, supervisor.pulse.age, "the database", database),
         Sign("no heartbeat was renewed", HEARTBEAT_WITHIN, supervisor.silence, "the database", database),
     ]
@@ -70,7 +82,9 @@ def signs_of(process: Process, supervisor: Supervisor, bells: Pulse | None) -> l
 
 
 @asynccontextmanager
-async def health_server(host: str, port: int, signs: Sequence[Sign], metrics: WorkerMetrics) -> AsyncIterator[None]:
+async def health_server(
+    host: str, port: int, signs: Sequence[Sign | Shortage], metrics: WorkerMetrics
+) -> AsyncIterator[None]:
     """Serve for as long as the block lasts; not at all on port 0. Raises `OSError` for an address that is taken."""
     if not port:
         yield
@@ -102,7 +116,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     log.info("worker.listening", host=host, port=port)
 
 
-async def _answer_health(signs: Sequence[Sign]) -> web.Response:
+async def _answer_health(signs: Sequence[Sign | Shortage]) -> web.Response:
     """200 `ok`; 200 `degraded` while something that we need is away; 503 `failing` when it is we who stand still."""
     looks = await asyncio.gather(*(sign.look() for sign in signs))
     reasons = [reason for reason, _ in looks if reason is not None]

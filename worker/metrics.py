@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -10,11 +11,13 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from app.executions.model import Event
 from app.executions.states import Cause, Status, StopReason
-from app.observability.registry import LATENCIES, count_ends, new_registry
+from app.observability.registry import LATENCIES, count_ends, gauge_policy, new_registry
+from app.policy.file import PolicyFile
 from app.schedules.firing import Looked
 from app.schedules.model import RunStatus, SkipReason
 from worker.claims import Claim
 from worker.engine.port import Inspection
+from worker.free_disk import FreeDisk
 from worker.ledger import Order
 from worker.log_blocks import Batch
 
@@ -66,14 +69,27 @@ class WorkerMetrics:
             "tailrace_log_commit_bytes", "Frames written in a commit", buckets=BYTES, registry=self.registry
         )
         self._running = Gauge("tailrace_attempts_running", "Attempts being seen through here", registry=self.registry)
+        self._free = Gauge(
+            "tailrace_disk_free_bytes", "Free on the file system of the data directory", registry=self.registry
+        )
+        self._disk_low = Gauge(
+            "tailrace_disk_low", "1 while that is too little, and nothing new is started", registry=self.registry
+        )
+        self._policy = gauge_policy(self.registry)
         self._silence = Gauge(
             "tailrace_heartbeat_age_seconds", "Since the last heartbeat that the database took", registry=self.registry
         )
 
-    def watch(self, *, attempts: Callable[[], float], silence: Callable[[], float]) -> None:
+    def watch(self, *, attempts: Callable[[], float], silence: Callable[[], float], policy: PolicyFile) -> None:
         """Ask these at every scrape: how many attempts are seen through, and seconds since the last heartbeat."""
+        self._policy.set_function(lambda: float(policy.is_old))
         self._running.set_function(attempts)
         self._silence.set_function(silence)
+
+    def watch_disk(self, disk: FreeDisk) -> None:
+        """Ask it at every scrape."""
+        self._free.set_function(lambda: math.nan if disk.free is None else disk.free)
+        self._disk_low.set_function(lambda: disk.message is not None)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"tailrace_{name}_total", meaning, labels, registry=self.registry)

@@ -77,7 +77,7 @@ class Preparation:
         policy, owner = self._context.process.policy.current, self._record.owner
         scopes: Collection[Scope] = ()
         if policy.for_:
-            scopes = (await self._context.read(partial(find_owner, owner=owner, as_admin=True))).scopes
+            scopes = (await self._context.read(partial(find_owner, owner=owner))).scopes
         self._container, self._allowed = policy.container, policy.of(owner, scopes)
         wrong = [*self._allowed.refuse(self._record.spec), *self._allowed.exceed(self._limits())]
         if wrong:

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from app.workers.model import Wanted
 from worker import claims
 from worker.claims import EngineHealth
 from worker.engine.port import ContainerRuntime, EngineError, EngineInfo
+from worker.free_disk import FreeDisk
 
 log = structlog.get_logger(__name__)
 
@@ -73,10 +75,13 @@ class EngineWatch:
 class Presence:
     """The heartbeat of one worker, and what it brings back: what is wanted of the worker."""
 
-    def __init__(self, database: AsyncEngine, worker: UUID, engine: EngineWatch | None = None) -> None:
+    def __init__(
+        self, database: AsyncEngine, worker: UUID, engine: EngineWatch | None = None, disk: FreeDisk | None = None
+    ) -> None:
         self._database = database
         self._worker = worker
         self._engine = engine
+        self._disk = disk
         self._wanted = Wanted.WORK
         self._leaving = False
         self._renewed = time.monotonic()
@@ -88,6 +93,16 @@ class Presence:
     def wanted(self) -> Wanted:
         """What an operator wants of us; once we leave, nothing but that."""
         return Wanted.DRAIN if self._leaving else self._wanted
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether something new may be started here."""
+        return self.wanted is Wanted.WORK and self.message is None
+
+    @property
+    def message(self) -> str | None:
+        """Why nothing new may be, although it is wanted."""
+        return self._disk.message if self._disk else None
 
     def silence(self) -> float:
         """Seconds since the last renewal."""
@@ -121,6 +136,13 @@ class Presence:
             group.create_task(self._beat(changed))
             if self._engine is not None:
                 group.create_task(self._engine.run())
+            if self._disk is not None:
+                group.create_task(self._disk.run(partial(self._tell, changed)))
+
+    def _tell(self, changed: Callable[[], None]) -> None:
+        """With the next beat everybody can see it."""
+        self.asked.set()
+        changed()
 
     async def _beat(self, changed: Callable[[], None]) -> None:
         while True:
@@ -139,7 +161,9 @@ class Presence:
         health = self._engine.health if self._engine else None
         try:
             async with asyncio.timeout(HEARTBEAT_WITHIN), transaction(self._database) as connection:
-                self._wanted = await claims.heartbeat(connection, self._worker, engine=health, leaving=self._leaving)
+                self._wanted = await claims.heartbeat(
+                    connection, self._worker, engine=health, message=self.message, leaving=self._leaving
+                )
             self._renewed = asked
         except Exception as error:
             if not is_outage(error):

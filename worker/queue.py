@@ -7,10 +7,11 @@ turns alike, is exact. Submissions do not wait for it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 from uuid import UUID
 
+import orjson
 from sqlalchemy import (
     ARRAY,
     Row,
@@ -41,11 +42,13 @@ from app.pools.order import ANY_IN_LANE, MAY_START, OWN_ORDER, OWNERS, TURNS
 from app.pools.tables import PoolTurn
 from worker.claims import Claim, Identity
 
-# Whoever may run only so many over all pools, of those who wait here: what they run is counted under the lock of their
+ANY_NUMBER = 2**31
+# Whoever may run only so much over all pools, of those who wait here: what they run is counted under the lock of their
 # quota, which other pools take, too. Without it (they have come since) they have no turn this time.
+_IS_LIMITED = "num_nonnulls(max_running, max_cpus, max_memory) > 0"
 _LIMITED_OWNERS = f"""
-    SELECT owner FROM quotas
-    WHERE max_running IS NOT NULL AND EXISTS (
+    SELECT owner, max_running, max_cpus, max_memory FROM quotas
+    WHERE {_IS_LIMITED} AND EXISTS (
         SELECT FROM unnest(CAST(:lanes AS text[])) AS lanes (lane) WHERE EXISTS (
             SELECT FROM executions WHERE pool = :pool AND lane = lanes.lane AND owner = quotas.owner AND {READY}
         )
@@ -93,36 +96,43 @@ _COUNT_METHODS = text(f"""
     WHERE method_name = ANY (CAST(:methods AS text[])) AND {TAKES_A_SLOT} AND {OF_A_METHOD} GROUP BY method_name
 """)  # noqa: S608 - of constants
 _LOCK_QUOTAS = text(f"{_LIMITED_OWNERS} ORDER BY owner FOR NO KEY UPDATE")
+_CPUS, _MEMORY = "(limits ->> 'cpus')::float8", "(limits ->> 'memory')::bigint"
+_COUNT_OWNERS = text(f"""
+    SELECT owner, count(*) AS running, sum({_CPUS}) AS cpus, sum({_MEMORY})::bigint AS memory FROM executions
+    WHERE owner = ANY (CAST(:owners AS text[])) AND {TAKES_A_SLOT} GROUP BY owner
+""")  # noqa: S608 - of constants
+# What is more than its owner may have at once would wait for ever, and others of theirs behind it.
+_FITS = f"""
+    CASE WHEN max_cpus IS NULL THEN true ELSE {_CPUS} <= max_cpus END
+    AND CASE WHEN max_memory IS NULL THEN true ELSE {_MEMORY} <= max_memory END
+"""
 # Of a method of which more may run, or of none: whatever is of another one is not looked at.
 _HAS_ROOM = "CASE WHEN method_name IS NULL THEN true ELSE method_name = ANY (CAST(:methods AS text[])) END"
+_MAY_BE_PICKED = f"{MAY_START} AND {_HAS_ROOM} AND {_FITS}"
 # By the order in `app/pools/order.py`, nobody but the first `most` owners can be picked from, which is why no more of
 # them are looked at closely.
 _PICK = text(f"""
     WITH RECURSIVE {OWNERS}, roomy AS (
         SELECT owners.*, least(
             CAST(:most_per_owner AS bigint) - held,
-            CASE
-                WHEN max_running IS NULL THEN NULL
-                WHEN owner <> ALL (CAST(:limited AS text[])) THEN 0
-                ELSE max_running - (SELECT count(*) FROM executions WHERE owner = quotas.owner AND {TAKES_A_SLOT})
-            END
-        ) AS room
+            CASE WHEN {_IS_LIMITED} THEN coalesce((CAST(:rooms AS jsonb) ->> owner)::bigint, 0) END
+        ) AS room, max_cpus, max_memory
         FROM owners LEFT JOIN quotas USING (owner)
     ), next_owners AS (
         SELECT candidates.* FROM (
             SELECT * FROM roomy WHERE coalesce(room > 0, true) ORDER BY held, {TURNS} OFFSET 0
         ) AS candidates CROSS JOIN LATERAL (
             SELECT FROM executions
-            WHERE pool = :pool AND lane = :lane AND owner = candidates.owner AND {MAY_START} AND {_HAS_ROOM}
+            WHERE pool = :pool AND lane = :lane AND owner = candidates.owner AND {_MAY_BE_PICKED}
                 AND id <> ALL (CAST(:passed_over AS uuid[]))
             ORDER BY {OWN_ORDER} LIMIT 1
         ) AS head
         ORDER BY held, {TURNS} LIMIT :most
     )
-    SELECT id, owner, method_name FROM next_owners CROSS JOIN LATERAL (
-        SELECT id, method_name, row_number() OVER () - 1 AS nth FROM (
-            SELECT id, method_name FROM executions
-            WHERE pool = :pool AND lane = :lane AND owner = next_owners.owner AND {MAY_START} AND {_HAS_ROOM}
+    SELECT id, owner, method_name, cpus, memory FROM next_owners CROSS JOIN LATERAL (
+        SELECT id, method_name, cpus, memory, row_number() OVER () - 1 AS nth FROM (
+            SELECT id, method_name, {_CPUS} AS cpus, {_MEMORY} AS memory FROM executions
+            WHERE pool = :pool AND lane = :lane AND owner = next_owners.owner AND {_MAY_BE_PICKED}
                 AND id <> ALL (CAST(:passed_over AS uuid[]))
             ORDER BY {OWN_ORDER} LIMIT least(CAST(:most AS bigint), room)
         ) AS ordered
@@ -185,14 +195,14 @@ async def claim(connection: Connection, worker: Identity, *, most: int) -> list[
         "pool": worker.pool,
         "most_in_pool": pool.max_running,
         "most_per_owner": pool.max_running_per_owner,
-        "limited": await _lock_limited(connection, asked) if pool.has_limited_owners else [],
     }
+    owners = await _Owners.of(connection, asked) if pool.has_limited_owners else _Owners({})
     methods = await _Methods.of(connection, pool.methods)
     taken: list[Claim] = []
     for lane in pool.lanes:
         if len(taken) < most:
             asked = within | {"lane": lane}
-            taken += await _claim_of_lane(connection, worker, asked, methods, most=most - len(taken))
+            taken += await _claim_of_lane(connection, worker, asked, owners, methods, most=most - len(taken))
     return taken
 
 
@@ -236,24 +246,109 @@ class _Methods:
                 self.room[method.name] = room - 1
 
 
-async def _lock_limited(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
-    return list((await connection.execute(_LOCK_QUOTAS, asked)).scalars())
+@dataclass(slots=True)
+class _Room:
+    """How much more somebody may run; None is any number."""
+
+    running: int | None
+    cpus: float | None
+    memory: int | None
+    # What is next of theirs did not fit: it is waited for, or small ones would come before it for ever.
+    is_shut: bool = False
+
+    def less(self, cpus: float, memory: int) -> _Room:
+        """What is left of it with one more of this size."""
+        return _Room(
+            None if self.running is None else self.running - 1,
+            None if self.cpus is None else round(self.cpus - cpus, 6),
+            None if self.memory is None else self.memory - memory,
+        )
+
+    @property
+    def most(self) -> int:
+        """How many of theirs may be picked."""
+        return 0 if self.is_shut else ANY_NUMBER if self.running is None else max(0, self.running)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it is not less than nothing."""
+        return all(left is None or left >= 0 for left in (self.running, self.cpus, self.memory))
+
+
+@dataclass(slots=True)
+class _Owners:
+    """Those who may run only so much over all pools."""
+
+    room: dict[str, _Room]
+
+    @classmethod
+    async def of(cls, connection: Connection, asked: Mapping[str, Any]) -> Self:
+        """Lock their quotas, and count what they run."""
+        quotas = (await connection.execute(_LOCK_QUOTAS, asked)).all()
+        counted = await connection.execute(_COUNT_OWNERS, {"owners": [row.owner for row in quotas]})
+        running = {row.owner: row for row in counted}
+        return cls({row.owner: _room_of(row, running.get(row.owner)) for row in quotas})
+
+    @property
+    def rooms(self) -> str:
+        """How many more of each may be picked, as JSON."""
+        return orjson.dumps({owner: room.most for owner, room in self.room.items()}).decode()
+
+    def admit(self, picked: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """Those for which there is room, in this order; nothing of an owner after one for which there is none."""
+        left = dict(self.room)
+        admitted = []
+        for row in picked:
+            room = left.get(row.owner)
+            if room is not None:
+                left[row.owner] = room.less(row.cpus, row.memory)
+                if self.room[row.owner].is_shut or not left[row.owner].is_enough:
+                    self.room[row.owner].is_shut = True
+                    continue
+            admitted.append(row)
+        return admitted
+
+    def take(self, claims: Sequence[Claim]) -> None:
+        """These are started."""
+        for claim in claims:
+            record = claim.record
+            if room := self.room.get(record.owner):
+                less = room.less(record.limits.cpus, int(record.limits.memory))
+                self.room[record.owner] = replace(less, is_shut=room.is_shut)
+
+
+def _room_of(quota: Row[Any], running: Row[Any] | None) -> _Room:
+    if running is None:
+        return _Room(quota.max_running, quota.max_cpus, quota.max_memory)
+    return _Room(
+        None if quota.max_running is None else quota.max_running - running.running,
+        None if quota.max_cpus is None else round(quota.max_cpus - running.cpus, 6),
+        None if quota.max_memory is None else quota.max_memory - running.memory,
+    )
 
 
 async def _claim_of_lane(
-    connection: Connection, worker: Identity, within: Mapping[str, Any], methods: _Methods, *, most: int
+    connection: Connection,
+    worker: Identity,
+    within: Mapping[str, Any],
+    owners: _Owners,
+    methods: _Methods,
+    *,
+    most: int,
 ) -> list[Claim]:
     taken: list[Claim] = []
     passed_over: list[UUID] = []
     while len(taken) < most:
-        asked = {**within, "methods": methods.open, "most": most - len(taken), "passed_over": passed_over}
+        open_to = {"rooms": owners.rooms, "methods": methods.open}
+        asked = {**within, **open_to, "most": most - len(taken), "passed_over": passed_over}
         picked = (await connection.execute(_PICK, asked)).all()
-        admitted = methods.admit(picked)
+        admitted = owners.admit(methods.admit(picked))
         claims = await _take(connection, worker, admitted)
+        owners.take(claims)
         methods.take(claims)
         taken += claims
-        # What somebody is canceling at this moment is not waited for, and of a method that is full no more is taken;
-        # somebody else's turn comes instead.
+        # What somebody is canceling at this moment is not waited for, and of a method that is full, or of an owner
+        # whose next one does not fit, no more is taken; somebody else's turn comes instead.
         missed = {row.id for row in admitted} - {claim.lease.execution for claim in claims}
         if not missed and len(admitted) == len(picked):
             break

@@ -23,6 +23,7 @@ from app.db.engine import is_outage, reading, transaction
 from app.events import store as events
 from app.executions.states import Cause
 from app.idempotency import repository as idempotency
+from app.quotas import repository as quotas
 from app.retention import repository as retention
 from app.secrets import repository as secrets
 from app.stats import repository as counts
@@ -194,6 +195,7 @@ class Reconciler:
     async def _fold_counts(self) -> None:
         async with transaction(self._context.process.database) as connection:
             await counts.fold(connection)
+            await quotas.fold_kept(connection)
 
     async def _settle_batches(self) -> None:
         """What somebody died over before it was done. A part of them at each sweep, and then the next."""

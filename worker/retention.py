@@ -67,9 +67,11 @@ class RetentionKeeper:
                 await self._drain(f"{kind}s", files, until)
             uploaded = partial(file_records.expire, days=force.policy.files, most=FILES_AT_ONCE)
             await self._drain("uploaded files", uploaded, until, watched=False)
-        if days := self._process.settings.retention_audit_days:
-            done = partial(audit.expire, days=days, most=ENTRIES_AT_ONCE)
-            await self._drain("audit entries", done, until, watched=False)
+        settings = self._process.settings
+        for days, refused in ((settings.retention_audit_days, False), (settings.retention_refused_days, True)):
+            if days:
+                done = partial(audit.expire, days=days, most=ENTRIES_AT_ONCE, refused=refused)
+                await self._drain("audit entries", done, until, watched=False)
         await self._drain("imports that broke off", imports.clear_abandoned, until, watched=False)
         await self._remove_files(until)
 

@@ -32,6 +32,7 @@ from worker.confided import unseal
 from worker.context import WorkerContext
 from worker.engine.port import ContainerRuntime
 from worker.expiry import expire_overdue
+from worker.free_disk import FreeDisk
 from worker.log_writer import LogWriter
 from worker.messenger import Messenger
 from worker.metrics import WorkerMetrics
@@ -75,12 +76,19 @@ class Supervisor:
         self._on_their_way = 0
         self._taken = asyncio.Event()
         self.pulse = Pulse()
-        context.metrics.watch(attempts=lambda: len(self._tasks), silence=presence.silence)
+        context.metrics.watch(
+            attempts=lambda: len(self._tasks), silence=presence.silence, policy=context.process.policy
+        )
 
     @property
     def free_slots(self) -> int:
-        """How many more attempts it takes: none while it is paused or drains."""
-        return self._worker.slots - len(self._tasks) if self._presence.wanted is Wanted.WORK else 0
+        """How many more attempts it takes: none while it is paused, drains, or has no room on its disk."""
+        return self._worker.slots - len(self._tasks) if self._presence.takes_work else 0
+
+    @property
+    def message(self) -> str | None:
+        """Why it takes none although it is wanted to."""
+        return self._presence.message
 
     def silence(self) -> float:
         """Seconds since our last heartbeat."""
@@ -307,6 +315,10 @@ async def open_supervisor(
     )
     lock = ProcessLock(settings.data, worker.id)
     try:
+        disk = FreeDisk(settings.data, settings.min_free_disk)
+        # It may be full already.
+        await disk.look()
+        metrics.watch_disk(disk)
         async with transaction(process.database) as connection:
             await claims.register(connection, worker)
         log.info("worker.started", worker_id=str(worker.id), pool=worker.pool, slots=worker.slots)
@@ -315,7 +327,8 @@ async def open_supervisor(
         process.on_settled.append(metrics.settled)
         try:
             async with open_engine(settings.database_url, pool_size=1, application="tailrace-heartbeat") as heartbeats:
-                yield Supervisor(context, Presence(heartbeats, worker.id, EngineWatch(runtime, worker.engine)))
+                watch = EngineWatch(runtime, worker.engine)
+                yield Supervisor(context, Presence(heartbeats, worker.id, watch, disk))
         finally:
             with suppress(Exception):
                 async with asyncio.timeout(1.0), transaction(process.database) as connection:

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 
 from app.artifacts import tables
 from app.artifacts.model import Artifact, ArtifactSet, Kind
 from app.db.engine import Connection
 
+# A statement has its time; that of a million rows would be over.
+ROWS_AT_ONCE = 10_000
+
 
 async def add_artifacts(connection: Connection, group: ArtifactSet, files: Sequence[Artifact]) -> None:
     """Note files whose bytes are stored. Raises `IntegrityError` if one of them is noted already."""
-    rows = [
-        {
-            "execution_id": group.execution,
-            "kind": group.kind,
-            "attempt": group.attempt,
-            "path": file.path,
-            "bytes": file.bytes,
-            "sha256": file.sha256,
-            "media_type": file.media_type,
-            "executable": file.executable,
-        }
-        for file in files
-    ]
-    if rows:
+    for begin in range(0, len(files), ROWS_AT_ONCE):
+        rows = [
+            {
+                "execution_id": group.execution,
+                "kind": group.kind,
+                "attempt": group.attempt,
+                "path": file.path,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+                "media_type": file.media_type,
+                "executable": file.executable,
+            }
+            for file in files[begin : begin + ROWS_AT_ONCE]
+        ]
         await connection.execute(insert(tables.Artifact), rows)
 
 
@@ -48,6 +51,20 @@ async def list_artifacts(
     if after is not None:
         statement = statement.where(tables.Artifact.path > after)
     return [_artifact_of(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def count_artifacts(connection: Connection, group: ArtifactSet) -> int:
+    """How many files a set has."""
+    statement = (
+        select(func.count())
+        .select_from(tables.Artifact)
+        .where(
+            tables.Artifact.execution_id == group.execution,
+            tables.Artifact.kind == group.kind,
+            tables.Artifact.attempt == group.attempt,
+        )
+    )
+    return (await connection.execute(statement)).scalar_one()
 
 
 async def find_artifact(connection: Connection, group: ArtifactSet, path: str) -> Artifact | None:

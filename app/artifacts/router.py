@@ -60,7 +60,7 @@ async def download_outputs(execution: ExecutionId, process: ProcessDep, caller: 
     """Names are made safe to unpack: what other systems take for a separator or a drive becomes `_`."""
     outputs = await service.get_outputs(process, caller, execution)
     modified_at = outputs.record.finished_at or outputs.record.updated_at
-    pieces = zip_files(process.artifacts, outputs.group, outputs.files, modified_at)
+    pieces = zip_files(process.artifacts, outputs.group, service.each_file(process, outputs.group), modified_at)
     headers = HEADERS | {"Content-Disposition": attachment(f"{execution}-outputs.zip")}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 

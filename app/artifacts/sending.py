@@ -21,7 +21,7 @@ OPAQUE = "application/octet-stream"
 _HARMLESS = re.compile(r"text/(plain|csv|markdown)|application/(json|pdf|zip|gzip)|image/(png|jpeg|gif|webp|bmp)")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Cache-Control": "private, no-cache",
 }
 # For the documentation of whoever sends a file.

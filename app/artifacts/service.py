@@ -20,7 +20,6 @@ from app.bootstrap import Process
 from app.db.engine import Connection, reading
 from app.errors import NotFound, Unavailable
 from app.executions.declared import fills
-from app.executions.model import DeclaredOutput
 from app.executions.record import Record
 from app.executions.repository import find
 
@@ -28,6 +27,14 @@ log = structlog.get_logger(__name__)
 
 # While they are counted, so many paths are in memory.
 COUNTED_AT_ONCE = 1000
+# While they are read, so many files are.
+READ_AT_ONCE = 1000
+# Of executions, once counted.
+COUNTS_KEPT = 1000
+
+
+class FilesGone(Exception):
+    """Files were removed while they were being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,6 @@ class Outputs:
 
     record: Record
     group: ArtifactSet | None
-    files: list[Artifact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,34 @@ class FoundFile:
 
 
 async def get_outputs(process: Process, caller: Caller, execution: UUID) -> Outputs:
-    """The manifest. Raises `NotFound`, also when its files were removed."""
+    """Which they are. Raises `NotFound`, also when its files were removed."""
     async with reading(process.database) as connection:
         record = await _visible(connection, caller, execution)
         _check_not_removed(record)
-        group, files = await repository.latest_output_files(connection, execution)
-    return Outputs(record, group, files)
+        return Outputs(record, await repository.latest_outputs(connection, execution))
+
+
+async def each_file(process: Process, group: ArtifactSet | None) -> AsyncIterator[Artifact]:
+    """All files of a set, by path; there may be very many, so some at a time. No connection is held in between.
+
+    Raises `FilesGone` when they are removed meanwhile, at the end at the latest.
+    """
+    if group is None:
+        return
+    left, last = 0, None
+    while True:
+        async with reading(process.database) as connection:
+            if last is None:
+                left = await repository.count_artifacts(connection, group)
+            files = await repository.list_artifacts(connection, group, after=last, most=READ_AT_ONCE)
+        for file in files:
+            yield file
+        left -= len(files)
+        if len(files) < READ_AT_ONCE:
+            break
+        last = files[-1].path
+    if left > 0:
+        raise FilesGone(group)
 
 
 async def list_page(
@@ -82,19 +110,32 @@ async def list_page(
         if group is not None:
             behind = after.path if after else None
             files = await repository.list_artifacts(connection, group, after=behind, most=limit + 1)
-    filled = None if after else await _count_filled(process, group, record.spec.outputs)
+    filled = None if after else await _find_filled(process, group, record)
     more, files = len(files) > limit, files[:limit]
     return OutputPage(record, files, filled, Place(group.attempt, files[-1].path) if group and more else None)
 
 
-async def _count_filled(
-    process: Process, group: ArtifactSet | None, declared: Sequence[DeclaredOutput]
-) -> Mapping[str, int]:
-    """How many files fill each, for all that there are: some at a time, since there may be very many."""
+async def _find_filled(process: Process, group: ArtifactSet | None, record: Record) -> Mapping[str, int]:
+    """How many files fill each declared output. It is counted once for all who ask, since there may be very many."""
+    patterns = [each.path for each in record.spec.outputs]
+    if group is None or not patterns:
+        return {}
+    # Under the same id something else may be taken in.
+    question = (_count_filled, group, record.updated_at)
+    filled = process.filled.get(question)
+    if filled is None:
+        filled = await process.sharing.ask(question, lambda: _count_filled(process, group, patterns))
+        process.filled[question] = filled
+        if len(process.filled) > COUNTS_KEPT:
+            process.filled.popitem(last=False)
+    return filled
+
+
+async def _count_filled(process: Process, group: ArtifactSet, patterns: Sequence[str]) -> Mapping[str, int]:
+    """Some files at a time."""
     filled: Counter[str] = Counter()
-    patterns = [each.path for each in declared]
     last: str | None = None
-    while group is not None and patterns:
+    while True:
         async with reading(process.database) as connection:
             files = await repository.list_artifacts(connection, group, after=last, most=COUNTED_AT_ONCE)
         paths = [file.path for file in files]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -32,13 +32,13 @@ class Folder:
     """A set of files on its way into a zip, where it is put under `path`: nothing, or a name that is safe and a `/`."""
 
     group: ArtifactSet
-    files: Iterable[Artifact]
+    files: AsyncIterable[Artifact]
     modified_at: datetime
     path: str = ""
 
 
 def zip_files(
-    store: ArtifactStore, group: ArtifactSet | None, files: Iterable[Artifact], modified_at: datetime
+    store: ArtifactStore, group: ArtifactSet | None, files: AsyncIterable[Artifact], modified_at: datetime
 ) -> AsyncIterable[bytes]:
     """The zip, in pieces. Breaks off if a file is missing from the store."""
 
@@ -54,7 +54,9 @@ def zip_folders(store: ArtifactStore, folders: AsyncIterable[Folder]) -> AsyncIt
 
     async def members() -> AsyncIterator[AsyncMemberFile]:
         async for folder in folders:
-            for name, file in safe_names(folder.files):
+            names = SafeNames()
+            async for file in folder.files:
+                name = names.of(file.path)
                 mode = _PROGRAM if file.executable else _FILE
                 pieces = store.read(folder.group, file.path)
                 yield folder.path + name, folder.modified_at, mode, ZIP_AUTO(file.bytes, level=level_of(file)), pieces
@@ -67,19 +69,23 @@ def level_of(file: Artifact) -> int:
     return STORED if _COMPRESSED_ALREADY.fullmatch(file.media_type) else LEVEL
 
 
-def safe_names(files: Iterable[Artifact]) -> Iterator[tuple[str, Artifact]]:
-    """Each file with its name in the zip: relative, inside, harmless to unpack on any system, and only once."""
-    taken: set[str] = set()
-    # A program may have given all its files the same name, so far as others can have it.
-    numbers: dict[str, int] = {}
-    for file in files:
-        name = safe = safe_name(file.path)
-        path = PurePosixPath(safe)
-        while name in taken:
-            numbers[safe] = numbers.get(safe, 1) + 1
-            name = str(path.with_name(f"{path.stem} ({numbers[safe]}){path.suffix}"))
-        taken.add(name)
-        yield name, file
+class SafeNames:
+    """Names of files in a zip: relative, inside, harmless to unpack on any system, and each only once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        # A program may have given all its files the same name, so far as others can have it.
+        self._numbers: dict[str, int] = {}
+
+    def of(self, path: str) -> str:
+        """The name of the next file."""
+        name = safe = safe_name(path)
+        while name in self._taken:
+            self._numbers[safe] = self._numbers.get(safe, 1) + 1
+            parts = PurePosixPath(safe)
+            name = str(parts.with_name(f"{parts.stem} ({self._numbers[safe]}){parts.suffix}"))
+        self._taken.add(name)
+        return name
 
 
 def safe_name(path: str) -> str:

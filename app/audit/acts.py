@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from structlog.contextvars import get_contextvars
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PREFIX = "/v1/"
+DONE = 200
 CREATED = 201
 
 current: ContextVar[Act | None] = ContextVar("act", default=None)
@@ -30,6 +32,13 @@ def entry_of_new(made: str) -> Entry | None:
     """To be written with what the current request makes; None if there is no request."""
     act = current.get()
     return act.entry(CREATED, made, is_own=True) if act else None
+
+
+def entries_of(touched: Mapping[str, str]) -> list[Entry]:
+    """To be written with what the current request does to these objects: their paths, and whose they are."""
+    act = current.get()
+    entry = act.entry(DONE) if act else None
+    return [replace(entry, object=path, owner=owner) for path, owner in touched.items()] if entry else []
 
 
 def note_written() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import structlog
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.audit.acts import CHANGING, CREATED, PREFIX, Act, current
 from app.audit.model import REFUSED, Entry
+from app.audit.refusals import Refusals
 from app.audit.service import write
 from app.bootstrap import Process
 from app.db.engine import is_outage
@@ -31,6 +33,7 @@ class Audited:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -40,14 +43,14 @@ class Audited:
         act, rehearsing = Act(scope), _is_rehearsal(scope)
         process: Process = scope["app"].state.process
 
-        async def audited(message: Message) -> None:
-            if message["type"] == "http.response.start" and not (rehearsing and act.action in REHEARSED):
-                await _keep(process, act, message)
-            await send(message)
+        async def keep(answer: Message) -> None:
+            if not (rehearsing and act.action in REHEARSED):
+                await _keep(process, act, answer, self._refusals)
 
+        answering = _Answering(send, keep)
         entered = current.set(act)
         try:
-            await self._app(scope, receive, audited)
+            await self._app(scope, receive, answering)
         except asyncio.CancelledError:
             # We are to end at once: there is no time for more.
             if not act.is_written and (entry := act.entry(_CRASHED)):
@@ -59,9 +62,31 @@ class Audited:
             raise
         finally:
             current.reset(entered)
+        if answering.failure is not None:
+            raise answering.failure
 
 
-async def _keep(process: Process, act: Act, answer: Message) -> None:
+class _Answering:
+    """A `send` that keeps first. Where that fails nothing is sent: to raise here would be to raise inside of an answer
+    that has begun, as the framework sees it, and there would be no other one.
+    """
+
+    def __init__(self, send: Send, keep: Callable[[Message], Awaitable[None]]) -> None:
+        self._send = send
+        self._keep = keep
+        self.failure: Exception | None = None
+
+    async def __call__(self, message: Message) -> None:
+        try:
+            if message["type"] == "http.response.start":
+                await self._keep(message)
+        except Exception as error:  # noqa: BLE001 - raised by `Audited`
+            self.failure = error
+        if self.failure is None:
+            await self._send(message)
+
+
+async def _keep(process: Process, act: Act, answer: Message, refusals: Refusals) -> None:
     headers, status = Headers(raw=answer["headers"]), answer["status"]
     if act.is_written or act.action in UNCHANGING or "idempotency-replayed" in headers:
         return
@@ -71,7 +96,8 @@ async def _keep(process: Process, act: Act, answer: Message) -> None:
     if entry is None:
         return
     if status >= REFUSED:
-        await _try(process, entry)
+        if refusals.take(entry):
+            await _try(process, entry)
         return
     try:
         if made:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 # Of what a client made up: names and ids in paths.
 MAX_OBJECT_CHARS = 500
 # A proxy whom the server trusts may say anything.
 MAX_ADDRESS_CHARS = 100
+# Who asked on the host. An owner of this name has a token.
+OPERATOR = "command line"
 # Answers from there on say that nothing was done.
 REFUSED = 400
 
@@ -33,6 +36,12 @@ class Entry:
     status: int
 
 
+def of_operator(action: str, *, status: int, made: str | None = None, owner: str | None = None) -> Entry:
+    """Of what was done on the host, by whoever may write to the database: without a request, and without a token."""
+    nobody: dict[str, Any] = dict.fromkeys(("token_id", "token_name", "address", "request_id"))
+    return Entry(action=action, object=made, owner=owner, actor=OPERATOR, status=status, **nobody)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept(Entry):
     """A row as it was written."""
@@ -48,6 +57,7 @@ class Wanted:
     sees: str | None
     actor: str | None = None
     owner: str | None = None
+    token: UUID | None = None
     action: str | None = None
     object: str | None = None
     refused: bool | None = None

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, bindparam, column, delete, func, insert, literal, or_, select, text
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Text,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.audit.model import REFUSED, Entry, Kept, Wanted
@@ -21,6 +35,8 @@ _ROWS = (
     .render_derived(with_types=True)
 )
 _ADD = insert(AuditEntry).from_select(_NAMES, select(*_ROWS.c))
+# In so many words, as the index has it.
+_REFUSED = AuditEntry.status >= literal_column(str(REFUSED))
 # The trigger lets nobody delete who does not say that it is for age.
 _LETTING_GO = text("SET LOCAL tailrace.letting_go = 'audit'")
 
@@ -50,11 +66,12 @@ async def list_entries(connection: Connection, wanted: Wanted, *, limit: int, be
     return [Kept(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def expire(connection: Connection, *, days: int, most: int) -> list[int]:
-    """Let go of the oldest of those that are older, and say which that were."""
+async def expire(connection: Connection, *, days: int, most: int, refused: bool = False) -> list[int]:
+    """Let go of the oldest of those that are older, or of what was `refused` only, and say which that were."""
     await connection.execute(_LETTING_GO)
     # They are in the order of time, more or less: who finds none has not read the whole table.
-    first = select(AuditEntry.id, AuditEntry.at).order_by(AuditEntry.id).limit(most).subquery("first")
+    looked_at = select(AuditEntry.id, AuditEntry.at).order_by(AuditEntry.id).limit(most)
+    first = (looked_at.where(_REFUSED) if refused else looked_at).subquery("first")
     old = select(first.c.id).where(first.c.at < clock() - func.make_interval(0, 0, 0, days))
     letting_go = delete(AuditEntry).where(AuditEntry.id.in_(old)).returning(AuditEntry.id)
     return list((await connection.execute(letting_go)).scalars())
@@ -68,8 +85,10 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         # `0` is what follows `/`.
         whole, begin, end = (literal(each, Text()) for each in (path, f"{path}/", f"{path}0"))
         conditions.append(or_(entry.object == whole, (entry.object >= begin) & (entry.object < end)))
+    if wanted.token is not None:
+        conditions.append(entry.token_id == wanted.token)
     if wanted.refused is not None:
-        conditions.append(entry.status >= REFUSED if wanted.refused else entry.status < REFUSED)
+        conditions.append(_REFUSED if wanted.refused else ~_REFUSED)
     if wanted.since is not None:
         conditions.append(entry.at >= wanted.since)
     if wanted.until is not None:

@@ -70,6 +70,7 @@ class AuditFilter(BaseModel):
 
     actor: Text | None = Field(default=None, description="Who asked")
     owner: Text | None = Field(default=None, description="Whose object")
+    token: UUID | None = Field(default=None, description="With which token, by its id")
     action: Text | None = Field(default=None, description="The operation, such as `cancel_execution`")
     object: Text | None = Field(
         default=None, description="The object, such as `methods/train`, and what is below it; not all of a kind"
@@ -85,6 +86,7 @@ class AuditFilter(BaseModel):
             sees=None,
             actor=self.actor,
             owner=self.owner,
+            token=self.token,
             action=self.action,
             object=self.object,
             refused=self.refused,

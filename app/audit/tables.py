@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, SmallInteger, Text, func
+from sqlalchemy import BigInteger, Identity, Index, SmallInteger, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.audit.model import REFUSED
 from app.db.orm import Base
 
 
@@ -33,6 +34,9 @@ class AuditEntry(Base):
         Index(None, "owner", "id"),
         Index(None, "actor", "id"),
         Index(None, "object", "id"),
+        Index(None, "action", "id"),
+        Index("ix_audit_entries_token", "token_id", "id", postgresql_where=text("token_id IS NOT NULL")),
+        Index("ix_audit_entries_refused", "id", postgresql_where=text(f"status >= {REFUSED}")),
         # Rows come in the order of time, more or less: a few bytes per thousand of them.
         Index(None, "at", postgresql_using="brin"),
     )

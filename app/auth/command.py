@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from app.audit import repository as audit
+from app.audit.model import of_operator
 from app.auth.granting import Wanted, add
 from app.auth.model import Role
 from app.auth.schemas import NewToken
@@ -53,5 +55,7 @@ async def _make(wanted: Wanted) -> str:
         open_engine(url, pool_size=1, application="tailrace-token") as database,
         transaction(database) as connection,
     ):
-        _, token = await add(connection, columns)
+        record, token = await add(connection, columns)
+        made = of_operator("make_token", made=f"tokens/{record.id}", owner=record.owner, status=201)
+        await audit.add(connection, [made])
     return token

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, func, literal
 from uuid_utils.compat import uuid7
 
 from app.auth import repository
+from app.auth.holding import no_longer_valid
 from app.auth.model import TOKENS_PER_OWNER, TokenRecord
 from app.auth.service import Caller
 from app.auth.tokens import Scope, hash_token, new_token
@@ -50,13 +51,24 @@ async def make(process: Process, caller: Caller, wanted: Wanted) -> tuple[TokenR
         "made_by": caller.token_id,
     }
     async with transaction(process.database) as connection:
-        await check_room(connection, owner)
+        await repository.forget_tokens(connection, owner)
+    async with transaction(process.database) as connection:
+        await hold(connection, caller)
+        await _check_room(connection, owner)
         return await add(connection, columns)
 
 
-async def check_room(connection: Connection, owner: str) -> None:
+async def hold(connection: Connection, caller: Caller) -> None:
+    """Whoever revokes the caller's token waits until the transaction ends, and then finds what was made with it.
+
+    Raises `NotAuthenticated` for one that was revoked while its request was on its way.
+    """
+    if caller.token_id is not None and not await repository.hold_token(connection, caller.token_id):
+        raise no_longer_valid()
+
+
+async def _check_room(connection: Connection, owner: str) -> None:
     """Whether they may have another one; nobody else makes one until the transaction ends. Raises `QuotaExceeded`."""
-    await repository.forget_tokens(connection, owner)
     if (used := await repository.lock_tokens(connection, owner)) >= TOKENS_PER_OWNER:
         raise QuotaExceeded(
             f"`{owner}` has {used} valid tokens.",
@@ -109,10 +121,16 @@ async def get_page(
 async def revoke(process: Process, caller: Caller, token: UUID) -> list[UUID]:
     """It is not valid from now on, wherever it is in use, nor are its sessions. Raises `NotFound` and `NotAllowed`."""
     async with transaction(process.database) as connection:
-        found = await _get(connection, caller, token)
-        if token != caller.token_id and not all(map(caller.may, found.scopes)):
-            raise NotAllowed("This token may more than yours.", hint=f"Its scopes: {', '.join(sorted(found.scopes))}.")
+        await find_revocable(connection, caller, token)
         return await repository.revoke_token(connection, token)
+
+
+async def find_revocable(connection: Connection, caller: Caller, token: UUID) -> TokenRecord:
+    """One that this caller may revoke. Raises `NotFound` and `NotAllowed`."""
+    found = await _get(connection, caller, token)
+    if token != caller.token_id and not all(map(caller.may, found.scopes)):
+        raise NotAllowed("This token may more than yours.", hint=f"Its scopes: {', '.join(sorted(found.scopes))}.")
+    return found
 
 
 async def tell(process: Process, *tokens: UUID) -> None:

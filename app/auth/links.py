@@ -15,8 +15,7 @@ from app.auth.tokens import SHARE_PREFIX, TICKET_PREFIX
 
 PARAMETERS = {"share": SHARE_PREFIX, "ticket": TICKET_PREFIX}
 _GIVEN = "tailrace.credential_in_address"
-# The address is as good as a token: it goes to nobody else, and what it shows is not to outlive it.
-_ANSWERED = {"Referrer-Policy": "no-referrer", "Cache-Control": "private, no-cache"}
+_KEPT_BY_NOBODY_ELSE = ("private", "no-store")
 
 
 class CredentialLinks:
@@ -33,9 +32,12 @@ class CredentialLinks:
 
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
+                # The address is as good as a token: it goes to nobody else, and what it shows is not to outlive it.
                 headers = MutableHeaders(scope=message)
-                for name, value in _ANSWERED.items():
-                    headers.setdefault(name, value)
+                headers["Referrer-Policy"] = "no-referrer"
+                kept = headers.get("cache-control", "no-cache")
+                if not any(word in kept for word in _KEPT_BY_NOBODY_ELSE):
+                    headers["Cache-Control"] = f"private, {kept}"
             await send(message)
 
         await self._app(scope, receive, answered)

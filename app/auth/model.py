@@ -12,8 +12,15 @@ from app.auth.tokens import Scope
 # Valid at once.
 TOKENS_PER_OWNER = 100
 SHARES_PER_EXECUTION = 100
-# What is not valid any more is listed for so long.
+# Of one token. One more ends the oldest.
+SESSIONS_PER_TOKEN = 20
+TICKETS_PER_TOKEN = 100
+# What is not valid any more is listed for so long, and of one owner or execution so many.
 DEAD_DAYS = 90
+DEAD_PER_OWNER = 1000
+DEAD_PER_EXECUTION = 900
+# Why something does nothing any more.
+SWITCHED_OFF = "The token by which it was set was revoked, with all that was made with it."
 
 
 class Role(StrEnum):

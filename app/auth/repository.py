@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    column,
     delete,
     func,
     insert,
@@ -23,17 +24,37 @@ from sqlalchemy import (
     update,
 )
 
-from app.auth.model import DEAD_DAYS, ShareRecord, TokenRecord
+from app.auth.model import (
+    DEAD_DAYS,
+    DEAD_PER_EXECUTION,
+    DEAD_PER_OWNER,
+    TICKETS_PER_TOKEN,
+    ShareRecord,
+    TokenRecord,
+)
 from app.auth.tables import Share, Ticket, Token
 from app.auth.tokens import Scope
 from app.db.engine import Connection
 from app.db.orm import clock
+from app.db.registry import metadata
+from app.executions.tables import Execution
 
 # Seconds between two notes of the use of one.
 NOTED_EVERY = 60
+FORGOTTEN_AT_ONCE = 200
+# Where the token is named with which something was made or set.
+LINEAGE = (
+    ("tokens", "made_by"),
+    ("shares", "made_with"),
+    ("schedules", "set_by"),
+    ("triggers", "set_by"),
+    ("triggers", "key_by"),
+    ("webhooks", "set_by"),
+    ("notification_rules", "set_by"),
+)
 
-_TOKEN = tuple(column for column in Token.__table__.c if column.name not in {"hash", "session"})
-_SHARE = tuple(column for column in Share.__table__.c if column.name != "hash")
+_TOKEN = tuple(column for column in Token.__table__.c if column.name not in {"hash", "session", "vouched_until"})
+_SHARE = tuple(column for column in Share.__table__.c if column.name not in {"hash", "made_with"})
 _DEAD = timedelta(days=DEAD_DAYS)
 
 
@@ -55,16 +76,41 @@ async def add_token(connection: Connection, columns: Mapping[str, Any]) -> Token
 async def lock_tokens(connection: Connection, owner: str) -> int:
     """How many valid ones they have; nobody makes another until the transaction ends."""
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"tokens {owner}", 0))))
-    statement = select(func.count()).where(Token.owner == owner, is_valid(Token))
+    counted = (Token.owner == owner, is_valid(Token), ~Token.session, Token.vouched_until.is_(None))
+    statement = select(func.count()).where(*counted)
     return int((await connection.execute(statement)).scalar_one())
 
 
 async def forget_tokens(connection: Connection, owner: str) -> None:
-    """Those of an owner that have not been valid for long. One that an operator made stays revoked for ever."""
+    """Some of an owner's that have not been valid for long, or after which many have ended; who made them has made then
+    what they made. One that an operator made stays revoked for ever.
+    """
     ended = func.least(Token.revoked_at, Token.expires_at)
-    await connection.execute(
-        delete(Token).where(Token.owner == owner, Token.made_by.is_not(None), ended < clock() - _DEAD)
-    )
+    dead = select(Token.id).where(Token.owner == owner, Token.made_by.is_not(None), ~is_valid(Token))
+    many = dead.order_by(ended.desc(), Token.id.desc()).offset(DEAD_PER_OWNER).limit(FORGOTTEN_AT_ONCE)
+    long_ago = dead.where(ended < clock() - _DEAD).limit(FORGOTTEN_AT_ONCE)
+    these = or_(Token.id.in_(many), Token.id.in_(long_ago))
+    # Who revokes one at this moment goes through what it made.
+    statement = select(Token.id, Token.made_by).where(these).with_for_update(skip_locked=True)
+    forgotten = {row.id: row.made_by for row in await connection.execute(statement)}
+    if not forgotten:
+        return
+    heirs = {each: _heir(each, forgotten) for each in forgotten}
+    pairs = (literal(list(each), ARRAY(Uuid)) for each in (heirs.keys(), heirs.values()))
+    inherited = func.unnest(*pairs).table_valued(column("id", Uuid), column("heir", Uuid), name="inherited")
+    inherited = inherited.render_derived()
+    for table, name in LINEAGE:
+        made = metadata.tables[table]
+        values = {name: inherited.c.heir}
+        await connection.execute(update(made).where(made.c[name] == inherited.c.id).values(values))
+    await connection.execute(delete(Token).where(Token.id == any_(literal(list(forgotten), ARRAY(Uuid)))))
+
+
+def _heir(token: UUID, made_by: Mapping[UUID, UUID]) -> UUID:
+    """The first of those that made one that is not forgotten with it."""
+    while token in made_by:
+        token = made_by[token]
+    return token
 
 
 async def find_token(connection: Connection, token: UUID, *, owner: str | None) -> TokenRecord | None:
@@ -97,6 +143,48 @@ async def revoke_token(connection: Connection, token: UUID) -> list[UUID]:
     return list((await connection.execute(statement.returning(Token.id))).scalars())
 
 
+async def end_oldest_sessions(connection: Connection, token: UUID, *, keep: int) -> list[UUID]:
+    """Of those that a token has begun, but for the newest; for whoever holds it. Those that were valid."""
+    valid = select(Token.id).where(Token.made_by == token, Token.session, is_valid(Token))
+    oldest = valid.order_by(Token.id.desc()).offset(keep)
+    statement = update(Token).where(Token.id.in_(oldest), Token.revoked_at.is_(None)).values(revoked_at=clock())
+    return list((await connection.execute(statement.returning(Token.id))).scalars())
+
+
+async def lock_family(connection: Connection, token: UUID) -> list[UUID]:
+    """A token, those that were made with it, with these, and so on, also those that are not valid any more.
+
+    Until the transaction ends nobody makes anything with any of them: who does at this moment is waited for, and then
+    what they made is found.
+    """
+    family, found = list[UUID](), [token]
+    while found:
+        these = any_(literal(found, ARRAY(Uuid)))
+        await connection.execute(select(Token.id).where(Token.id == these).order_by(Token.id).with_for_update())
+        family += found
+        made = select(Token.id).where(Token.made_by == these)
+        found = list((await connection.execute(made)).scalars())
+    return family
+
+
+async def revoke_tokens(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """They are not valid from now on, nor are their tickets; those that were, and whose they are."""
+    these = any_(literal(list(tokens), ARRAY(Uuid)))
+    await connection.execute(delete(Ticket).where(Ticket.token_id == these))
+    # What an issuer vouches for goes on in the owner's name when it has ended.
+    going_on = or_(is_valid(Token), and_(Token.revoked_at.is_(None), Token.vouched_until > clock()))
+    statement = update(Token).where(Token.id == these, going_on).values(revoked_at=clock())
+    return [(row.id, row.owner) for row in await connection.execute(statement.returning(Token.id, Token.owner))]
+
+
+async def revoke_shares(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, UUID, str]]:
+    """What was made with these shows nothing from now on; what was valid, of which execution, and whose that is."""
+    made = Share.made_with == any_(literal(list(tokens), ARRAY(Uuid)))
+    statement = update(Share).where(made, is_valid(Share), Share.execution_id == Execution.id)
+    found = statement.values(revoked_at=clock()).returning(Share.id, Share.execution_id, Execution.owner)
+    return [(row.id, row.execution_id, row.owner) for row in await connection.execute(found)]
+
+
 async def revoke_share(connection: Connection, share: UUID) -> None:
     """From now on it is not valid; when that was first, stays."""
     await connection.execute(
@@ -105,8 +193,14 @@ async def revoke_share(connection: Connection, share: UUID) -> None:
 
 
 async def add_ticket(connection: Connection, hash_: bytes, token: UUID, *, seconds: float) -> datetime:
-    """A new one, good for so long; until when that is. Those that nobody used in time are forgotten."""
-    await connection.execute(delete(Ticket).where(Ticket.expires_at <= clock()))
+    """A new one, good for so long; until when that is. Those that nobody used in time are forgotten, and the oldest of
+    this token if it has too many.
+    """
+    late = select(Ticket.hash).where(Ticket.expires_at <= clock()).limit(FORGOTTEN_AT_ONCE)
+    oldest = select(Ticket.hash).where(Ticket.token_id == token).order_by(Ticket.expires_at.desc())
+    for over in (late, oldest.offset(TICKETS_PER_TOKEN - 1)):
+        # Who takes one at this moment has it.
+        await connection.execute(delete(Ticket).where(Ticket.hash.in_(over.with_for_update(skip_locked=True))))
     row = {"hash": hash_, "token_id": token, "expires_at": clock() + timedelta(seconds=seconds)}
     return (await connection.execute(insert(Ticket).values(**row).returning(Ticket.expires_at))).scalar_one()
 
@@ -117,9 +211,10 @@ async def take_ticket(connection: Connection, hash_: bytes) -> UUID | None:
     return (await connection.execute(statement)).scalar_one_or_none()
 
 
-async def hold_for_session(connection: Connection, token: UUID) -> bool:
-    """Keep a token from being revoked until the transaction ends; whether it is valid, and no session itself."""
-    statement = select(Token.id).where(Token.id == token, is_valid(Token), ~Token.session).with_for_update(read=True)
+async def hold_token(connection: Connection, token: UUID, *, session: bool = True) -> bool:
+    """Keep one from being revoked until the transaction ends; whether it is valid, and no `session` if none may be."""
+    held = (Token.id == token, is_valid(Token), or_(~Token.session, literal(session)))
+    statement = select(Token.id).where(*held).with_for_update(read=True)
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
@@ -134,10 +229,17 @@ async def add_share(connection: Connection, columns: Mapping[str, Any]) -> Share
     return ShareRecord(**row.mappings().one())
 
 
-async def count_shares(connection: Connection, execution: UUID) -> int:
-    """The valid ones; those that have not been for long are forgotten."""
+async def lock_shares(connection: Connection, execution: UUID) -> int:
+    """How many valid ones there are; nobody makes another until the transaction ends.
+
+    Those that have not been valid for long, or after which many have ended, are forgotten.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"shares {execution}", 0))))
     ended = func.least(Share.revoked_at, Share.expires_at)
-    await connection.execute(delete(Share).where(Share.execution_id == execution, ended < clock() - _DEAD))
+    dead = select(Share.id).where(Share.execution_id == execution, ~is_valid(Share))
+    many = dead.order_by(ended.desc(), Share.id.desc()).offset(DEAD_PER_EXECUTION)
+    old = or_(ended < clock() - _DEAD, Share.id.in_(many))
+    await connection.execute(delete(Share).where(Share.execution_id == execution, old))
     statement = select(func.count()).where(Share.execution_id == execution, is_valid(Share))
     return int((await connection.execute(statement)).scalar_one())
 

@@ -6,11 +6,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 
-from app.auth import granting, sessions, shares
+from app.auth import granting, lineage, sessions, shares
+from app.auth.cookies import cookie_name
 from app.auth.schemas import (
+    LoginView,
     NewShare,
     NewToken,
+    RevokedView,
+    RevokeQuery,
     SessionView,
     ShareList,
     ShareView,
@@ -21,7 +26,6 @@ from app.auth.schemas import (
     TokenView,
     TokenWithSecret,
 )
-from app.auth.service import COOKIE
 from app.deps import BackgroundDep, BodyRoute, CallerDep, ExecutionId, ProcessDep, ReaderDep, SubmitterDep
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"], route_class=BodyRoute)
@@ -67,11 +71,32 @@ async def get_token(token: TokenId, process: ProcessDep, caller: ReaderDep) -> T
     return TokenView.of(await granting.get(process, caller, token))
 
 
-@one.delete("", operation_id="revoke_token", summary="Revoke it", status_code=204)
-async def revoke_token(token: TokenId, process: ProcessDep, background: BackgroundDep, caller: CallerDep) -> None:
-    """At once: what is open by it ends, too. One that may more than yours is refused; itself any token may revoke."""
+@one.delete(
+    "",
+    operation_id="revoke_token",
+    summary="Revoke it",
+    status_code=204,
+    responses={200: {"description": "With `descendants=true`: all that has ended", "model": RevokedView}},
+)
+async def revoke_token(
+    token: TokenId,
+    query: Annotated[RevokeQuery, Query()],
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: CallerDep,
+) -> Response:
+    """At once: what is open by it ends, too. One that may more than yours is refused; itself any token may revoke.
+
+    With `descendants` so does all that was made with it, and with what that made: tokens and shares are revoked,
+    schedules, triggers, webhooks and notifications that it has set are switched off.
+    """
+    if query.descendants:
+        ended = await lineage.revoke(process, caller, token)
+        background.start(lineage.tell(process, ended), what="revoke")
+        return JSONResponse(RevokedView.of(ended).model_dump(mode="json"))
     revoked = await granting.revoke(process, caller, token)
     background.start(granting.tell(process, *revoked), what="revoke")
+    return Response(status_code=204)
 
 
 @browsers.post(
@@ -81,15 +106,20 @@ async def revoke_token(token: TokenId, process: ProcessDep, background: Backgrou
     status_code=201,
     responses={
         201: {"description": "The cookie is set", "headers": {"Set-Cookie": {"schema": {"type": "string"}}}},
-        429: {"description": "The owner has as many valid tokens and sessions as may be"},
     },
 )
 async def begin_session(request: Request, response: Response, process: ProcessDep, caller: CallerDep) -> SessionView:
     """The token goes, and a cookie comes that no script can read and no other site can use; for 12 hours at most."""
     record, token = await sessions.begin(process, caller)
     _never_kept(response, "/v1/session")
+    secure = _is_secure(request)
     response.set_cookie(
-        COOKIE, token, max_age=sessions.SESSION_SECONDS, httponly=True, samesite="strict", secure=_is_secure(request)
+        cookie_name(secure=secure),
+        token,
+        max_age=sessions.SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=secure,
     )
     return SessionView(owner=record.owner, scopes=sorted(record.scopes), expires_at=record.expires_at)
 
@@ -100,7 +130,22 @@ async def end_session(
 ) -> None:
     """At once, also where it has something open. The token that it was begun with stays valid."""
     background.start(granting.tell(process, *await sessions.end(process, caller)), what="revoke")
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_secure(request))
+    secure = _is_secure(request)
+    response.delete_cookie(cookie_name(secure=secure), httponly=True, samesite="strict", secure=secure)
+
+
+@browsers.post(
+    "/session/tickets",
+    operation_id="get_login",
+    summary="Get an address that logs a browser in",
+    status_code=201,
+    responses={201: {"description": "It begins one session, within ten minutes"}},
+)
+async def get_login(request: Request, response: Response, process: ProcessDep, caller: CallerDep) -> LoginView:
+    """For a browser that is not to have the token itself. Its session may what your token may, and ends with it."""
+    ticket, until = await sessions.give_login(process, caller)
+    response.headers["Cache-Control"] = "no-store"
+    return LoginView.showing(ticket, until, str(request.base_url).rstrip("/"))
 
 
 @browsers.post(

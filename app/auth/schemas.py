@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import PydanticCustomError
 
 from app.auth.granting import Wanted
+from app.auth.lineage import Ended
 from app.auth.model import Role, ShareRecord, TokenRecord, role_of
 from app.auth.tokens import Scope
 from app.executions.vocabulary import Name, Note
@@ -144,6 +145,47 @@ class TokenQuery(BaseModel):
     cursor: UUID | None = Field(default=None, description="The `next` of the page before")
 
 
+class RevokeQuery(BaseModel):
+    """How far the revocation of a token goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    descendants: bool = Field(
+        default=False, description="Also all that was made with it, and with what that made, whoever made it"
+    )
+
+
+class RevokedView(BaseModel):
+    """What has ended with a token. What had ended before is not among it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tokens": [_ID],
+                    "shares": [],
+                    "schedules": ["019aa2c4-9b1e-7c51-9c0f-2f5d8a6b1c31"],
+                    "triggers": [],
+                    "webhooks": [],
+                    "notifications": [],
+                }
+            ]
+        }
+    )
+
+    tokens: list[UUID] = Field(description="Revoked, with the sessions among them")
+    shares: list[UUID] = Field(description="Revoked")
+    schedules: list[UUID] = Field(description="Paused, as the four below: whoever enables one again vouches for it")
+    triggers: list[UUID]
+    webhooks: list[UUID]
+    notifications: list[UUID]
+
+    @classmethod
+    def of(cls, ended: Ended) -> Self:
+        """From what has ended."""
+        return cls(**{name: list(getattr(ended, name)) for name in cls.model_fields})
+
+
 class SessionView(BaseModel):
     """A session that has begun. Its cookie is all there is to it."""
 
@@ -167,6 +209,37 @@ class TicketView(BaseModel):
 
     ticket: str = Field(description="For `?ticket=` of the WebSocket's address")
     expires_at: datetime
+
+
+class LoginLinks(BaseModel):
+    """Where it is of use."""
+
+    login: str = Field(description="For a browser; what follows `#` it keeps to itself")
+
+
+class LoginView(BaseModel):
+    """What begins one session of a browser, once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ticket": f"trl_{_SECRET}",
+                    "expires_at": "2026-01-15T09:10:00Z",
+                    "links": {"login": f"https://tailrace.example.com/login#trl_{_SECRET}"},
+                }
+            ]
+        }
+    )
+
+    ticket: str = Field(description="To be sent to `POST /v1/session` as `Authorization: Bearer …`")
+    expires_at: datetime
+    links: LoginLinks
+
+    @classmethod
+    def showing(cls, ticket: str, expires_at: datetime, base: str) -> Self:
+        """From what it is, at an API with this address."""
+        return cls(ticket=ticket, expires_at=expires_at, links=LoginLinks(login=f"{base}/login#{ticket}"))
 
 
 class NewShare(BaseModel):

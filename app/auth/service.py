@@ -12,17 +12,20 @@ from uuid import UUID
 import structlog
 from sqlalchemy import ARRAY, LargeBinary, Row, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
-from starlette.requests import cookie_parser
 from uuid_utils.compat import uuid7
 
+from app.auth.cookies import session_of
+from app.auth.oidc import Identity, is_jwt
+from app.auth.oidc_repository import admit, vouched
 from app.auth.repository import is_valid, take_ticket
 from app.auth.tables import Share, Token
-from app.auth.tokens import KINDS, LENGTH, SHARE_PREFIX, TICKET_PREFIX, Scope, hash_token, is_well_formed
+from app.auth.tokens import EVERYTHING, KINDS, LENGTH, SHARE_PREFIX, Scope, hash_token, is_well_formed
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
 from app.errors import NotAllowed, NotAuthenticated, NotFound
 from app.executions.tables import Execution
+from app.quotas.model import UNBOUNDED, Bounds
 from app.quotas.tables import Quota
 
 log = structlog.get_logger(__name__)
@@ -30,13 +33,12 @@ log = structlog.get_logger(__name__)
 BOOTSTRAP_OWNER = "admin"
 # As what a share is on record.
 GUEST = "share"
-# Where a browser has its session.
-COOKIE = "tailrace_session"
 HOW_TO = "Send the header `Authorization: Bearer <token>`."
 _HASHED = bindparam("hashes", type_=ARRAY(LargeBinary))
+_LIMITS = (Quota.max_queued, Quota.max_cpus, Quota.max_memory, Quota.max_log_bytes, Quota.max_storage)
 # Every request asks this, so it is built once.
 _CALLER = (
-    select(Token.hash, Token.id, Token.name, Token.owner, Token.scopes, Token.expires_at, Quota.max_queued)
+    select(Token.hash, Token.id, Token.name, Token.owner, Token.scopes, Token.expires_at, *_LIMITS)
     .add_columns(func.extract("epoch", Token.expires_at - clock()).label("expires_in"))
     .outerjoin(Quota, Quota.owner == Token.owner)
     .where(is_valid(Token))
@@ -52,7 +54,7 @@ _SHARED = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sent the request, and what their token may do. `max_queued` is their own limit, if they have one.
+    """Whoever sent the request, and what their token may do. `max_queued` and `bounds` are limits of their own.
 
     Who acts in somebody's name has no token. `expires_in` is for how many seconds it was valid when it was looked up.
     """
@@ -64,6 +66,7 @@ class Caller:
     token_name: str | None = None
     expires_at: datetime | None = None
     expires_in: float | None = None
+    bounds: Bounds = UNBOUNDED
 
     def may(self, scope: Scope) -> bool:
         """Whether the token has this scope; `admin` has them all."""
@@ -83,18 +86,25 @@ class Caller:
 
 
 async def authenticate(
-    process: Process, headers: Mapping[str, str], *, shown: UUID | None = None, safe: bool = False
+    process: Process,
+    headers: Mapping[str, str],
+    *,
+    shown: UUID | None = None,
+    safe: bool = False,
+    secure: bool = False,
 ) -> Caller:
-    """Who holds the token in these headers, or the cookie. Raises `NotAuthenticated`.
+    """Who holds the token in these headers, or the cookie, which has another name where they came `secure`, over https.
 
     A share is good only where the execution is `shown` that it is of. What is not `safe` to be asked for by a page of
-    somebody else is not done by a cookie then. Raises `NotAllowed` and `NotFound` for these.
+    somebody else is not done by a cookie then. Raises `NotAuthenticated`, and `NotAllowed` and `NotFound` for these.
     """
-    token = _presented(headers, safe=safe)
+    token = _presented(headers, safe=safe, secure=secure)
     hash_ = hash_token(token)
     if token.startswith(SHARE_PREFIX):
         guest = await process.gathering.add(_find_guests, hash_, partial(_find_guests, process))
         caller = guest.shown(shown) if guest else None
+    elif process.oidc is not None and is_jwt(token):
+        caller = await _recognise(process, await process.oidc.identify(token))
     else:
         caller = await process.gathering.add(authenticate, hash_, partial(_find_callers, process))
     if caller is None:
@@ -104,17 +114,35 @@ async def authenticate(
     return caller
 
 
-async def authenticate_socket(process: Process, headers: Mapping[str, str], *, shown: UUID | None = None) -> Caller:
-    """The same of a WebSocket's handshake, for which a ticket is good as well."""
+async def authenticate_once(
+    process: Process, headers: Mapping[str, str], *, kind: str, shown: UUID | None = None, secure: bool = False
+) -> Caller:
+    """The same where a ticket of this kind is good as well, by its prefix. It is used up."""
     token = headers.get("authorization", "").partition(" ")[2].strip()
-    if not token.startswith(TICKET_PREFIX):
-        return await authenticate(process, headers, shown=shown)
+    if not token.startswith(kind):
+        return await authenticate(process, headers, shown=shown, secure=secure)
     async with transaction(process.database) as connection:
         holder = await take_ticket(connection, hash_token(token))
         row = (await connection.execute(_CALLER.where(Token.id == holder))).one_or_none() if holder else None
     if row is None:
         raise NotAuthenticated("This ticket is not valid.", hint="It was used, or is too old: get a new one.")
     return _caller_of(row)
+
+
+async def _recognise(process: Process, identity: Identity) -> Caller:
+    """Who holds an issuer's token: from when it comes first as a row, by which it ends, and can be revoked here.
+
+    Raises `NotAuthenticated`.
+    """
+    find = partial(_find_callers, process)
+    caller: Caller | None = await process.gathering.add(authenticate, identity.hash, find)
+    if caller is None:
+        async with transaction(process.database) as connection:
+            await admit(connection, identity)
+        caller = await process.gathering.add(authenticate, identity.hash, find)
+    if caller is None:
+        raise NotAuthenticated("This token is not valid any more.", hint="It was revoked here, or has just expired.")
+    return caller
 
 
 async def _find_callers(process: Process, hashes: list[bytes]) -> list[Caller | None]:
@@ -134,6 +162,13 @@ def _caller_of(row: Row[Any]) -> Caller:
         row.name,
         row.expires_at,
         None if row.expires_in is None else float(row.expires_in),
+        _bounds_of(row),
+    )
+
+
+def _bounds_of(row: Any) -> Bounds:
+    return Bounds(
+        max_cpus=row.max_cpus, max_memory=row.max_memory, max_log_bytes=row.max_log_bytes, max_storage=row.max_storage
     )
 
 
@@ -169,17 +204,17 @@ async def _find_guests(process: Process, hashes: list[bytes]) -> list[_Guest | N
     return [guests.get(each) for each in hashes]
 
 
-async def find_owner(connection: Connection, owner: str, *, as_admin: bool) -> Caller:
-    """An owner as a caller, for what happens in their name: with all that their valid tokens may do.
+async def find_owner(connection: Connection, owner: str, *, most: frozenset[Scope] = EVERYTHING) -> Caller:
+    """An owner as a caller, for what happens in their name: with all that their valid tokens may do, and what an issuer
+    vouches for.
 
-    As an admin only `as_admin`: who holds one of their lesser tokens is to gain nothing by having it done so.
+    No more than at `most`: who holds one of their lesser tokens is to gain nothing by having it done so.
     """
-    mine = select(Token.scopes).where(Token.owner == owner, is_valid(Token))
+    mine = select(Token.scopes).where(Token.owner == owner, is_valid(Token)).union_all(vouched(owner))
     scopes = {Scope(scope) for row in await connection.execute(mine) for scope in row.scopes}
-    if Scope.ADMIN in scopes and not as_admin:
-        scopes = set(Scope) - {Scope.ADMIN}
-    limit = (await connection.execute(select(Quota.max_queued).where(Quota.owner == owner))).scalar_one_or_none()
-    return Caller(owner, frozenset(scopes), limit)
+    row = (await connection.execute(select(*_LIMITS).where(Quota.owner == owner))).one_or_none()
+    limit, bounds = (row.max_queued, _bounds_of(row)) if row else (None, UNBOUNDED)
+    return Caller(owner, most & (EVERYTHING if Scope.ADMIN in scopes else scopes), limit, bounds=bounds)
 
 
 async def ensure_bootstrap_token(process: Process) -> None:
@@ -198,22 +233,11 @@ async def ensure_bootstrap_token(process: Process) -> None:
         )
 
 
-def _presented(headers: Mapping[str, str], *, safe: bool) -> str:
+def _presented(headers: Mapping[str, str], *, safe: bool, secure: bool) -> str:
     """The token of the header; without one that of the cookie, if the request comes from a page of ours."""
     header = headers.get("authorization", "")
-    cookie = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-    if header or not cookie:
-        return _bearer(header)
-    if not safe and not _is_own_page(headers):
-        hint = "Where a cookie says who you are, `Origin` has to be this API's own. Send the token otherwise."
-        raise NotAllowed("This was not asked for by a page of this API.", hint=hint)
-    return cookie
-
-
-def _is_own_page(headers: Mapping[str, str]) -> bool:
-    """Whether a page of the address that was asked sent it. By which scheme only the proxy before us knows."""
-    host = headers.get("host", "")
-    return bool(host) and headers.get("origin", "") in {f"http://{host}", f"https://{host}"}
+    session = None if header else session_of(headers, secure=secure, safe=safe)
+    return session or _bearer(header)
 
 
 def _bearer(header: str) -> str:
@@ -229,4 +253,6 @@ def _bearer(header: str) -> str:
 def _why_not(token: str) -> str:
     if token.startswith(KINDS) and not is_well_formed(token):
         return "It is cut or mistyped: its checksum does not match."
+    if is_jwt(token):
+        return "It looks like one of an issuer (OpenID Connect), and this API has none."
     return "It is unknown here, expired or revoked."

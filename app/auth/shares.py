@@ -7,7 +7,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from app.auth import repository
-from app.auth.granting import expiry_of
+from app.auth.granting import expiry_of, hold
 from app.auth.model import SHARES_PER_EXECUTION, ShareRecord
 from app.auth.service import Caller
 from app.auth.tokens import SHARE_PREFIX, hash_token, new_token
@@ -43,8 +43,9 @@ async def make(
     token = new_token(SHARE_PREFIX)
     expires_at = expiry_of(caller, expires_in, usual=DAYS * 86_400)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         await get_record(connection, execution, caller.sees)
-        if (used := await repository.count_shares(connection, execution)) >= SHARES_PER_EXECUTION:
+        if (used := await repository.lock_shares(connection, execution)) >= SHARES_PER_EXECUTION:
             raise QuotaExceeded(
                 f"The execution is shared {used} times.",
                 hint=f"Revoke one: DELETE /v1/executions/{execution}/shares/{{share}}.",
@@ -57,6 +58,7 @@ async def make(
             "execution_id": execution,
             "note": note,
             "made_by": caller.owner,
+            "made_with": caller.token_id,
             "expires_at": expires_at,
         }
         return await repository.add_share(connection, columns), token

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
 
 import structlog
 from fastapi.responses import StreamingResponse
@@ -14,6 +16,14 @@ from app.bootstrap import Process
 from app.errors import NotAuthenticated
 
 log = structlog.get_logger(__name__)
+
+# Of a request whose answer was broken off on purpose. What its task says afterwards is the server's.
+_cut: ContextVar[bool] = ContextVar("cut", default=False)
+
+
+def is_no_cut(_: logging.LogRecord) -> bool:
+    """A filter of the server's log: that we break off an answer is an error to it, and has been told by us."""
+    return not _cut.get()
 
 
 class FollowResponse(StreamingResponse):
@@ -42,4 +52,5 @@ class FollowResponse(StreamingResponse):
         try:
             await self._process.holding.while_valid(self._caller, stream)
         except NotAuthenticated:
+            _cut.set(True)
             log.info("tokens.stream_cut", token_id=str(self._caller.token_id))

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import string
 import zlib
+from collections.abc import Collection
 from enum import StrEnum
 
 PREFIX = "trt_"
@@ -13,7 +14,9 @@ PREFIX = "trt_"
 SHARE_PREFIX = "trs_"
 # Of what opens one WebSocket.
 TICKET_PREFIX = "trw_"
-KINDS = (PREFIX, SHARE_PREFIX, TICKET_PREFIX)
+# Of what begins one session of a browser.
+LOGIN_PREFIX = "trl_"
+KINDS = (PREFIX, SHARE_PREFIX, TICKET_PREFIX, LOGIN_PREFIX)
 SECRET_BYTES = 32
 SECRET_CHARS = 43
 CHECKSUM_CHARS = 6
@@ -28,6 +31,15 @@ class Scope(StrEnum):
     SUBMIT = "submit"
     CANCEL = "cancel"
     ADMIN = "admin"
+
+
+EVERYTHING = frozenset(Scope)
+
+
+def remembered(scopes: Collection[str] | None, *, as_admin: bool) -> frozenset[Scope]:
+    """What somebody might do, by what was kept of it; None: only whether they were an admin."""
+    might = EVERYTHING if scopes is None or Scope.ADMIN in scopes else frozenset(map(Scope, scopes))
+    return might if as_admin else might - {Scope.ADMIN}
 
 
 def new_token(prefix: str = PREFIX) -> str:

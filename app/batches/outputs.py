@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator
 
 from app.artifacts import repository as artifacts
+from app.artifacts.service import each_file
 from app.artifacts.zip import Folder, safe_name, zip_folders
 from app.batches import repository
 from app.batches.model import BatchRecord
@@ -30,10 +31,12 @@ async def _folders(process: Process, batch: BatchRecord) -> AsyncIterator[Folder
             )
         for child in children:
             async with reading(process.database) as connection:
-                group, files = await artifacts.latest_output_files(connection, child.id)
+                group = await artifacts.latest_outputs(connection, child.id)
             if group is not None:
                 path = folder_name(child.batch_index, child.batch_key or child.name)
-                yield Folder(group=group, files=files, modified_at=child.changed_at, path=f"{path}/")
+                yield Folder(
+                    group=group, files=each_file(process, group), modified_at=child.changed_at, path=f"{path}/"
+                )
         if len(children) < LOOKED_UP_AT_ONCE:
             return
         after = children[-1].batch_index

@@ -18,17 +18,18 @@ from app.batches.model import MAX_CHILDREN, ItemKey
 from app.batches.needs import Link, check_needs
 from app.batches.service import BatchDraft, ChildDraft
 from app.batches.subjects import Subject, SubjectQuery, patch_of, upstream_of
-from app.errors import FieldError, InvalidRequest, ServiceError
+from app.errors import Conflict, FieldError, InvalidRequest, ServiceError
 from app.executions.query import MAX_PAGE
 from app.executions.requests import MAX_WAIT, Submission
 from app.executions.service import Draft
 from app.executions.vocabulary import Inputs, IsJson, JsonObject, Labels, Name, Note
 from app.explaining import fields_of
 from app.idempotency.model import Once
-from app.merging import is_own, merged
+from app.merging import merged, says
 from app.methods.document import Document
 from app.methods.model import MethodText, is_method
 from app.methods.resolution import Catalog, Refused, expand, unknown_method
+from app.reasons import located
 from app.secrets.vault import Vault
 from app.webhooks.asked import Asked
 from app.webhooks.model import EventType
@@ -136,28 +137,27 @@ class BatchSubmission(BaseModel):
 
         Raises `InvalidRequest` naming every field, and `Conflict` for a method that is disabled.
         """
-        self._check_size(len(subjects or []))
+        self.check_size(len(subjects or []))
         catalog = catalog or {}
         children: list[ChildDraft] = []
         wrong: dict[tuple[str, str], FieldError] = {}
         # How large a method is, the request itself does not tell.
         from_methods = 0
-        for where, patch in self._patches(subjects or [], catalog):
+        for where, patch in self.patches(subjects or [], catalog):
             try:
                 item = Item.model_validate(merged(self.defaults, patch))
-                draft = item.draft(catalog)
+                draft = _draft(item, catalog, path_of(where) if says(patch, "method") else "defaults")
             except ValidationError as error:
-                found = [_located(each, where, patch) for each in error.errors(include_url=False)]
-                wrong |= {(each.field, each.code): each for each in fields_of(found)}
+                found = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+                wrong |= _located(fields_of(found), path_of(where), patch)
             except Refused as refused:
-                found = [_located({**each, "loc": each["loc"][1:]}, where, patch) for each in refused.wrong]
-                wrong |= {(each.field, each.code): each for each in fields_of(found)}
+                wrong |= _located(refused.fields, path_of(where), patch)
             else:
                 from_methods += _size_by_method(draft) * (self.count or 1)
                 if from_methods > MAX_REPEATED:
                     raise _too_large("defaults" if "method" in self.defaults else "items", "its children")
                 needs = tuple(dict.fromkeys(item.needs))
-                children.append(ChildDraft(draft=draft, key=item.key, needs=needs, where=_path(where), own=patch))
+                children.append(ChildDraft(draft=draft, key=item.key, needs=needs, where=path_of(where), own=patch))
             if len(wrong) >= MOST_WRONG:
                 break
         if wrong:
@@ -178,7 +178,7 @@ class BatchSubmission(BaseModel):
             webhooks=[Asked(each.url, (EventType.BATCH_ENDED,), each.secret) for each in self.webhooks],
         )
 
-    def _check_size(self, subjects: int) -> None:
+    def check_size(self, subjects: int) -> None:
         """Raise `InvalidRequest` if the children would be far larger than the request."""
         axes = self.matrix.axes() if self.matrix else {}
         children = len(self.items or []) or self.count or subjects or count_combinations(axes, most=MAX_CHILDREN)
@@ -194,9 +194,7 @@ class BatchSubmission(BaseModel):
         document = catalog.get(self.method or "")
         return f"{document.name}@{document.version}" if isinstance(document, Document) else None
 
-    def _patches(
-        self, subjects: Sequence[Subject], catalog: Catalog
-    ) -> Iterator[tuple[tuple[object, ...], JsonObject]]:
+    def patches(self, subjects: Sequence[Subject], catalog: Catalog) -> Iterator[tuple[tuple[object, ...], JsonObject]]:
         """What each child has beside the defaults, and where in the body that is. Raises `ServiceError`."""
         if self.method is not None:
             yield from ((("steps", step["key"]), step) for step in self._steps(self.method, catalog))
@@ -234,6 +232,14 @@ class BatchSubmission(BaseModel):
         return Once.of(key, self, self.confided() if vault.has_key else {}, vault)
 
 
+def _draft(item: Item, catalog: Catalog, where: str) -> Draft:
+    """Raises `InvalidRequest`, and `Conflict` for a method that is disabled, where it was said."""
+    try:
+        return item.draft(catalog)
+    except Conflict as disabled:
+        raise located(disabled, lambda each: f"{where}.{each.field}") or disabled from None
+
+
 def _size_by_method(draft: Draft) -> int:
     return len(draft.spec.model_dump_json()) if draft.spec.method is not None else 0
 
@@ -243,14 +249,18 @@ def _too_large(field: str, whose: str) -> InvalidRequest:
     return InvalidRequest.of([FieldError(field, "too_large", message)])
 
 
-def _located(error: Mapping[str, Any], where: tuple[object, ...], patch: JsonObject) -> dict[str, Any]:
-    """The error where the client wrote it: what all children have wrong is wrong with the defaults."""
-    path = [part for part in error["loc"] if part != "[key]"]
-    own = is_own(patch, path) or (error["type"] == "missing" and where[0] == "items")
-    return {**error, "loc": ("body", *(where if own else ("defaults",)), *error["loc"])}
+def _located(found: Sequence[FieldError], where: str, patch: JsonObject) -> dict[tuple[str, str], FieldError]:
+    """What is wrong where the client wrote it: what all children have wrong is wrong with the defaults."""
+    wrong = {}
+    for each in found:
+        own = says(patch, each.field) or (each.code == "missing" and where.startswith("items"))
+        field = f"{where if own else 'defaults'}.{each.field}"
+        wrong[field, each.code] = FieldError(field, each.code, each.message)
+    return wrong
 
 
-def _path(where: tuple[object, ...]) -> str:
+def path_of(where: tuple[object, ...]) -> str:
+    """Where a child is in the request."""
     return "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in where)
 
 

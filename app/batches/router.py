@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -13,15 +12,13 @@ from fastapi.responses import StreamingResponse
 from app.artifacts.sending import HEADERS
 from app.attachment import attachment
 from app.background import Background
-from app.batches import removing, service
+from app.batches import removing, service, submitting
 from app.batches.awaiting import wait_for_end
 from app.batches.outputs import zip_outputs
 from app.batches.requests import Again, BatchListQuery, BatchQuery, BatchSubmission, RerunBatchRequest
 from app.batches.rerun import draft_again
 from app.batches.schemas import Batch, BatchList, BatchRehearsal
-from app.batches.service import BatchDraft, SubmittedBatch
-from app.batches.steps import catalog_of
-from app.batches.subjects import find_subjects
+from app.batches.service import SubmittedBatch
 from app.bootstrap import Process
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
 from app.executions.answers import ACCEPTED, answer
@@ -29,8 +26,9 @@ from app.executions.requests import CancelRequest, SubmitQuery
 from app.idempotency.header import IdempotencyKeyDep
 from app.idempotency.model import REPLAYED_HEADER
 from app.observability.metrics import ApiMetrics
+from app.telling import judged_by
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=BodyRoute)
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=judged_by(submitting.find_reasons))
 one = APIRouter(prefix="/v1/batches/{id}", tags=["batches"], route_class=BodyRoute)
 
 BatchId = Annotated[UUID, Path(alias="id", description="The batch's id")]
@@ -57,18 +55,11 @@ async def submit_batch(
     metrics: MetricsDep,
 ) -> Response:
     """All of them are accepted, or none: then the answer names every field of every item that is wrong."""
-
-    async def draft() -> BatchDraft:
-        subjects = None
-        if submission.query is not None:
-            subjects = await find_subjects(process, caller, submission.query)
-        return await asyncio.to_thread(submission.draft, subjects, await catalog_of(process, caller, submission))
-
     if query.dry_run:
-        record = await service.rehearse(process, caller, draft)
+        record = await submitting.rehearse(process, caller, submission)
         return answer(BatchRehearsal(accepted=True, batch=Batch.of(record)))
     once = submission.once(key, process.vault) if key is not None else None
-    return _accepted(await service.submit(process, caller, draft, once=once), process, background, metrics)
+    return _accepted(await submitting.submit(process, caller, submission, once), process, background, metrics)
 
 
 @router.get("", operation_id="list_batches", summary="List batches, newest first")

@@ -19,7 +19,7 @@ from app.batches.settling import settle
 from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, ServiceError, Unavailable
 from app.executions import accepting, service
 from app.executions.accepting import NewExecution
 from app.executions.filters import Filter
@@ -30,8 +30,10 @@ from app.executions.service import LOOKS_FOR_A_KEY, Draft
 from app.executions.tables import Execution
 from app.files.referring import find_gone
 from app.idempotency.model import HEADER, Once
-from app.merging import is_own
+from app.merging import says
 from app.quotas import admission
+from app.reasons import located
+from app.salvage import Salvaged
 from app.secrets.confiding import confide_all
 from app.webhooks import repository as webhooks
 from app.webhooks.asked import Asked, rows_of
@@ -43,7 +45,7 @@ class ChildDraft:
     the rest of it are the defaults.
 
     `needs` are keys of others, `upstream` executions that have ended, by the names under which it gets their outputs.
-    `place` is its index, and of how many, if that is not where it stands.
+    `place` is its index, and of how many, if that is not where it stands. If it is not valid, it is what was `left`.
     """
 
     draft: Draft
@@ -53,15 +55,24 @@ class ChildDraft:
     upstream: Mapping[str, UUID] = field(default_factory=dict)
     place: tuple[int, int] | None = None
     own: Mapping[str, Any] | None = None
+    left: Salvaged[Any] | None = None
 
-    def path(self, field: str) -> str:
+    def path(self, field: str, code: str = "") -> str:
         """Where the request says this of it: what all children have wrong is wrong with the defaults."""
-        is_its_own = self.own is None or is_own(self.own, field.split("."))
+        is_its_own = self.own is None or says(self.own, field)
+        if code == "missing" and self.where.startswith("items"):
+            is_its_own = True
         return f"{self.where if is_its_own else 'defaults'}.{field}"
 
-    def located(self, refused: InvalidRequest) -> list[FieldError]:
-        """What is wrong with it, where the request says so."""
-        return [FieldError(self.path(each.field), each.code, each.message) for each in refused.fields]
+    def placed(self, refused: ServiceError) -> ServiceError | None:
+        """A reason to refuse it, where the request says so."""
+        return located(refused, lambda each: self.path(each.field, each.code))
+
+    def located(self, refused: ServiceError) -> list[FieldError]:
+        """What is wrong with it, where the request says so, but for what only follows from what was taken away."""
+        own = refused if self.left is None else self.left.own(refused)
+        placed = None if own is None else self.placed(own)
+        return [] if placed is None else list(placed.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +285,8 @@ def _prepare(process: Process, caller: Caller, draft: BatchDraft, batch: NewBatc
 
 async def _add(connection: Connection, process: Process, caller: Caller, plan: Plan, once: Once | None) -> BatchRecord:
     await admission.wait_for_turn(connection, caller, process.settings)
-    await _check(connection, caller, plan)
+    if unmet := await find_unmet(connection, caller, plan.drafts):
+        raise InvalidRequest.of(unmet)
     await admission.check_room(connection, caller, process.settings, adding=len(plan.children))
     await repository.add(connection, plan.batch)
     paths = [draft.path for draft in plan.drafts]
@@ -286,26 +298,30 @@ async def _add(connection: Connection, process: Process, caller: Caller, plan: P
     return await get_batch(connection, caller, plan.batch.id)
 
 
-async def _check(connection: Connection, caller: Caller, plan: Plan) -> None:
-    """What has to be looked up: pools, and what is referred to. Raises `InvalidRequest` naming every field."""
-    pools = await accepting.lock_pools(connection, set(_pools_of(plan)))
-    together = list(zip(plan.drafts, plan.children, strict=True))
+async def find_unmet(connection: Connection, caller: Caller, children: Sequence[ChildDraft]) -> list[FieldError]:
+    """What has to be looked up: pools, and what is referred to. Every field that is wrong."""
+    pools = await accepting.lock_pools(connection, {child.draft.pool for child in children})
     wrong = [
-        FieldError(draft.path("pool"), "unknown_pool", f"names a pool that does not exist: `{child.pool}`")
-        for draft, child in together
-        if child.pool not in pools
+        field
+        for child in children
+        if child.draft.pool not in pools
+        for field in child.located(unknown_pool(child.draft.pool))
     ]
-    wrong += await _keep(connection, plan)
-    sources = {child.resumed_from for child in plan.children if child.resumed_from is not None}
+    wrong += await _keep(connection, children)
+    sources = {child.draft.resume_from for child in children if child.draft.resume_from is not None}
     refused = await find_refused(connection, caller, sources) if sources else {}
-    for draft, child in together:
-        if child.resumed_from is not None and child.resumed_from in refused:
-            wrong += draft.located(refused[child.resumed_from])
-    gone = await find_gone(connection, {child.id: child.spec for child in plan.children}, owner=caller.sees)
-    for draft, child in together:
-        wrong += (FieldError(draft.path(each.field), each.code, each.message) for each in gone[child.id])
-    if wrong:
-        raise InvalidRequest.of(_each_once(wrong))
+    for child in children:
+        if child.draft.resume_from is not None and child.draft.resume_from in refused:
+            wrong += child.located(refused[child.draft.resume_from])
+    gone = await find_gone(connection, dict(enumerate(child.draft.spec for child in children)), owner=caller.sees)
+    for number, child in enumerate(children):
+        wrong += child.located(InvalidRequest("", fields=gone[number]))
+    return list(dict.fromkeys(wrong))
+
+
+def unknown_pool(pool: str) -> InvalidRequest:
+    """Of one child."""
+    return InvalidRequest.of([FieldError("pool", "unknown_pool", f"names a pool that does not exist: `{pool}`")])
 
 
 def _each_once(wrong: Sequence[FieldError]) -> list[FieldError]:
@@ -313,25 +329,25 @@ def _each_once(wrong: Sequence[FieldError]) -> list[FieldError]:
     return list(dict.fromkeys(wrong))
 
 
-async def _keep(connection: Connection, plan: Plan) -> list[FieldError]:
+async def _keep(connection: Connection, children: Sequence[ChildDraft]) -> list[FieldError]:
     """Nobody deletes what the children refer to, nor lets outputs of it go, before they do; somebody may just have done
     so.
     """
-    own = {child.id for child in plan.children}
-    needed = {each for those in plan.needs.values() for each in those.values()} - own
-    others = {each for child in plan.children for each in (child.resumed_from, child.rerun_of) if each is not None}
+    needed = {each for child in children for each in child.upstream.values()}
+    referring = (each for child in children for each in (child.draft.resume_from, child.draft.rerun_of))
+    others = {each for each in referring if each is not None}
     if not needed and not others:
         return []
-    found = await keep(connection, needed | others) | own
+    found = await keep(connection, needed | others)
     expired = await repository.list_expired(connection, needed) if needed else set()
     wrong: list[FieldError] = []
-    for draft, child in zip(plan.drafts, plan.children, strict=True):
-        referred_to = {child.rerun_of, *plan.needs[child.id].values()} - {None}
+    for child in children:
+        referred_to = {child.draft.rerun_of, *child.upstream.values()} - {None}
         if not referred_to <= found:
-            wrong.append(FieldError(draft.where, "gone", "refers to an execution that does not exist, or not any more"))
+            wrong.append(FieldError(child.where, "gone", "refers to an execution that does not exist, or not any more"))
         wrong += (
-            FieldError(draft.where, "outputs_expired", f"needs outputs that have expired: `{name}`, of {execution}")
-            for name, execution in plan.needs[child.id].items()
+            FieldError(child.where, "outputs_expired", f"needs outputs that have expired: `{name}`, of {execution}")
+            for name, execution in child.upstream.items()
             if execution in expired
         )
     return wrong

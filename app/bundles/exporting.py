@@ -15,7 +15,7 @@ from stream_zip import ZIP_64, ZIP_AUTO, AsyncMemberFile, async_stream_zip
 
 from app.artifacts import repository as artifacts
 from app.artifacts.model import Artifact, ArtifactSet
-from app.artifacts.zip import level_of, safe_names
+from app.artifacts.zip import SafeNames, level_of
 from app.auth.service import Caller
 from app.bootstrap import Process
 from app.bundles import document
@@ -106,9 +106,10 @@ def _bundled(record: Record) -> BundledRecord:
 
 
 def _stored(group: ArtifactSet, files: list[Artifact]) -> Iterator[Stored]:
-    for name, file in safe_names(files):
+    names = SafeNames()
+    for file in files:
         described = BundledFile(
-            member=_DIRECTORY_OF[group.kind] + name,
+            member=_DIRECTORY_OF[group.kind] + names.of(file.path),
             execution=group.execution,
             kind=group.kind,
             attempt=group.attempt,

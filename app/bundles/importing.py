@@ -39,6 +39,7 @@ from app.executions.finding import get_record
 from app.executions.record import Record
 from app.executions.repository import note
 from app.files.room import Room, one_at_once, room_for
+from app.quotas import admission
 
 log = structlog.get_logger(__name__)
 
@@ -101,11 +102,12 @@ async def _take_in(process: Process, caller: Caller, bundle: Bundle, *, sealed: 
         reserved(process, bundle.record.id) as reservation,
         room_for(process, caller.owner, reservation.holder) as room,
     ):
-        if size:
-            async with transaction(process.database) as connection:
+        async with transaction(process.database) as connection:
+            await admission.check_kept(connection, caller, adding=size)
+            if size:
                 await room.take(connection, size)
         await _store_log(process, bundle, reservation)
-        async with _stored_files(process, bundle) as prefixes:
+        async with _stored_files(process, bundle, reservation) as prefixes:
             return await _note(process, caller, bundle, reservation, room, prefixes, sealed=sealed)
 
 
@@ -121,7 +123,7 @@ async def _store_log(process: Process, bundle: Bundle, reservation: Reservation)
 
 
 @asynccontextmanager
-async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[Collection[str]]:
+async def _stored_files(process: Process, bundle: Bundle, reservation: Reservation) -> AsyncIterator[Collection[str]]:
     """They are in the store, below these prefixes; at the end those go that are not on record."""
     execution = bundle.record.id
     prefixes = {total.group.prefix: execution for total in bundle.totals.values()}
@@ -133,7 +135,8 @@ async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[Colle
     await _await_removal(process, prefixes)
     try:
         async for file in _in_thread(bundle.files()):
-            await process.artifacts.put(file.group, file.path, _in_thread(bundle.pieces(file)))
+            pieces = _while_held(reservation, _in_thread(bundle.pieces(file)))
+            await process.artifacts.put(file.group, file.path, pieces)
         yield prefixes
     except BaseError as error:
         log.warning("artifacts.store_away", error=repr(error))
@@ -142,6 +145,14 @@ async def _stored_files(process: Process, bundle: Bundle) -> AsyncIterator[Colle
         with suppress(SQLAlchemyError, OSError, TimeoutError):
             async with transaction(process.database) as connection:
                 await removals.ask(connection, prefixes)
+
+
+async def _while_held(reservation: Reservation, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Raises `Unavailable` before a piece, and before the end, that comes too late."""
+    async for piece in pieces:
+        reservation.check()
+        yield piece
+    reservation.check()
 
 
 async def _await_removal(process: Process, prefixes: Mapping[str, UUID]) -> None:

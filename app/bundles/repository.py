@@ -156,6 +156,7 @@ async def add_log_head(connection: Connection, record: BundledRecord) -> None:
             epoch=record.attempt,
             next_seq=record.log_lines + 1,
             total_bytes=record.log_bytes,
+            charged=record.log_bytes + RECORD_OVERHEAD * record.log_lines,
             truncated=record.log_truncated,
         )
     )

@@ -7,7 +7,8 @@ which lapses soon: then the next one who takes it in clears up, or the worker th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -24,22 +25,40 @@ RENEW_EVERY = 60.0
 _OUTAGE = (SQLAlchemyError, OSError, TimeoutError)
 
 
+def _boot_clock() -> float:
+    """Seconds, also those in which the host slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Reservation:
     """An execution that nobody else takes in."""
 
-    def __init__(self, execution: UUID) -> None:
+    def __init__(self, execution: UUID, clock: Callable[[], float] = _boot_clock) -> None:
         self.execution = execution
         self.holder = uuid4()
+        self._clock = clock
+        self._until = clock() + HELD_FOR.total_seconds()
 
     async def hold(self, connection: Connection) -> None:
         """It is ours until this transaction ends, and some time more. Raises `Unavailable` if it is not any more."""
+        began = self._clock()
         if not await repository.hold(connection, self.execution, self.holder, within=HELD_FOR):
-            raise Unavailable("The import took too long to be heard of.", hint="Nothing of it was kept: send it again.")
+            raise _too_late()
+        self._until = began + HELD_FOR.total_seconds()
+
+    def check(self) -> None:
+        """Raises `Unavailable` once it may be somebody else's: who stood still that long writes nothing over theirs."""
+        if self._clock() >= self._until:
+            raise _too_late()
 
     async def end(self, connection: Connection) -> None:
         """It is on record with this transaction. Raises `Unavailable` as `hold` does."""
         await self.hold(connection)
         await repository.release(connection, self.execution, self.holder)
+
+
+def _too_late() -> Unavailable:
+    return Unavailable("The import took too long to be heard of.", hint="Nothing of it was kept: send it again.")
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from app.attachment import attachment
 from app.bundles import exporting, importing
 from app.bundles.document import Contents
 from app.deps import ExecutionId, ProcessDep, SubmitterDep
-from app.errors import MalformedRequest
+from app.errors import MalformedRequest, UnsupportedMediaType
 from app.executions.answers import answer
 from app.executions.schemas import Execution
 
@@ -73,9 +73,20 @@ async def export_execution(
 )
 async def import_execution(request: Request, process: ProcessDep, caller: SubmitterDep) -> Response:
     """The body is the zip. It becomes yours, with its own id, as it ended; whatever was changed in it is refused."""
+    _refuse_forms(request)
     try:
         record = await importing.import_bundle(process, caller, request.stream())
     except ClientDisconnect:
         raise MalformedRequest("The body broke off.", hint="Nothing of it was kept: send it again.") from None
     execution = Execution.of(record)
     return answer(execution, status=201, headers={"Location": execution.links.self})
+
+
+def _refuse_forms(request: Request) -> None:
+    """What a page or `curl -F` sends has the zip somewhere in it. Raises `UnsupportedMediaType`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("multipart/"):
+        raise UnsupportedMediaType(
+            f"The body must be the zip itself; this is `{media_type}`.",
+            hint="With curl: --data-binary @bundle.zip -H 'Content-Type: application/zip'.",
+        )

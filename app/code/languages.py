@@ -30,6 +30,7 @@ class Language(StrEnum):
     CURL = "curl"
     BASH = "bash"
     PYTHON = "python"
+    PYTHON_CLIENT = "python-client"
     NOTEBOOK = "notebook"
     R = "r"
     JULIA = "julia"
@@ -49,6 +50,7 @@ FORMS = {
     Language.CURL: Form("curl.sh.j2", "text/x-shellscript", "-curl.sh"),
     Language.BASH: Form("bash.sh.j2", "text/x-shellscript", ".sh"),
     Language.PYTHON: Form("python.py.j2", "text/x-python", ".py"),
+    Language.PYTHON_CLIENT: Form("python_client.py.j2", "text/x-python", "-client.py"),
     Language.NOTEBOOK: Form("python.py.j2", "application/x-ipynb+json", ".ipynb"),
     Language.R: Form("r.R.j2", "text/x-r", ".R"),
     Language.JULIA: Form("julia.jl.j2", "text/x-julia", ".jl"),

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, text
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.auth.service import Caller
+from app.auth.service import Caller, find_owner
 from app.bootstrap import Process
 from app.db.engine import transaction
 from app.errors import Conflict, FieldError
@@ -69,7 +69,9 @@ async def patch(process: Process, caller: Caller, execution: UUID, want: Callabl
         is_due(Operation.DESCRIBE, record.status, record.pause_mode)
         if wanted.limits_named:
             is_due(Operation.ADJUST, record.status, record.pause_mode)
-        caps = caps_for(process, caller)
+        # Its next attempt is judged by what its owner may, whoever changes it.
+        judged = caller if caller.owner == record.owner else await find_owner(connection, record.owner)
+        caps = caps_for(process, judged)
         limits = within_caps(wanted.limits, caps, asked=wanted.limits_asked, of=wanted.limits_named)
         _check_in_time(record, wanted, limits)
         changes = _changes(record, wanted, limits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -207,11 +206,10 @@ class Submission(BaseModel):
         said = {name: getattr(self, name) for name in self.model_fields_set & Submission.model_fields.keys()}
         resolved = resolve(found, said)
         try:
-            draft = Submission.model_validate(resolved.fields).draft()
+            return Submission.model_validate(resolved.fields).draft().by(resolved.method)
         except ValidationError as error:
             errors = error.errors()
             raise Refused([{**each, "loc": ("body", *said_at(each["loc"], found))} for each in errors]) from None
-        return replace(draft, spec=draft.spec.model_copy(update={"method": resolved.method}))
 
     def sketch(self) -> Draft:
         """The same as far as it can be told without its method."""

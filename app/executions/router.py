@@ -20,8 +20,9 @@ from app.executions.requests import CancelRequest, PauseRequest, Submission, Sub
 from app.executions.schemas import AttemptList, EventList, EventView, Execution, ExecutionList, Rehearsal
 from app.executions.states import Status
 from app.idempotency.header import IdempotencyKeyDep
+from app.telling import judged_by
 
-router = APIRouter(prefix="/v1/executions", tags=["executions"], route_class=BodyRoute)
+router = APIRouter(prefix="/v1/executions", tags=["executions"], route_class=judged_by(submitting.find_reasons))
 one = APIRouter(prefix="/v1/executions/{id}", tags=["executions"], route_class=BodyRoute)
 
 # For programs that do not read JSON.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, reading, transaction
 from app.db.orm import clock
-from app.errors import FieldError, InvalidRequest, Unavailable
+from app.errors import FieldError, InvalidRequest, NotAllowed, Unavailable
 from app.events.protocol import BELL
 from app.executions import accepting, listing, repository
 from app.executions.attempts import AttemptRecord, list_attempts
@@ -33,7 +33,7 @@ from app.executions.filters import Filter
 from app.executions.finding import get_record
 from app.executions.intents import NO_PAUSE
 from app.executions.listing import Place, Sort
-from app.executions.model import Event, Lane, Limits, Retries, Spec
+from app.executions.model import Event, Lane, Limits, MethodRef, Retries, Spec
 from app.executions.operations import Operation, is_due
 from app.executions.outlook import UNKNOWN, Outlook, foresee
 from app.executions.record import Record
@@ -82,6 +82,10 @@ class Draft:
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     webhooks: tuple[Asked, ...] = ()
 
+    def by(self, method: MethodRef) -> Draft:
+        """The same, of a method."""
+        return replace(self, spec=self.spec.model_copy(update={"method": method}))
+
     @property
     def stands_alone(self) -> bool:
         """Whether it is all in its record: nothing has to be looked up or kept beside. Of a new field it is not."""
@@ -118,7 +122,7 @@ class Cancellation:
 
 async def submit(process: Process, caller: Caller, draft: Draft, *, once: Once | None = None) -> Submitted:
     """Accept, durably; with `once` only if that has not been done. Raises `InvalidRequest`."""
-    if once is None and draft.stands_alone and admission.max_queued(caller, process.settings) is None:
+    if once is None and draft.stands_alone and not admission.is_judged(caller, process.settings):
         new = prepare(caller, draft, process)
         kind, item = (submit, draft.pool), (new, acts.entry_of_new(f"executions/{new.id}"))
         size, serve = len(new.spec.model_dump_json()), partial(_add_together, process)
@@ -157,16 +161,36 @@ async def accept(
         return await _add_once(connection, caller, draft, process, once)
 
 
+def check_lane(caller: Caller, draft: Draft) -> None:
+    """Raises `NotAllowed`."""
+    if draft.lane is Lane.HIGH:
+        _check_admin(caller, "lane", "`lane: high`")
+
+
+def check_workspace(caller: Caller, draft: Draft) -> None:
+    """Raises `NotAllowed`."""
+    if draft.spec.keep_workspace:
+        _check_admin(caller, "keep_workspace", "`keep_workspace`")
+
+
+def _check_admin(caller: Caller, field: str, what: str) -> None:
+    try:
+        caller.require(Scope.ADMIN, to=f"use {what}")
+    except NotAllowed as refused:
+        refused.fields = (FieldError(field, "not_allowed", "needs a token with the scope `admin`"),)
+        raise
+
+
 def check_key(process: Process, secrets: Collection[str], webhooks: Iterable[Asked]) -> None:
     """Secrets are not kept where nothing can seal them: trying again would not help. Raises `InvalidRequest`."""
-    where = "secrets" if secrets else "webhooks"
-    if (secrets or any(each.secret for each in webhooks)) and not process.vault.has_key:
+    confided = {"secrets": bool(secrets), "webhooks": any(each.secret for each in webhooks)}
+    if any(confided.values()) and not process.vault.has_key:
         message = "cannot be kept by this installation: it has no key to encrypt them with"
-        raise InvalidRequest(
-            f"`{where}` {message}.",
-            hint="Its administrator has to set TAILRACE_SECRET_KEY, for the API and for the workers.",
-            fields=[FieldError(where, "no_secret_key", message)],
+        refused = InvalidRequest.of(
+            [FieldError(where, "no_secret_key", message) for where, is_ in confided.items() if is_]
         )
+        refused.hint = "Its administrator has to set TAILRACE_SECRET_KEY, for the API and for the workers."
+        raise refused
 
 
 async def check_pool(connection: Connection, pool: str) -> None:
@@ -243,12 +267,11 @@ async def resolve(
 
 def prepare(caller: Caller, draft: Draft, process: Process) -> accepting.NewExecution:
     """The same, as far as nothing has to be looked up for it. Raises `InvalidRequest` and `NotAllowed`."""
-    if draft.lane is Lane.HIGH:
-        caller.require(Scope.ADMIN, to="use `lane: high`")
-    if draft.spec.keep_workspace:
-        caller.require(Scope.ADMIN, to="use `keep_workspace`")
+    check_lane(caller, draft)
+    check_workspace(caller, draft)
     referring.check_urls(draft.spec, process.settings)
     limits = within_policy(process, caller, draft.spec, draft.limits)
+    admission.check_fits(caller, limits)
     new, secrets = uuid7(), {name: value.get_secret_value() for name, value in draft.secrets.items()}
     return accepting.NewExecution(
         id=new,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, exists, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Float, FromClause, and_, case, cast, exists, func, literal, or_, select, text
 from sqlalchemy.orm import aliased
 
 from app.db.orm import clock
@@ -13,9 +14,11 @@ from app.executions.tables import TAKES_A_SLOT, Execution
 from app.methods.tables import Method
 from app.pools.tables import Pool
 from app.quotas.tables import Quota
-from app.workers.model import Wanted
-from app.workers.repository import is_present
+from app.workers.repository import takes_work
 from app.workers.tables import Worker
+
+# Sums of fractions are not exact.
+_ROUNDING = 1e-6
 
 
 class WaitingOn(StrEnum):
@@ -32,7 +35,7 @@ class WaitingOn(StrEnum):
 def waiting_on(execution: FromClause) -> ColumnElement[str | None]:
     """The word, or NULL for one that is not queued: for those nothing is looked up."""
     columns = execution.c
-    served = exists().where(Worker.pool == columns.pool, Worker.wanted == Wanted.WORK, is_present())
+    served = exists().where(Worker.pool == columns.pool, takes_work())
     return case(
         (columns.status != Status.QUEUED, None),
         (columns.hold, literal(WaitingOn.HOLD)),
@@ -52,8 +55,8 @@ def _is_disabled(execution: FromClause) -> ColumnElement[bool]:
 
 
 def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
-    """Whether as many run as may, in the pool, of this owner in the pool, of this owner, or of its method. Without
-    limits nothing is counted.
+    """Whether as many run as may, in the pool, of this owner in the pool, of this owner, or of its method; or what runs
+    of this owner leaves too little for it. Without limits nothing is counted.
     """
     other = aliased(Execution, name="other")
     # Written out, so that the partial index on what is held fits.
@@ -65,12 +68,28 @@ def _is_at_a_limit(execution: FromClause) -> ColumnElement[bool]:
         and_(Pool.max_running_per_owner.is_not(None), Pool.max_running_per_owner <= own),
     )
     at_limit_of_pool = exists().where(Pool.name == execution.c.pool, at_a_limit).correlate(execution)
-    everywhere = select(func.count()).where(other.owner == Quota.owner, text(TAKES_A_SLOT)).correlate(Quota)
-    has_own, at_own = Quota.max_running.is_not(None), Quota.max_running <= everywhere.scalar_subquery()
     of_method = select(func.count()).where(other.method_name == Method.name, text(TAKES_A_SLOT))
     at_methods = Method.max_running <= of_method.correlate(Method).scalar_subquery()
     return or_(
         at_limit_of_pool,
-        exists().where(Quota.owner == execution.c.owner, has_own, at_own).correlate(execution),
+        exists().where(Quota.owner == execution.c.owner, _is_too_much(execution, other)).correlate(execution),
         exists().where(Method.name == execution.c.method_name, at_methods).correlate(execution),
+    )
+
+
+def _is_too_much(execution: FromClause, other: type[Execution]) -> ColumnElement[bool]:
+    """Whether it would be more than its owner may run at once over all pools, by their quota."""
+
+    def running(what: ColumnElement[Any]) -> ColumnElement[Any]:
+        of_owner = select(what).where(other.owner == Quota.owner, text(TAKES_A_SLOT))
+        return of_owner.correlate(Quota).scalar_subquery()
+
+    def together(name: str) -> ColumnElement[Any]:
+        wanted = cast(execution.c.limits[name].astext, Float)
+        return wanted + running(func.coalesce(func.sum(cast(other.limits[name].astext, Float)), 0))
+
+    return or_(
+        and_(Quota.max_running.is_not(None), Quota.max_running <= running(func.count())),
+        and_(Quota.max_cpus.is_not(None), Quota.max_cpus < together("cpus") - _ROUNDING),
+        and_(Quota.max_memory.is_not(None), Quota.max_memory < together("memory")),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from uuid import UUID
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
 
 from app.db.engine import Connection
 from app.errors import FieldError, InvalidRequest
@@ -13,6 +13,7 @@ from app.files.hosts import Hosts
 from app.files.model import ids_of
 from app.settings import Settings
 
+Key = TypeVar("Key", bound=Hashable)
 GONE = "names a file that does not exist, or not any more"
 
 
@@ -37,9 +38,11 @@ def _refused(spec: Spec, hosts: Hosts) -> Iterator[FieldError]:
 
 
 async def find_gone(
-    connection: Connection, wanted: Mapping[UUID, Spec], *, owner: str | None
-) -> Mapping[UUID, list[FieldError]]:
-    """Of each of these new executions what it refers to in vain. What is there is held until the transaction ends."""
+    connection: Connection, wanted: Mapping[Key, Spec], *, owner: str | None
+) -> Mapping[Key, list[FieldError]]:
+    """Of each of these new executions, by whatever it is known, what it refers to in vain. What is there is held until
+    the transaction ends.
+    """
     by_execution = {execution: ids_of(spec.files) for execution, spec in wanted.items()}
     everything = {file for ids in by_execution.values() for file in ids.values()}
     found = await repository.hold(connection, everything, owner=owner) if everything else {}
@@ -55,7 +58,6 @@ async def find_gone(
 
 async def check(connection: Connection, spec: Spec, *, owner: str | None) -> None:
     """Raises `InvalidRequest` naming each file that is not there; what is there is held."""
-    nobody = UUID(int=0)
-    wrong = (await find_gone(connection, {nobody: spec}, owner=owner))[nobody]
+    wrong = (await find_gone(connection, {"it": spec}, owner=owner))["it"]
     if wrong:
         raise InvalidRequest(InvalidRequest.of(wrong).detail, hint="List yours: GET /v1/files.", fields=wrong)

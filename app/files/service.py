@@ -26,6 +26,7 @@ from app.errors import Conflict, FieldError, InvalidRequest, NotFound, PayloadTo
 from app.files import repository
 from app.files.model import FileRecord, key_of, prefix_of
 from app.files.room import Room, one_at_once, room_for
+from app.quotas import admission
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,7 @@ async def _upload(
     file = uuid7()
     async with room_for(process, caller.owner, file) as room:
         async with transaction(process.database) as connection:
+            await admission.check_kept(connection, caller, adding=new.size or 0)
             await room.take(connection, new.size or 0)
             await removals.ask(connection, {prefix_of(file): file}, after=UPLOAD_WITHIN)
         return await _store(process, caller, new, file, _Received(room), pieces, limit)

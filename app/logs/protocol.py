@@ -46,6 +46,7 @@ class CloseCode(IntEnum):
     NOT_AUTHENTICATED = 4401
     NOT_ALLOWED = 4403
     NOT_FOUND = 4404
+    TOO_MANY_REQUESTS = 4429
 
 
 class Hello(TypedDict):

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from app.auth.holding import Ended, no_longer_valid
-from app.auth.service import Caller, authenticate_socket
-from app.auth.tokens import Scope
+from app.auth.service import Caller, authenticate_once
+from app.auth.tokens import TICKET_PREFIX, Scope
 from app.bootstrap import Process
 from app.db.engine import is_outage
-from app.errors import NotAllowed, NotAuthenticated, NotFound, ServiceError
+from app.errors import NotAllowed, NotAuthenticated, NotFound, ServiceError, TooFast, Unavailable
 from app.logs.protocol import CloseCode
+from app.quotas.rates import Rates
 from app.wire import sender
 
 T = TypeVar("T")
@@ -27,6 +29,8 @@ _REFUSALS = {
     NotAuthenticated: CloseCode.NOT_AUTHENTICATED,
     NotAllowed: CloseCode.NOT_ALLOWED,
     NotFound: CloseCode.NOT_FOUND,
+    Unavailable: CloseCode.RESTARTING,
+    TooFast: CloseCode.TOO_MANY_REQUESTS,
 }
 
 
@@ -59,7 +63,11 @@ async def admit(
     # A close code reaches the client only after the handshake: an HTTP refusal shows as 1006 in browsers.
     await socket.accept()
     try:
-        caller = await authenticate_socket(process, socket.headers, shown=shown)
+        secure = socket.url.scheme == "wss"
+        kind = TICKET_PREFIX
+        find = partial(authenticate_once, process, socket.headers, kind=kind, shown=shown, secure=secure)
+        rates: Rates = socket.app.state.rates
+        caller = await rates.admit(socket, find)
         caller.require(Scope.READ)
         return caller, await begin(caller)
     except ServiceError as error:

@@ -30,11 +30,45 @@ from app.methods.document import PARTS, Document, Keyword, Written, check
 from app.methods.inputs import Format, Wrong, wrong
 from app.methods.model import LATEST, MethodName, VersionText, Visibility
 from app.methods.repository import Search
+from app.salvage import Bearings, salvage, text_of
 
 Most = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 VersionOrLatest = Annotated[str, StringConstraints(max_length=64)]
 SHARED_WITH = 200
 _WRITTEN = TypeAdapter(Written)
+
+
+def _sources(place: str, code: str) -> Iterator[str]:
+    """Of what is wrong in a document, what else may be all that is."""
+    yield place
+    match place.split("."):
+        case ["image"]:
+            yield "steps"
+        case ["steps", key] if code == "not_one_way":
+            yield from (f"steps.{key}.method", f"steps.{key}.image")
+        case ["steps", key, "profile"]:
+            yield f"steps.{key}.method"
+        case ["profiles", _, "inputs", name]:
+            yield f"inputs.properties.{name}"
+        case ["limits", "notice"]:
+            yield "limits.grace"
+        case ["profiles", key, "limits", "notice"]:
+            yield from ("limits.grace", f"profiles.{key}.limits.grace")
+        case _:
+            pass
+    if code == "unknown_input":
+        yield from ("inputs", "inputs.properties")
+    if code == "unknown_key":
+        yield "steps"
+
+
+# An input that is taken away is still one.
+_BEARINGS = Bearings(
+    depths={"inputs": 3, "profiles": 3, "steps": 3},
+    fields={"name": "unknown", "version": "0.0.0"},
+    entries={"inputs.properties": {"type": "string"}, "steps": {"image": "unknown"}},
+    sources=_sources,
+)
 
 
 def read_document(written: Mapping[str, Any], *, name: str | None = None, version: str | None = None) -> Document:
@@ -44,19 +78,15 @@ def read_document(written: Mapping[str, Any], *, name: str | None = None, versio
     except ValidationError as error:
         wrong_as_json = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
         raise InvalidRequest.of(fields_of(wrong_as_json)) from None
-    found: list[Any] = [*_parts(written, ())]
-    document = None
-    try:
-        document = Document.model_validate(written)
-    except ValidationError as error:
-        found += ({**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False))
+    left = salvage(Document, written, _BEARINGS)
+    found: list[Any] = [*_parts(written, ()), *({**each, "loc": ("body", *each["loc"])} for each in left.wrong)]
+    document = left.rest
     if document is not None:
-        found += check(document)
-        found += _limits(document)
-        found += _files(document)
+        between = [*check(document), *_limits(document), *_files(document)]
         for field, fixed in (("name", name), ("version", version)):
             if fixed is not None and getattr(document, field) != fixed:
-                found.append(wrong("fixed", (field,), f"must be `{fixed}`: it cannot be changed"))
+                between.append(wrong("fixed", (field,), f"must be `{fixed}`: it cannot be changed"))
+        found += [each for each in between if left.tells(text_of(each["loc"][1:]), each["type"])]
     if document is None or found:
         raise InvalidRequest.of(fields_of(found))
     return document

@@ -53,38 +53,51 @@ class Resolved:
 
 def resolve(document: Document, said: Mapping[str, Any]) -> Resolved:
     """The method with what a submission said (only that, and each field valid in itself). Raises `Refused`."""
+    resolved, found = sketch(document, said)
+    if found:
+        raise Refused(found)
+    return resolved
+
+
+def sketch(document: Document, said: Mapping[str, Any]) -> tuple[Resolved, list[Wrong]]:
+    """The same without what is wrong, and all of that."""
+    profile_name = said.get("profile")
     if document.steps is not None:
         message = 'has steps: submit it as a batch, `POST /v1/batches {"method": …}`'
-        raise Refused([wrong("has_steps", ("method",), message)])
-    profile_name = said.get("profile")
+        plain = {name: value for name, value in said.items() if name not in {"method", "profile", *OWN}}
+        return _resolved(document, plain, profile_name), [wrong("has_steps", ("method",), message)]
     found = list(_check_own(document, said))
-    profile = Profile()
-    if profile_name is not None:
-        if profile_name in document.profiles:
-            profile = document.profiles[profile_name]
-        else:
-            found.append(_no_profile(document))
+    profile, is_known = Profile(), profile_name is None or profile_name in document.profiles
+    if not is_known:
+        found.append(_no_profile(document))
+    elif profile_name is not None:
+        profile = document.profiles[profile_name]
     inputs = {**document.inputs.defaults(), **profile.inputs, **said.get("inputs", {})}
     inputs |= _said_as_secrets(document.inputs, said)
-    found += document.inputs.check_all(inputs)
+    # What is missing may be in the profile that was meant.
+    found += document.inputs.check_all(inputs) if is_known else document.inputs.check(inputs)
     files, paths, unusable = _files(document.inputs, inputs)
-    if found := [*found, *unusable]:
-        raise Refused(found)
-    inputs |= paths
+    found += unusable
+    bad = {str(each["loc"][2]) for each in found if each["loc"][1] == "inputs"}
+    inputs = {name: value for name, value in {**inputs, **paths}.items() if name not in bad}
     fields = {
         **_program(document, inputs),
         **_secrets_apart(document.inputs, inputs),
         "files": {**said.get("files", {}), **files},
         **given(document, PRESET),
         **given(profile, ("pool",)),
-        **{name: value for name, value in said.items() if name not in _ABOUT},
+        **{name: value for name, value in said.items() if name not in _ABOUT and name not in OWN},
         "limits": _laid_over(document.limits, profile.limits, said.get("limits")),
         "env": {**document.env, **said.get("env", {})},
         "named_secrets": {**document.named_secrets, **said.get("named_secrets", {})},
         "labels": {**document.labels, **said.get("labels", {})},
     }
     fields["secrets"] = {**said.get("secrets", {}), **fields["secrets"]}
-    return Resolved(fields, MethodRef(name=document.name, version=document.version, profile=profile_name))
+    return _resolved(document, fields, profile_name), found
+
+
+def _resolved(document: Document, fields: dict[str, Any], profile: str | None) -> Resolved:
+    return Resolved(fields, MethodRef(name=document.name, version=document.version, profile=profile))
 
 
 def _check_own(document: Document, said: Mapping[str, Any]) -> Iterator[Wrong]:

@@ -22,6 +22,9 @@ _REFUSED = frozenset(
 )
 # Whatever their URLs say, they connect to their own hosts.
 _FIXED = frozenset({"slack", "discord", "tgram"})
+_MAIL, _MAIL_PORTS = frozenset({"mailto", "mailtos"}), frozenset({25, 465, 587})
+# Where a URL says none.
+_PORTS = {"ntfy": 80, "ntfys": 443}
 _FIXED_WITHOUT_A_HOST = frozenset({"ntfy", "ntfys"})
 
 
@@ -64,7 +67,9 @@ async def _check_host(process: Process, scheme: str, plugin: Any) -> None:
     host = getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None)
     if not host:
         raise Refused("must name a host")
-    await process.outbound.check_host(str(host))
+    port = getattr(plugin, "port", None) or _PORTS.get(scheme)
+    by_mail = scheme in _MAIL and port in _MAIL_PORTS
+    await process.outbound.check_host(str(host), None if by_mail else port)
 
 
 def _send(url: str, title: str, body: str) -> bool:

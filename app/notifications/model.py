@@ -64,6 +64,7 @@ class Rule:
     alert_after: int | None
     per: str
     enabled: bool
+    set_by: UUID | None
     after: int
     created_at: datetime
     updated_at: datetime

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import ARRAY, Uuid, any_, case, delete, func, insert, literal, select, update
 from uuid_utils.compat import uuid7
 
 from app.db.engine import Connection
@@ -123,6 +123,16 @@ async def list_notifications(
     if after is not None:
         statement = statement.where(NotificationRow.id < after)
     return [notification_of(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def switch_off(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Nothing is said any more by rules that were set by one of these tokens; which, and whose."""
+    theirs = RuleRow.set_by == any_(literal(list(tokens), ARRAY(Uuid)))
+    switching = update(RuleRow).where(theirs, RuleRow.enabled).values(enabled=False, updated_at=clock())
+    found = [(row.id, row.owner) for row in await connection.execute(switching.returning(RuleRow.id, RuleRow.owner))]
+    for rule, _ in found:
+        await give_up_waiting(connection, rule)
+    return found
 
 
 async def give_up_waiting(connection: Connection, rule: UUID) -> None:

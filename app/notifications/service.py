@@ -8,6 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from app.auth.granting import hold
 from app.auth.service import Caller
 from app.batches.model import BatchStatus
 from app.bootstrap import Process
@@ -39,8 +40,10 @@ async def create(
     id_, values = uuid7(), {**fields, "chosen": Chosen()}
     _check_batches(values)
     values |= await _channel(process, id_, url)
+    values["set_by"] = caller.token_id
     _choose(values)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         if await repository.count(connection, owner) >= RULES_PER_OWNER:
             raise Conflict(f"There are {RULES_PER_OWNER} rules already.", hint="Delete one that nobody needs.")
         return await repository.add(connection, id_, owner, values)
@@ -64,7 +67,10 @@ async def change(process: Process, caller: Caller, rule: UUID, given: Mapping[st
     values = dict(given)
     if "to" in values:
         values |= await _channel(process, rule, values.pop("to"))
+    if "sealed" in values or values.get("enabled"):
+        values["set_by"] = caller.token_id
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         known = await _get(connection, caller, rule, lock=True)
         _check_batches({name: values.get(name, getattr(known, name)) for name in _OF_BATCHES})
         if not values.keys().isdisjoint(_CHOOSING):

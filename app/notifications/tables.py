@@ -31,6 +31,8 @@ class RuleRow(Base):
     alert_after: Mapped[int | None]
     per: Mapped[str] = mapped_column(server_default=text("'name'"))
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    # The token of whoever said last where it leads, or switched it on.
+    set_by: Mapped[UUID | None]
     after: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
@@ -38,6 +40,7 @@ class RuleRow(Base):
     __table_args__ = (
         CheckConstraint("alert_after > 0", name="alert_after"),
         Index("ix_notification_rules_owner", "owner", "id"),
+        Index("ix_notification_rules_set_by", "set_by", postgresql_where=text("set_by IS NOT NULL")),
     )
 
 

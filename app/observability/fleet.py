@@ -52,9 +52,11 @@ _WORKERS = text("""
         count(*) FILTER (WHERE silent > :lost_after) AS lost,
         max(silent) FILTER (WHERE silent <= :lost_after) AS lease_age,
         sum(held) FILTER (WHERE silent <= :lost_after) AS busy,
-        sum(greatest(slots - held, 0)) FILTER (WHERE silent <= :lost_after AND wanted = 'work') AS free
+        sum(greatest(slots - held, 0)) FILTER (
+            WHERE silent <= :lost_after AND wanted = 'work' AND message IS NULL
+        ) AS free
     FROM (
-        SELECT pool, slots, wanted, extract(epoch FROM clock_timestamp() - heartbeat_at)::float AS silent, (
+        SELECT pool, slots, wanted, message, extract(epoch FROM clock_timestamp() - heartbeat_at)::float AS silent, (
             SELECT count(*) FROM executions
             WHERE worker_id = workers.id AND status IN ('preparing', 'running', 'paused', 'stopping')
         ) AS held

@@ -9,7 +9,7 @@ from typing import Literal
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,16 +33,21 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded` still accepts and answers everything: without Redis, changes are found by looking, a bit later."""
+    """`degraded` still accepts and answers everything: without Redis, changes are found by looking, a bit later;
+    and a policy that cannot be read leaves the one before.
+    """
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "ready", "database": "ok", "migrations": "current", "redis": "ok"}]},
+        json_schema_extra={
+            "examples": [{"status": "ready", "database": "ok", "migrations": "current", "redis": "ok", "policy": "ok"}]
+        },
     )
 
     status: Literal["ready", "degraded", "unavailable"]
     database: Literal["ok", "away"]
     migrations: Literal["current", "other", "unknown"]
     redis: Literal["ok", "away"]
+    policy: Literal["ok", "old"] = Field(description="`old`: its file cannot be read, and what it said before holds")
 
 
 @router.get("/healthz", operation_id="get_health", summary="Whether this process runs")
@@ -60,20 +65,21 @@ async def get_health() -> Health:
 async def get_readiness(process: ProcessDep, response: Response) -> Readiness:
     """Asks database and Redis, for a second at most. Without Redis we are degraded, not unavailable."""
     schema, redis = await asyncio.gather(_look_at_schema(process), _is_redis_there(process))
-    readiness = _judge(schema, redis_is_there=redis)
+    readiness = _judge(schema, redis_is_there=redis, policy_is_old=process.policy.is_old)
     if readiness.status == "unavailable":
         response.status_code = 503
         response.headers["Retry-After"] = str(Unavailable.retry_after)
     return readiness
 
 
-def _judge(schema: str | None, *, redis_is_there: bool) -> Readiness:
+def _judge(schema: str | None, *, redis_is_there: bool, policy_is_old: bool) -> Readiness:
     fits = schema is not None and schema == _known_schema()
     return Readiness(
-        status=("ready" if redis_is_there else "degraded") if fits else "unavailable",
+        status=("ready" if redis_is_there and not policy_is_old else "degraded") if fits else "unavailable",
         database="away" if schema is None else "ok",
         migrations="unknown" if schema is None else "current" if fits else "other",
         redis="ok" if redis_is_there else "away",
+        policy="old" if policy_is_old else "ok",
     )
 
 

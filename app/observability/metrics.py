@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.executions.model import Event
 from app.executions.states import ACTIVE
 from app.observability.fleet import Fleet, FleetReader, PoolState
-from app.observability.registry import LATENCIES, count_ends, new_registry
+from app.observability.registry import LATENCIES, count_ends, gauge_policy, new_registry
+from app.policy.file import PolicyFile
 
 # Methods are the client's words: what is not one of these is "other", or anybody could fill our memory with labels.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -42,7 +43,14 @@ class ApiMetrics:
         self._submissions = Counter(
             "tailrace_submissions_total", "Submissions accepted", ["pool", "replayed"], registry=registry
         )
+        self._refused = Counter(
+            "tailrace_rate_limited_total", "Requests refused since too many came", ["by"], registry=registry
+        )
+        self._unchecked = Counter(
+            "tailrace_rate_unchecked_total", "Requests let in uncounted since Redis was away", registry=registry
+        )
         self._ended = count_ends(registry)
+        self._policy = gauge_policy(registry)
         self._gauges = _FleetGauges(registry)
         self._fleet = FleetReader()
 
@@ -69,6 +77,18 @@ class ApiMetrics:
     def submitted(self, pool: str, *, replayed: bool, number: int = 1) -> None:
         """An execution, or so many at once, was accepted; or, `replayed`, the same one again."""
         self._submissions.labels(pool, "yes" if replayed else "no").inc(number)
+
+    def watch(self, policy: PolicyFile) -> None:
+        """Look at it at every scrape."""
+        self._policy.set_function(lambda: float(policy.is_old))
+
+    def refused_for_rate(self, by: str) -> None:
+        """A token, or an address without a valid one, came too often."""
+        self._refused.labels(by).inc()
+
+    def let_through_unchecked(self) -> None:
+        """Nobody could say whether somebody came too often."""
+        self._unchecked.inc()
 
     def moved(self, event: Event | None) -> None:
         """A status was changed here, if it was: perhaps to the end, without a worker."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, disable_created_metrics
 
 from app.executions.states import Cause
 
@@ -17,6 +17,12 @@ def new_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     return registry
+
+
+def gauge_policy(registry: CollectorRegistry) -> Gauge:
+    """Whether it is an old one that holds."""
+    meaning = "1 while the policy's file cannot be read, and what it said before holds"
+    return Gauge("tailrace_policy_old", meaning, registry=registry)
 
 
 def count_ends(registry: CollectorRegistry) -> Counter:

@@ -89,6 +89,7 @@ class PolicyFile:
         self._path = path
         self._policy = NO_POLICY
         self._read: Stamp | None = None
+        self._is_old = False
         if path is not None:
             try:
                 self._read = _stamp(path)
@@ -103,6 +104,13 @@ class PolicyFile:
             self._look(self._path)
         return self._policy
 
+    @property
+    def is_old(self) -> bool:
+        """Whether the file says something that cannot be read, so that what it said before still holds."""
+        if self._path is not None:
+            self._look(self._path)
+        return self._is_old
+
     def _look(self, path: Path) -> None:
         try:
             stamp = _stamp(path)
@@ -113,7 +121,9 @@ class PolicyFile:
         self._read = stamp
         try:
             self._policy = _load(path)
+            self._is_old = False
         except (OSError, BadPolicy) as error:
+            self._is_old = True
             log.error("policy.not_read", path=str(path), error=str(error))  # noqa: TRY400
         else:
             log.info("policy.read", path=str(path))

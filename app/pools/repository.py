@@ -28,7 +28,8 @@ _POOLS = text(f"""
                 AND worker_id IS NOT NULL
         ) AS running
     FROM pools CROSS JOIN LATERAL (
-        SELECT count(*) AS workers, coalesce(sum(slots) FILTER (WHERE wanted = 'work'), 0)::bigint AS slots
+        SELECT count(*) AS workers,
+            coalesce(sum(slots) FILTER (WHERE wanted = 'work' AND message IS NULL), 0)::bigint AS slots
         FROM workers
         WHERE pool = pools.name AND gone_at IS NULL
             AND heartbeat_at > clock_timestamp() - make_interval(secs => :lost_after)

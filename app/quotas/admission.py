@@ -1,20 +1,51 @@
 """Whether an owner may queue more. Exact, however many submit at once: whoever has a limit submits one after the other.
 
-Whoever accepts executions calls both functions in the transaction that adds them.
+Whoever accepts executions calls these functions in the transaction that adds them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from app.auth.service import Caller
 from app.db.engine import Connection
-from app.errors import QuotaExceeded
+from app.errors import FieldError, InvalidRequest, QuotaExceeded
+from app.executions.model import Limits
 from app.quotas import repository
 from app.settings import Settings
+
+# More than anybody could ever have queued.
+ANY_NUMBER = 2**53
 
 
 def max_queued(caller: Caller, settings: Settings) -> int | None:
     """How many the caller may have queued at once; None is any number."""
     return settings.max_queued_per_owner if caller.max_queued is None else caller.max_queued
+
+
+def is_judged(caller: Caller, settings: Settings) -> bool:
+    """Whether something has to be counted before the caller may submit."""
+    return max_queued(caller, settings) is not None or _is_kept_bounded(caller)
+
+
+def without_quotas(caller: Caller) -> Caller:
+    """The same, for judging what is submitted later: by then what they have will be another amount."""
+    return replace(
+        caller, max_queued=ANY_NUMBER, bounds=replace(caller.bounds, max_log_bytes=None, max_storage=None)
+    )
+
+
+def check_fits(caller: Caller, limits: Limits) -> None:
+    """Whether one with these limits could ever run by the caller's quota. Raises `InvalidRequest`."""
+    wrong = [
+        FieldError(f"limits.{name}", "over_quota", f"is more than the {most:g} that `{caller.owner}` may have at once")
+        for name, most in (("cpus", caller.bounds.max_cpus), ("memory", caller.bounds.max_memory))
+        if most is not None and getattr(limits, name) > most
+    ]
+    if wrong:
+        error = InvalidRequest.of(wrong)
+        error.hint = "GET /v1/me shows your quota; only an administrator changes it."
+        raise error
 
 
 async def wait_for_turn(connection: Connection, caller: Caller, settings: Settings) -> None:
@@ -26,7 +57,10 @@ async def wait_for_turn(connection: Connection, caller: Caller, settings: Settin
 async def check_room(
     connection: Connection, caller: Caller, settings: Settings, *, adding: int = 1, ahead: int = 0
 ) -> None:
-    """Raises `QuotaExceeded` if that many more are too many, `ahead` being about to be added already."""
+    """Raises `QuotaExceeded` if that many more are too many, `ahead` being about to be added already; or if so much of
+    them is kept that nothing may come to it.
+    """
+    await check_kept(connection, caller)
     limit = max_queued(caller, settings)
     if limit is None:
         return
@@ -39,3 +73,32 @@ async def check_room(
             used=used,
             limit=limit,
         )
+
+
+async def check_kept(connection: Connection, caller: Caller, *, adding: int = 0) -> None:
+    """Whether more may be kept of this owner: so many bytes, or none as yet, since nobody knows what a submission will
+    leave. Raises `QuotaExceeded`.
+    """
+    if not _is_kept_bounded(caller):
+        return
+    kept, bounds = await repository.count_kept(connection, caller.owner), caller.bounds
+    if bounds.max_log_bytes is not None and kept.log_bytes >= bounds.max_log_bytes:
+        raise QuotaExceeded(
+            f"Of `{caller.owner}` logs of {kept.log_bytes} bytes are kept, of at most {bounds.max_log_bytes}.",
+            hint="Delete what is not needed any more, or archive it without its log (`archive: outputs`).",
+            used=kept.log_bytes,
+            limit=bounds.max_log_bytes,
+        )
+    if bounds.max_storage is not None and kept.storage + max(adding, 1) > bounds.max_storage:
+        raise QuotaExceeded(
+            f"Of `{caller.owner}` outputs, checkpoints and files of {kept.storage} bytes are kept, of at most "
+            f"{bounds.max_storage}{f', and these are {adding} more' if adding else ''}.",
+            hint="Delete what is not needed any more, executions or files, or archive the record alone "
+            "(`archive: record`).",
+            used=kept.storage,
+            limit=bounds.max_storage,
+        )
+
+
+def _is_kept_bounded(caller: Caller) -> bool:
+    return caller.bounds.max_log_bytes is not None or caller.bounds.max_storage is not None

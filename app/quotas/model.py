@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -14,9 +15,13 @@ MAX_OWNER_CHARS = 200
 EVERYBODY = "*"
 
 
+# What moves a terminal's cursor, ends a line, turns the direction of writing, or is half a character.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def _owner(value: str) -> str:
-    if not value or len(value) > MAX_OWNER_CHARS or "\0" in value or value == EVERYBODY:
-        message = "must be the name of an owner: 1 to 200 characters, without NUL, and not `*`"
+    if not value or len(value) > MAX_OWNER_CHARS or _UNSEEN.search(value) or value == EVERYBODY:
+        message = "must be the name of an owner: 1 to 200 characters, none of control, and not `*`"
         raise PydanticCustomError("bad_owner", message)
     return value
 
@@ -32,13 +37,36 @@ class Usage:
 
     queued: int
     running: int
+    cpus: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are kept of an owner: of logs, and of outputs, checkpoints and uploaded files."""
+
+    log_bytes: int
+    storage: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaRecord:
+class Bounds:
+    """What an owner may have beside a number of executions; None is any amount. Sizes are bytes."""
+
+    max_cpus: float | None = None
+    max_memory: int | None = None
+    max_log_bytes: int | None = None
+    max_storage: int | None = None
+
+
+UNBOUNDED = Bounds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaRecord(Bounds):
     """What an owner may have; None is the default. `updated_at` is None for an owner without limits of their own."""
 
     owner: str
-    max_queued: int | None
-    max_running: int | None
-    updated_at: datetime | None
+    max_queued: int | None = None
+    max_running: int | None = None
+    updated_at: datetime | None = None

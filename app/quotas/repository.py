@@ -10,15 +10,48 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db.engine import Connection
 from app.db.orm import clock
-from app.quotas.model import QuotaRecord, Usage
+from app.quotas.model import Kept, QuotaRecord, Usage
 from app.quotas.tables import Quota
 
 # What is archived has ended; that it is not archived is what the index of owners by status has.
 _USAGE = text("""
-    SELECT count(*) FILTER (WHERE status = 'queued') AS queued, count(*) FILTER (WHERE worker_id IS NOT NULL) AS running
+    SELECT count(*) FILTER (WHERE status = 'queued') AS queued,
+        count(*) FILTER (WHERE worker_id IS NOT NULL) AS running,
+        coalesce(sum((limits ->> 'cpus')::float8) FILTER (WHERE worker_id IS NOT NULL), 0) AS cpus,
+        coalesce(sum((limits ->> 'memory')::bigint) FILTER (WHERE worker_id IS NOT NULL), 0)::bigint AS memory
     FROM executions
     WHERE owner = :owner AND archived_at IS NULL
         AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+""")
+# The log of what has not ended is looked up, the rest is summed up. An expired log is none, though its week is there.
+_KEPT = text("""
+    SELECT (
+        SELECT coalesce(sum(n), 0) FROM kept_bytes
+        WHERE owner = :owner AND what = 'log'
+            AND coalesce(until >= CAST(timezone('UTC', clock_timestamp()) AS date), true)
+    ) + (
+        SELECT coalesce(sum(kept_log(charged, truncated, limits)), 0)
+        FROM executions JOIN log_heads ON execution_id = id
+        WHERE owner = :owner AND archived_at IS NULL AND attempt > 0
+            AND status IN ('queued', 'preparing', 'running', 'paused', 'stopping')
+    ) AS log_bytes, (
+        SELECT coalesce(sum(n), 0) FROM kept_bytes WHERE owner = :owner AND what = 'files'
+    ) + (
+        SELECT coalesce(sum(bytes), 0) FROM files WHERE owner = :owner
+    ) AS storage
+""")
+# Rows that differ in nothing but `n` become one.
+_FOLD = text("""
+    WITH crowded AS (
+        SELECT owner, what, until FROM kept_bytes GROUP BY owner, what, until HAVING count(*) > 1
+    ), gone AS (
+        DELETE FROM kept_bytes WHERE ctid = ANY (ARRAY(
+            SELECT each.ctid FROM kept_bytes AS each JOIN crowded USING (owner, what)
+            WHERE each.until IS NOT DISTINCT FROM crowded.until LIMIT :most
+        )) RETURNING owner, what, until, n
+    )
+    INSERT INTO kept_bytes (owner, what, until, n) SELECT owner, what, until, sum(n) FROM gone
+    GROUP BY owner, what, until HAVING sum(n) <> 0
 """)
 _LOCK_QUEUE = text("SELECT pg_advisory_xact_lock(hashtextextended('tailrace queue of ' || :owner, 0))")
 
@@ -31,7 +64,18 @@ async def lock_queue(connection: Connection, owner: str) -> None:
 async def count(connection: Connection, owner: str) -> Usage:
     """What they have now."""
     row = (await connection.execute(_USAGE, {"owner": owner})).one()
-    return Usage(row.queued, row.running)
+    return Usage(row.queued, row.running, round(row.cpus, 6), row.memory)
+
+
+async def count_kept(connection: Connection, owner: str) -> Kept:
+    """What is kept of them now."""
+    row = (await connection.execute(_KEPT, {"owner": owner})).one()
+    return Kept(int(row.log_bytes), int(row.storage))
+
+
+async def fold_kept(connection: Connection, *, most: int = 50_000) -> int:
+    """Make fewer rows of the same sums; how many it made. To be called now and then, when nobody waits for it."""
+    return (await connection.execute(_FOLD, {"most": most})).rowcount
 
 
 async def list_quotas(connection: Connection) -> list[QuotaRecord]:
@@ -43,7 +87,7 @@ async def list_quotas(connection: Connection) -> list[QuotaRecord]:
 async def find_quota(connection: Connection, owner: str) -> QuotaRecord:
     """The limits of this owner, whoever that is."""
     row = (await connection.execute(select(Quota.__table__).where(Quota.owner == owner))).mappings().one_or_none()
-    return QuotaRecord(**row) if row else QuotaRecord(owner=owner, max_queued=None, max_running=None, updated_at=None)
+    return QuotaRecord(**row) if row else QuotaRecord(owner=owner)
 
 
 async def set_quota(connection: Connection, owner: str, limits: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from app.deps import AdminDep, BodyRoute, CallerDep, ProcessDep
+from app.deps import AdminDep, BodyRoute, CallerDep, ProcessDep, RatesDep
 from app.quotas import service
 from app.quotas.model import OwnerName
 from app.quotas.schemas import Me, NewQuota, QuotaList, QuotaView
@@ -17,9 +17,9 @@ Owner = Annotated[OwnerName, Path(description="An owner, as tokens name them")]
 
 
 @router.get("/v1/me", operation_id="get_me", summary="Who you are, and what you have left")
-async def get_me(process: ProcessDep, caller: CallerDep) -> Me:
+async def get_me(process: ProcessDep, rates: RatesDep, caller: CallerDep) -> Me:
     """For any token. What is used counts over all pools."""
-    return Me.of(caller, await service.stand(process, caller))
+    return Me.of(caller, await service.stand(process, caller), await rates.standing(caller))
 
 
 @router.get("/v1/quotas", operation_id="list_quotas", summary="Who has limits of their own")

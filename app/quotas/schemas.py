@@ -9,20 +9,48 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.service import Caller
 from app.auth.tokens import Scope
+from app.executions.model import Size
 from app.quotas.model import QuotaRecord
+from app.quotas.rates import Rate
 from app.quotas.service import Standing
 
-_LIMITS: dict[str, Any] = {"max_queued": 100, "max_running": 4}
+_LIMITS: dict[str, Any] = {
+    "max_queued": 100,
+    "max_running": 4,
+    "max_cpus": 8,
+    "max_memory": 17_179_869_184,
+    "max_log_bytes": 10_737_418_240,
+    "max_storage": 107_374_182_400,
+}
 _OWN: dict[str, Any] = {"owner": "ann", **_LIMITS, "updated_at": "2026-01-15T09:00:00Z"}
 _SHARES: dict[str, Any] = {
     "queued": {"used": 12, "limit": 100},
     "running": {"used": 4, "limit": 4},
+    "cpus": {"used": 5.5, "limit": 8},
+    "memory": {"used": 4_294_967_296, "limit": 17_179_869_184},
+    "log_bytes": {"used": 73_400_320, "limit": 10_737_418_240},
+    "storage": {"used": 6_442_450_944, "limit": 107_374_182_400},
     "file_bytes": {"used": 52_428_800, "limit": 10_737_418_240},
+}
+_ME: dict[str, Any] = {
+    "owner": "ann",
+    "scopes": ["cancel", "read", "submit"],
+    "token_name": "nightly jobs",
+    "expires_at": "2026-02-14T09:00:00Z",
+    "quota": _SHARES,
+    "rate": {"limit": 600, "seconds": 60, "left": 594},
 }
 
 Most = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 _MAX_QUEUED = "How many may be queued at once, over all pools; null: as many as `TAILRACE_MAX_QUEUED_PER_OWNER` says"
 _MAX_RUNNING = "How many may take a slot at once, over all pools; null: as many as the pools allow"
+_MAX_CPUS = "CPU cores of what takes a slot at once, by `limits.cpus`, over all pools; null: any number"
+_MAX_MEMORY = "Memory of what takes a slot at once, by `limits.memory`, over all pools; null: any amount"
+_MAX_LOG_BYTES = "Bytes of logs that are kept, beyond which nothing is accepted; null: any amount"
+_MAX_STORAGE = (
+    "Bytes of outputs, checkpoints and uploaded files that are kept, beyond which nothing is accepted; null: any amount"
+)
+Bytes = Annotated[Size, Field(ge=0, le=2**60)]
 
 
 class NewQuota(BaseModel):
@@ -32,6 +60,12 @@ class NewQuota(BaseModel):
 
     max_queued: Most | None = Field(default=None, description=_MAX_QUEUED)
     max_running: Most | None = Field(default=None, description=_MAX_RUNNING)
+    max_cpus: float | None = Field(
+        default=None, ge=0, le=1_000_000, strict=True, allow_inf_nan=False, description=_MAX_CPUS
+    )
+    max_memory: Bytes | None = Field(default=None, description=_MAX_MEMORY)
+    max_log_bytes: Bytes | None = Field(default=None, description=_MAX_LOG_BYTES)
+    max_storage: Bytes | None = Field(default=None, description=_MAX_STORAGE)
 
 
 class Share(BaseModel):
@@ -41,11 +75,22 @@ class Share(BaseModel):
     limit: int | None
 
 
+class CpuShare(BaseModel):
+    """The same of CPU cores."""
+
+    used: float
+    limit: float | None
+
+
 class Shares(BaseModel):
     """What an owner has over all pools."""
 
     queued: Share
     running: Share
+    cpus: CpuShare
+    memory: Share
+    log_bytes: Share
+    storage: Share = Field(description="Outputs, checkpoints and uploaded files")
     file_bytes: Share = Field(description="Uploaded files, and those of imported executions; uploads under way, too")
 
     @classmethod
@@ -54,6 +99,10 @@ class Shares(BaseModel):
         return cls(
             queued=Share(used=standing.usage.queued, limit=standing.max_queued),
             running=Share(used=standing.usage.running, limit=standing.quota.max_running),
+            cpus=CpuShare(used=standing.usage.cpus, limit=standing.quota.max_cpus),
+            memory=Share(used=standing.usage.memory, limit=standing.quota.max_memory),
+            log_bytes=Share(used=standing.kept.log_bytes, limit=standing.quota.max_log_bytes),
+            storage=Share(used=standing.kept.storage, limit=standing.quota.max_storage),
             file_bytes=Share(used=standing.file_bytes, limit=standing.max_file_bytes),
         )
 
@@ -66,6 +115,10 @@ class QuotaLimits(BaseModel):
     owner: str
     max_queued: int | None = Field(description=_MAX_QUEUED)
     max_running: int | None = Field(description=_MAX_RUNNING)
+    max_cpus: float | None = Field(description=_MAX_CPUS)
+    max_memory: int | None = Field(description=_MAX_MEMORY)
+    max_log_bytes: int | None = Field(description=_MAX_LOG_BYTES)
+    max_storage: int | None = Field(description=_MAX_STORAGE)
     updated_at: datetime | None = Field(description="null: nobody gave them any")
 
 
@@ -96,18 +149,36 @@ class QuotaList(BaseModel):
         return cls(items=[QuotaLimits.model_validate(quota) for quota in quotas])
 
 
+class RateView(BaseModel):
+    """How often the token may ask."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    limit: int = Field(description="So many requests")
+    seconds: int = Field(description="in so many seconds")
+    left: int | None = Field(description="So many of them now; null where that cannot be told")
+
+
 class Me(BaseModel):
     """Who is calling, as the token says."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"owner": "ann", "scopes": ["cancel", "read", "submit"], "quota": _SHARES}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_ME]})
 
     owner: str
     scopes: list[Scope]
+    token_name: str | None = Field(description="What the token is for; of an issuer's, whose it is")
+    expires_at: datetime | None = Field(description="When the token ends; null: never")
     quota: Shares
+    rate: RateView | None = Field(description="null: as often as you like")
 
     @classmethod
-    def of(cls, caller: Caller, standing: Standing) -> Self:
+    def of(cls, caller: Caller, standing: Standing, rate: Rate | None) -> Self:
         """From the caller and how they stand."""
-        return cls(owner=caller.owner, scopes=sorted(caller.scopes), quota=Shares.of(standing))
+        return cls(
+            owner=caller.owner,
+            scopes=sorted(caller.scopes),
+            token_name=caller.token_name,
+            expires_at=caller.expires_at,
+            quota=Shares.of(standing),
+            rate=RateView.model_validate(rate) if rate else None,
+        )

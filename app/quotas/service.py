@@ -11,7 +11,7 @@ from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.files import repository as files
 from app.quotas import repository
-from app.quotas.model import QuotaRecord, Usage
+from app.quotas.model import Kept, QuotaRecord, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Standing:
     max_file_bytes: int | None
     usage: Usage
     file_bytes: int
+    kept: Kept
 
 
 async def stand(process: Process, caller: Caller) -> Standing:
@@ -64,4 +65,5 @@ async def _get(connection: Connection, process: Process, owner: str) -> Standing
         process.settings.max_file_bytes_per_owner,
         await repository.count(connection, owner),
         await files.count_bytes(connection, owner),
+        await repository.count_kept(connection, owner),
     )

@@ -212,7 +212,7 @@ async def _note(connection: Connection, record: ScheduleRecord, run: Run, made: 
 async def _intend(process: Process, record: ScheduleRecord, at: datetime) -> _Intent:
     """All that takes no lock. What is wrong with it is part of the answer, but for the database's outages."""
     async with reading(process.database) as connection:
-        caller = await find_owner(connection, record.owner, as_admin=record.as_admin)
+        caller = await find_owner(connection, record.owner, most=record.most)
     try:
         caller.require(Scope.SUBMIT, to="submit what your schedules fire")
         bodies = targets.by_path(targets.unseal(process.vault, record.id, record.targets, record.sealed))

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, W
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
+from app.auth.tokens import Scope, remembered
 from app.executions.model import Stored
 from app.executions.vocabulary import Moment
 
@@ -163,7 +164,8 @@ class ScheduleRecord:
     `next_at` is the logical time of the next firing, `due_at` when that is looked at: later by its jitter, and for as
     long as it is `waiting` for earlier ones to end. Both are None while it is not enabled, and when the rule is over.
     `failures` counts firings in a row; `paused_reason` is of a pause that we made. `sealed` are the secrets.
-    `as_admin`: who set the targets was one, and so they are submitted.
+    `scopes`: what who set the targets might, and no more is done for them; of old ones only whether it was an admin is
+    known, by `as_admin`.
     """
 
     id: UUID
@@ -175,6 +177,7 @@ class ScheduleRecord:
     targets: Sequence[Mapping[str, Any]]
     sealed: bytes | None
     as_admin: bool
+    scopes: Sequence[str] | None
     time_input: str | None
     overlap: Overlap
     catch_up: int
@@ -189,6 +192,11 @@ class ScheduleRecord:
     created_at: datetime
     updated_at: datetime
     now: datetime
+
+    @property
+    def most(self) -> frozenset[Scope]:
+        """What may be done for it in its owner's name."""
+        return remembered(self.scopes, as_admin=self.as_admin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, delete, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    RowMapping,
+    Select,
+    Uuid,
+    any_,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 from sqlalchemy.exc import IntegrityError
 
+from app.auth.model import SWITCHED_OFF
 from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.db.orm import clock
@@ -130,6 +145,20 @@ async def pause(connection: Connection, schedule: UUID, reason: str, columns: Ma
     never = {"enabled": False, "paused_reason": reason, "next_at": None, "due_at": None, "waiting": False}
     changed = {"version": Schedule.version + 1, "updated_at": clock()}
     await advance(connection, schedule, {**columns, **never, **changed})
+
+
+async def switch_off(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Pause those that were set by one of these tokens; which, and whose."""
+    theirs = Schedule.set_by == any_(literal(list(tokens), ARRAY(Uuid)))
+    found = [
+        (row.id, row.owner)
+        for row in await connection.execute(
+            select(Schedule.id, Schedule.owner).where(theirs, Schedule.enabled).order_by(Schedule.id).with_for_update()
+        )
+    ]
+    for schedule, _ in found:
+        await pause(connection, schedule, SWITCHED_OFF, {})
+    return found
 
 
 async def postpone(connection: Connection, schedule: UUID, *, seconds: float) -> None:

@@ -17,10 +17,9 @@ from app.executions.vocabulary import InputName, Json, Labels, Moment, Name, Not
 from app.merging import merged
 from app.schedules import examples
 from app.schedules.model import Overlap, Rule, RunStatus, ScheduleRecord
-from app.schedules.service import Wanted
+from app.schedules.service import MOST_TARGETS, Wanted
 from app.schedules.targets import Target
 
-MOST_TARGETS = 100
 MOST_CAUGHT_UP = 100
 MOST_PREVIEWED = 100
 

@@ -22,9 +22,10 @@ from app.schedules.requests import (
 )
 from app.schedules.rules import upcoming
 from app.schedules.schemas import Preview, RunList, RunView, ScheduleList, ScheduleView
+from app.telling import judged_by
 
-router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=BodyRoute)
-one = APIRouter(prefix="/v1/schedules/{id}", tags=["schedules"], route_class=BodyRoute)
+router = APIRouter(prefix="/v1/schedules", tags=["schedules"], route_class=judged_by(service.find_reasons))
+one = APIRouter(prefix="/v1/schedules/{id}", tags=["schedules"], route_class=judged_by(service.find_reasons))
 previews = APIRouter(tags=["schedules"], route_class=BodyRoute)
 
 ScheduleId = Annotated[UUID, Path(alias="id", description="The schedule's id")]

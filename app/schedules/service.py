@@ -10,12 +10,15 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from app.auth.granting import hold
 from app.auth.service import Caller, find_owner
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded
-from app.schedules import repository, targets
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded, ServiceError
+from app.quotas import admission
+from app.reasons import together
+from app.schedules import judging, repository, targets
 from app.schedules.firing import upcoming_columns
 from app.schedules.model import Overlap, Rule, Run, RunStatus, ScheduleRecord
 from app.schedules.rules import next_firing
@@ -23,6 +26,8 @@ from app.schedules.targets import Origin, Target
 
 # Of one owner.
 MOST = 1000
+# Of one schedule.
+MOST_TARGETS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +65,11 @@ async def add(process: Process, caller: Caller, wanted: Wanted) -> ScheduleRecor
     _check_rule(wanted.rule, now)
     sealed = await _judge_targets(process, caller, new, wanted, now)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         if (used := await repository.count(connection, caller.owner)) >= MOST:
             hint = "Delete some. One schedule may have many targets."
             raise QuotaExceeded(f"`{caller.owner}` has {used} schedules.", hint=hint, used=used, limit=MOST)
-        columns = {"id": new, "owner": caller.owner, **wanted.columns(), **sealed}
+        columns = {"id": new, "owner": caller.owner, "set_by": caller.token_id, **wanted.columns(), **sealed}
         if not await repository.add(connection, columns):
             raise _taken(wanted.name)
         await _set_clock(connection, await get_schedule(connection, caller, new))
@@ -118,11 +124,14 @@ async def change(
         judged = await _judged(process, caller, before)
         sealed = await _judge_targets(process, judged, schedule, wanted, before.now)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         record = await get_schedule(connection, caller, schedule, lock=True)
         check(record)
         if record.version != before.version:
             raise Conflict("Somebody else has changed it at this moment.", hint="Look at it again.")
         columns = {**wanted.columns(), **sealed}
+        if sealed or wanted.enabled > record.enabled:
+            columns["set_by"] = caller.token_id
         restarts = wanted.rule != record.rule or wanted.enabled != record.enabled
         if restarts:
             columns |= {"paused_reason": None, "failures": 0, "next_at": None, "due_at": None, "waiting": False}
@@ -174,15 +183,30 @@ async def _judge_targets(
     """
     asked = wanted.targets or ()
     targets.check_size("targets", asked)
-    unlimited = replace(caller, max_queued=targets.UNLIMITED)
+    unlimited = admission.without_quotas(caller)
     origin = Origin.of_schedule(schedule, now, wanted.time_input)
     bodies = targets.by_path([target.body for target in asked])
-    prepared = await targets.prepare(process, unlimited, bodies, origin, rehearsing=True)
-    async with process.database.connect() as connection:  # never committed
-        await targets.accept(connection, process, unlimited, prepared)
+    try:
+        prepared = await targets.prepare(process, unlimited, bodies, origin, rehearsing=True)
+        async with process.database.connect() as connection:  # never committed
+            await targets.accept(connection, process, unlimited, prepared)
+    except targets.REFUSALS as refused:
+        raise together([refused, *await judging.find_reasons(process, caller, bodies, origin)]) from None
     secret = await targets.find_secret_inputs(process, caller, targets.by_path(asked))
     kept, sealed = targets.seal(process.vault, schedule, asked, secret)
-    return {"targets": kept, "sealed": sealed, "as_admin": caller.may(Scope.ADMIN)}
+    might = {"as_admin": caller.may(Scope.ADMIN), "scopes": sorted(caller.scopes)}
+    return {"targets": kept, "sealed": sealed, **might}
+
+
+async def find_reasons(process: Process, caller: Caller, document: Any) -> list[ServiceError]:
+    """What speaks against the targets of a schedule that is not valid in itself, or against a change of them."""
+    found = document.get("targets") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        return []
+    origin = Origin("schedule", {}, at=await read_now(process))
+    if (time_input := judging.time_input_of(document)) is not None and origin.at is not None:
+        origin = replace(origin, inputs={time_input: targets.written(origin.at)})
+    return await judging.find_reasons(process, caller, targets.by_path(found[:MOST_TARGETS]), origin)
 
 
 async def _judged(process: Process, caller: Caller, record: ScheduleRecord) -> Caller:
@@ -190,7 +214,7 @@ async def _judged(process: Process, caller: Caller, record: ScheduleRecord) -> C
     if caller.owner == record.owner:
         return caller
     async with reading(process.database) as connection:
-        return await find_owner(connection, record.owner, as_admin=record.as_admin)
+        return await find_owner(connection, record.owner, most=record.most)
 
 
 async def read_now(process: Process) -> datetime:

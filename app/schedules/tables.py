@@ -29,6 +29,9 @@ class Schedule(Base):
     targets: Mapped[list[Any]]
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     as_admin: Mapped[bool] = mapped_column(server_default=text("false"))
+    # Of whoever set the targets, or switched it on, last: what they might, and the token. None: not known.
+    scopes: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    set_by: Mapped[UUID | None]
     time_input: Mapped[str | None]
     overlap: Mapped[str] = mapped_column(server_default=text("'skip'"))
     catch_up: Mapped[int] = mapped_column(server_default=text("1"))
@@ -50,6 +53,7 @@ class Schedule(Base):
         CheckConstraint("(next_at IS NULL) = (due_at IS NULL)", name="due_whole"),
         CheckConstraint("enabled OR next_at IS NULL", name="due_if_enabled"),
         CheckConstraint("paused_reason IS NULL OR NOT enabled", name="paused_is_not_enabled"),
+        Index("ix_schedules_set_by", "set_by", postgresql_where=text("set_by IS NOT NULL")),
         Index("ix_schedules_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 

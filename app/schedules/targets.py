@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app import reasons
 from app.auth.service import Caller
 from app.batches import service as batches
 from app.batches.model import MAX_CHILDREN
@@ -30,7 +31,7 @@ from app.batches.steps import catalog_of
 from app.batches.subjects import Subject, SubjectQuery, a_subject, find_subjects
 from app.bootstrap import Process
 from app.db.engine import Connection
-from app.errors import FieldError, InvalidRequest, ServiceError
+from app.errors import Conflict, FieldError, InvalidRequest, NotAllowed, ServiceError
 from app.executions import service as executions
 from app.executions import submitting
 from app.executions.requests import Submission
@@ -44,10 +45,11 @@ from app.secrets.vault import Vault
 HIDDEN = "***"
 # Bytes of JSON of all targets: they are read whenever it fires, and in every list.
 MOST_BYTES = 1024 * 1024
-# A limit for a caller whose target is only judged.
-UNLIMITED = 2**53
+# What says why a target is not accepted.
+REFUSALS = (InvalidRequest, NotAllowed, Conflict)
 _SEALED_AS = "targets"
-_NOTHING = "no_children"
+# The code of what is told of a query that matches nothing.
+NOTHING = "no_children"
 
 Body = dict[str, Any]
 T = TypeVar("T")
@@ -158,10 +160,8 @@ async def find_secret_inputs(process: Process, caller: Caller, targets: Mapping[
         else:
             catalog = await look_up(process, caller, target.execution.methods if target.execution else ())
         for found in catalog.values():
-            if isinstance(found, InvalidRequest):
-                raise located(found, f"{where}.{target.kind}")
             if isinstance(found, ServiceError):
-                raise found
+                raise located(found, f"{where}.{target.kind}")
             secret |= found.inputs.having(Format.SECRET)
     return frozenset(secret)
 
@@ -222,7 +222,7 @@ async def prepare(
     prepared: list[Prepared] = []
     for where, body in bodies.items():
         # It may be as large as a request.
-        target = await asyncio.to_thread(_target, where, _told(body, origin))
+        target = await asyncio.to_thread(_target, where, told(body, origin))
         try:
             if target.execution is not None:
                 draft = await submitting.draft_of(process, caller, target.execution)
@@ -230,7 +230,7 @@ async def prepare(
             elif target.batch is not None:
                 plan = await _plan(process, caller, target.batch, origin, rehearsing=rehearsing)
                 prepared += [] if plan is None else [Prepared(f"{where}.batch", plan)]
-        except InvalidRequest as refused:
+        except REFUSALS as refused:
             raise located(refused, f"{where}.{target.kind}") from None
         # All of it is one transaction.
         if sum(each.size for each in prepared) > MAX_CHILDREN:
@@ -253,17 +253,14 @@ async def accept(connection: Connection, process: Process, caller: Caller, prepa
                 record = (await executions.accept(connection, process, caller, each.what)).record
                 made.append({"execution": str(record.id)})
                 pools.add(record.pool)
-        except InvalidRequest as refused:
+        except REFUSALS as refused:
             raise located(refused, each.where) from None
     return Accepted(made, frozenset(pools))
 
 
-def located(refused: InvalidRequest, where: str) -> InvalidRequest:
+def located(refused: ServiceError, where: str) -> ServiceError:
     """The same, with the fields where they are in the targets."""
-    fields = [FieldError(f"{where}.{each.field}", each.code, each.message) for each in refused.fields]
-    error = InvalidRequest.of(fields)
-    error.hint = refused.hint
-    return error
+    return reasons.located(refused, lambda each: f"{where}.{each.field}") or refused
 
 
 async def _plan(
@@ -273,7 +270,7 @@ async def _plan(
     try:
         subjects = await _subjects(process, caller, batch.query, rehearsing=rehearsing)
     except InvalidRequest as refused:
-        if [each.code for each in refused.fields] == [_NOTHING]:
+        if [each.code for each in refused.fields] == [NOTHING]:
             return None
         raise
     draft = await asyncio.to_thread(batch.draft, subjects, await catalog_of(process, caller, batch))
@@ -302,19 +299,21 @@ def _target(where: str, body: Body) -> Target:
         raise explain([{**each, "loc": ("body", where, *each["loc"])} for each in error.errors()]) from None
 
 
-def _told(body: Body, origin: Origin) -> Body:
-    """The body with what each execution of it is told."""
+def told(body: Body, origin: Origin) -> Body:
+    """The body with what each execution of it is told, which need not be valid."""
     given: Body = {} if origin.at is None else {"logical_time": written(origin.at)}
     key = "execution" if body.get("execution") else "batch"
     fields: Body = dict(body[key])
-    submission: Body = fields if key == "execution" else fields.get("defaults") or {}
+    submission = fields if key == "execution" else fields.get("defaults") or {}
     # A method with steps hands its inputs on by itself.
     by_steps = bool(fields.get("method")) and key == "batch"
-    if origin.inputs:
-        inputs = (fields if by_steps else submission).get("inputs") or {}
+    inputs = (fields if by_steps else submission).get("inputs") or {} if isinstance(submission, dict) else None
+    if origin.inputs and isinstance(inputs, dict):
         (fields if by_steps else given)["inputs"] = {**inputs, **origin.inputs}
-    told = {**submission, **given}
-    return {key: told if key == "execution" else {**fields, "defaults": told}}
+    if not isinstance(submission, dict):
+        return {key: fields}
+    both = {**submission, **given}
+    return {key: both if key == "execution" else {**fields, "defaults": both}}
 
 
 def _submissions(body: Mapping[str, Any]) -> Iterator[Body]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from app.db.engine import Connection
 from app.errors import FieldError, InvalidRequest
 from app.executions.accepting import NewExecution
+from app.executions.model import Spec
 from app.secrets import named
 from app.secrets.model import SECRETS_BYTES, warnings_of
 from app.secrets.service import SEALED_AS
@@ -30,10 +31,25 @@ async def confide_all(
     connection: Connection, vault: Vault, many: Sequence[NewExecution], paths: Sequence[Callable[[str], str]]
 ) -> list[NewExecution]:
     """The same for many of one owner; a path says where a field of each is in the request."""
-    names = {each.name for new in many for each in new.spec.named_secrets.values()}
+    wanted = [(new.spec, sum(len(sealed) - OVERHEAD for sealed in new.sealed.values())) for new in many]
+    values, wrong = await look_up(connection, vault, many[0].owner, wanted, paths)
+    if wrong:
+        raise wrong[0]
+    return [_with_values(vault, new, values) for new in many] if values else list(many)
+
+
+async def look_up(
+    connection: Connection,
+    vault: Vault,
+    owner: str,
+    wanted: Sequence[tuple[Spec, int]],
+    paths: Sequence[Callable[[str], str]],
+) -> tuple[Mapping[str, str], list[InvalidRequest]]:
+    """The values of the secrets that these name, each with the bytes of those it has besides; and what is wrong."""
+    names = {each.name for spec, _ in wanted for each in spec.named_secrets.values()}
     if not names:
-        return list(many)
-    kept = await named.take(connection, many[0].owner, names)
+        return {}, []
+    kept = await named.take(connection, owner, names)
     values: dict[str, str] = {}
     for name, (secret, sealed) in kept.items():
         try:
@@ -42,20 +58,20 @@ async def confide_all(
             continue
     wrong = [
         FieldError(path(f"named_secrets.{key}.name"), *_why_not(each.name, kept))
-        for new, path in zip(many, paths, strict=True)
-        for key, each in new.spec.named_secrets.items()
+        for (spec, _), path in zip(wanted, paths, strict=True)
+        for key, each in spec.named_secrets.items()
         if each.name not in values
     ]
     wrong += [
         FieldError(path("named_secrets"), "too_large", "must be at most 32 KiB, all values together and with `secrets`")
-        for new, path in zip(many, paths, strict=True)
-        if not wrong and _size_of(new, values) > SECRETS_BYTES
+        for (spec, given), path in zip(wanted, paths, strict=True)
+        if given + _size_of(spec, values) > SECRETS_BYTES
     ]
-    if wrong:
-        error = InvalidRequest.of(list(dict.fromkeys(wrong)))
-        error.hint = _HINT
-        raise error
-    return [_with_values(vault, new, values) for new in many]
+    if not wrong:
+        return values, []
+    error = InvalidRequest.of(list(dict.fromkeys(wrong)))
+    error.hint = _HINT
+    return values, [error]
 
 
 def _why_not(name: str, kept: Container[str]) -> tuple[str, str]:
@@ -64,9 +80,8 @@ def _why_not(name: str, kept: Container[str]) -> tuple[str, str]:
     return "unknown_secret", f"names a secret that you do not have: `{name}`"
 
 
-def _size_of(new: NewExecution, values: Mapping[str, str]) -> int:
-    given = sum(len(sealed) - OVERHEAD for sealed in new.sealed.values())
-    return given + sum(len(values[each.name].encode()) for each in new.spec.named_secrets.values())
+def _size_of(spec: Spec, values: Mapping[str, str]) -> int:
+    return sum(len(values.get(each.name, "").encode()) for each in spec.named_secrets.values())
 
 
 def _with_values(vault: Vault, new: NewExecution, values: Mapping[str, str]) -> NewExecution:

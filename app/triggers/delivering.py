@@ -34,7 +34,7 @@ from app.schedules.targets import Accepted, Origin, Prepared
 from app.secrets.vault import NoKey, WrongKey
 from app.triggers import repository
 from app.triggers.model import Delivery, DeliveryStatus, TriggerRecord
-from app.triggers.signatures import is_genuine
+from app.triggers.signatures import Signature, is_genuine
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +100,11 @@ def check_signature(process: Process, record: TriggerRecord, post: Post) -> None
         raise _unknown()
 
 
+def is_ping(record: TriggerRecord, post: Post) -> bool:
+    """Whether GitHub only asks if anybody is there, as it does when a webhook is made."""
+    return record.signature is Signature.GITHUB and post.headers.get("x-github-event") == "ping"
+
+
 async def deliver(process: Process, record: TriggerRecord, post: Post, key: str, payload: Any) -> Mapping[str, str]:
     """Submit its target with what was posted; what that is. The same delivery again is what it was before.
 
@@ -153,7 +158,7 @@ async def _find_answer(connection: Connection, record: TriggerRecord, key: str) 
 async def _intend(process: Process, record: TriggerRecord, payload: Any) -> _Intent:
     """All that takes no lock."""
     async with reading(process.database) as connection:
-        caller = await find_owner(connection, record.owner, as_admin=record.as_admin)
+        caller = await find_owner(connection, record.owner, most=record.most)
     try:
         caller.require(Scope.SUBMIT, to="submit what your triggers get")
         origin = Origin("trigger", _inputs_of(record, payload))

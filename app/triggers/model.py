@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from app.auth.tokens import Scope, remembered
 from app.triggers.signatures import Signature
 
 # By which a token is known for what it is where it should not be.
@@ -35,9 +36,10 @@ class DeliveryStatus(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRecord:
     """A trigger as it stands. `payload_input` is the input that gets all that is posted; without it each of its keys
-    is an input. `sealed` is its target where that is confided. `as_admin`: who set that was one, and so it is
-    submitted. Who posts has its token, or with a `signature` the secret `signing`, sealed, or the one before, while
-    that is valid. `now` is the database's time when it was read.
+    is an input. `sealed` is its target where that is confided. `scopes`: what who set that might, and no more is done
+    for it; of old ones only whether it was an admin is known, by `as_admin`. Who posts has its token, or with a
+    `signature` the secret `signing`, sealed, or the one before, while that is valid. `now` is the database's time when
+    it was read.
     """
 
     id: UUID
@@ -48,6 +50,7 @@ class TriggerRecord:
     target: Mapping[str, Any]
     sealed: bytes | None
     as_admin: bool
+    scopes: Sequence[str] | None
     payload_input: str | None
     enabled: bool
     max_per_minute: int
@@ -61,6 +64,11 @@ class TriggerRecord:
     created_at: datetime
     updated_at: datetime
     now: datetime
+
+    @property
+    def most(self) -> frozenset[Scope]:
+        """What may be done for it in its owner's name."""
+        return remembered(self.scopes, as_admin=self.as_admin)
 
     def knows(self, token: str) -> bool:
         """Whether this is its token, and that is all it asks for."""

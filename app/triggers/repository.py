@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, delete, func, select, text, update
+from sqlalchemy import ARRAY, RowMapping, Select, Uuid, any_, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from uuid_utils.compat import uuid7
@@ -120,6 +120,16 @@ async def note(connection: Connection, trigger: UUID, delivery: Delivery) -> Non
         .limit(_PRUNED)
     )
     await connection.execute(delete(TriggerDelivery).where(TriggerDelivery.id.in_(old)))
+
+
+async def switch_off(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Nobody can post to those that one of these tokens has set, or was shown the token of; which, and whose."""
+    these = any_(literal(list(tokens), ARRAY(Uuid)))
+    values = {"enabled": False, "version": Trigger.version + 1, "updated_at": clock()}
+    theirs = or_(Trigger.set_by == these, Trigger.key_by == these)
+    switching = update(Trigger).where(theirs, Trigger.enabled).values(values)
+    switched = await connection.execute(switching.returning(Trigger.id, Trigger.owner))
+    return [(row.id, row.owner) for row in switched]
 
 
 async def list_deliveries(

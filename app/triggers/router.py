@@ -41,6 +41,7 @@ _PAYLOAD: dict[str, Any] = {
             "webhook-id": "What the sender calls it: the same delivery again has the answer that it had for 24 hours",
             "idempotency-key": "The same",
             "x-github-delivery": "The same",
+            "x-github-event": "Of a `github` signature: `ping` submits nothing",
             "x-hub-signature-256": "Of a `github` signature: `sha256=` and the HMAC of the body in hex",
             "webhook-timestamp": "Of a `standard_webhooks` signature: when it was signed, in seconds since 1970",
             "webhook-signature": "Of a `standard_webhooks` signature: `v1,` and the HMAC in base64",
@@ -150,7 +151,11 @@ async def list_deliveries(
     operation_id="post_to_trigger",
     summary="Submit its target, with what is posted as inputs",
     status_code=202,
-    responses={429: {"description": "More came within a minute than it takes"}},
+    response_model=Delivered,
+    responses={
+        204: {"description": "GitHub asks whether anybody is there: nothing is submitted"},
+        429: {"description": "More came within a minute than it takes"},
+    },
     openapi_extra=_PAYLOAD,
 )
 async def post_to_trigger(
@@ -160,13 +165,15 @@ async def post_to_trigger(
     token: Annotated[
         str, Query(description="The token in its address; that is all, unless it asks for signatures")
     ] = "",
-) -> Delivered:
+) -> Delivered | Response:
     """For other systems. An address that is not known, or not enabled, answers 404, whatever else is wrong, and so
     does what is not signed where it has to be.
     """
     record = await delivering.find_known(process, trigger, token)
     post = Post(token, request.headers, await _body_of(request))
     delivering.check_signature(process, record, post)
+    if delivering.is_ping(record, post):
+        return Response(status_code=204)
     made = await delivering.deliver(process, record, post, _key_of(request), _payload_of(post.body))
     return Delivered.model_validate(made)
 

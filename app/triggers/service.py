@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,13 +11,15 @@ from uuid import UUID
 from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
+from app.auth.granting import hold
 from app.auth.service import Caller, find_owner
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded
+from app.quotas import admission
 from app.schedules import targets
-from app.schedules.targets import UNLIMITED, Origin, Target
+from app.schedules.targets import Origin, Target
 from app.triggers import repository
 from app.triggers.delivering import SEALED_AS, TARGET
 from app.triggers.model import Delivery, TriggerRecord, hash_of, new_token
@@ -76,10 +78,12 @@ async def add(process: Process, caller: Caller, wanted: Wanted, signing: Signing
     key, shown = _new_key(process, new, signing)
     sealed = await _judge_target(process, caller, new, wanted.target)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         if (used := await repository.count(connection, caller.owner)) >= MOST:
             hint = "Delete some."
             raise QuotaExceeded(f"`{caller.owner}` has {used} triggers.", hint=hint, used=used, limit=MOST)
-        columns = {"id": new, "owner": caller.owner, **key, **wanted.columns(), **sealed}
+        by = {"set_by": caller.token_id, "key_by": caller.token_id}
+        columns = {"id": new, "owner": caller.owner, **by, **key, **wanted.columns(), **sealed}
         if not await repository.add(connection, columns):
             raise _taken(wanted.name)
         return await get_trigger(connection, caller, new), shown
@@ -124,11 +128,13 @@ async def change(
     wanted = wanted_of(before)
     sealed = await _judge_target(process, await _judged(process, caller, before), trigger, wanted.target)
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         record = await get_trigger(connection, caller, trigger, lock=True)
         check(record)
         if record.version != before.version:
             raise Conflict("Somebody else has changed it at this moment.", hint="Look at it again.")
-        if not await repository.change(connection, trigger, {**wanted.columns(), **sealed}):
+        by = {"set_by": caller.token_id} if sealed or wanted.enabled > record.enabled else {}
+        if not await repository.change(connection, trigger, {**wanted.columns(), **sealed, **by}):
             raise _taken(wanted.name)
         return await get_trigger(connection, caller, trigger)
 
@@ -146,9 +152,10 @@ async def rotate(
     Raises `NotFound`, and `InvalidRequest`.
     """
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         record = await get_trigger(connection, caller, trigger, lock=True)
         key, shown = _new_key(process, trigger, signing_of(record))
-        await repository.rotate(connection, record, key, overlap=overlap)
+        await repository.rotate(connection, record, {**key, "key_by": caller.token_id}, overlap=overlap)
         return await get_trigger(connection, caller, trigger), shown
 
 
@@ -201,11 +208,12 @@ async def _judge_target(process: Process, caller: Caller, trigger: UUID, target:
     if not target.names_methods:
         await _rehearse(process, caller, target)
     (kept,), sealed = targets.seal(process.vault, trigger, [target], secret)
-    return {"target": kept, "sealed": sealed, "as_admin": caller.may(Scope.ADMIN)}
+    might = {"as_admin": caller.may(Scope.ADMIN), "scopes": sorted(caller.scopes)}
+    return {"target": kept, "sealed": sealed, **might}
 
 
 async def _rehearse(process: Process, caller: Caller, target: Target) -> None:
-    unlimited = replace(caller, max_queued=UNLIMITED)
+    unlimited = admission.without_quotas(caller)
     prepared = await targets.prepare(process, unlimited, {TARGET: target.body}, Origin("trigger", {}), rehearsing=True)
     async with process.database.connect() as connection:  # never committed
         await targets.accept(connection, process, unlimited, prepared)
@@ -216,7 +224,7 @@ async def _judged(process: Process, caller: Caller, record: TriggerRecord) -> Ca
     if caller.owner == record.owner:
         return caller
     async with reading(process.database) as connection:
-        return await find_owner(connection, record.owner, as_admin=record.as_admin)
+        return await find_owner(connection, record.owner, most=record.most)
 
 
 def _taken(name: str) -> Conflict:

@@ -30,6 +30,11 @@ class Trigger(Base):
     target: Mapped[dict[str, Any]]
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     as_admin: Mapped[bool] = mapped_column(server_default=text("false"))
+    # Of whoever set the target, or switched it on, last: what they might, and the token. None: not known.
+    scopes: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    set_by: Mapped[UUID | None]
+    # The token of whoever has seen its own last.
+    key_by: Mapped[UUID | None]
     payload_input: Mapped[str | None]
     enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     max_per_minute: Mapped[int]
@@ -50,6 +55,8 @@ class Trigger(Base):
         CheckConstraint(f"signature IS NULL OR {one_of('signature', Signature)}", name="signature"),
         CheckConstraint("(signature IS NULL) = (signing IS NULL)", name="signed_by_a_secret"),
         CheckConstraint("(signing_before IS NULL) = (before_until IS NULL)", name="before_whole"),
+        Index("ix_triggers_set_by", "set_by", postgresql_where=text("set_by IS NOT NULL")),
+        Index("ix_triggers_key_by", "key_by", postgresql_where=text("key_by IS NOT NULL")),
     )
 
 

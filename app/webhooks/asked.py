@@ -26,6 +26,18 @@ class Asked:
     secret: SecretStr | None = None
 
 
+def check_urls(process: Process, asked: Sequence[Asked]) -> None:
+    """A host is looked up only when something is sent there. Raises `InvalidRequest`."""
+    wrong = []
+    for index, each in enumerate(asked):
+        try:
+            process.outbound.read(each.url)
+        except Refused as refused:
+            wrong.append(FieldError(f"webhooks[{index}].url", "refused", str(refused)))
+    if wrong:
+        raise InvalidRequest.of(wrong)
+
+
 def rows_of(
     process: Process,
     owner: str,
@@ -34,26 +46,17 @@ def rows_of(
     execution: UUID | None = None,
     batch: UUID | None = None,
 ) -> list[dict[str, Any]]:
-    """As they are kept. A host is looked up only when something is sent there. Raises `InvalidRequest`."""
-    wrong, rows = [], []
-    for index, each in enumerate(asked):
-        try:
-            process.outbound.read(each.url)
-        except Refused as refused:
-            wrong.append(FieldError(f"webhooks.{index}.url", "refused", str(refused)))
-            continue
-        id_, secret = uuid7(), each.secret.get_secret_value() if each.secret is not None else None
-        rows.append(
-            {
-                "id": id_,
-                "owner": owner,
-                "execution_id": execution,
-                "batch_id": batch,
-                "url": each.url,
-                "events": list(each.events),
-                "sealed": sealing.seal(process.vault, id_, secret) if secret is not None else None,
-            }
-        )
-    if wrong:
-        raise InvalidRequest.of(wrong)
-    return rows
+    """As they are kept. Raises `InvalidRequest`."""
+    check_urls(process, asked)
+    return [_row(process, owner, each) | {"execution_id": execution, "batch_id": batch} for each in asked]
+
+
+def _row(process: Process, owner: str, asked: Asked) -> dict[str, Any]:
+    id_, secret = uuid7(), asked.secret.get_secret_value() if asked.secret is not None else None
+    return {
+        "id": id_,
+        "owner": owner,
+        "url": asked.url,
+        "events": list(asked.events),
+        "sealed": sealing.seal(process.vault, id_, secret) if secret is not None else None,
+    }

@@ -111,6 +111,7 @@ class Webhook:
     failing_since: datetime | None
     paused_until: datetime | None
     dropped: int
+    set_by: UUID | None
     created_at: datetime
     updated_at: datetime
 

@@ -5,15 +5,16 @@ A try is noted after it was made: whoever dies in between leaves a delivery that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, literal, or_, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, case, delete, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.auth.model import SWITCHED_OFF
 from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.db.orm import clock
@@ -154,6 +155,19 @@ async def disable(connection: Connection, webhook: UUID, reason: str, *, failing
         return False
     await give_up_waiting(connection, webhook)
     return True
+
+
+async def switch_off(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Those that were set by one of these tokens send nothing any more; which, and whose."""
+    values = FRESH | {"enabled": False, "disabled_reason": SWITCHED_OFF, "updated_at": clock()}
+    theirs = WebhookRow.set_by == any_(literal(list(tokens), ARRAY(Uuid)))
+    switching = update(WebhookRow).where(theirs, WebhookRow.enabled).values(values)
+    found = [
+        (row.id, row.owner) for row in await connection.execute(switching.returning(WebhookRow.id, WebhookRow.owner))
+    ]
+    for webhook, _ in found:
+        await give_up_waiting(connection, webhook)
+    return found
 
 
 async def give_up_waiting(connection: Connection, webhook: UUID) -> None:

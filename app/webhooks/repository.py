@@ -59,6 +59,7 @@ async def add(
     enabled: bool,
     description: str | None,
     sealed: bytes,
+    set_by: UUID | None,
 ) -> Webhook:
     """A new one, that is told what is written from now on."""
     row = await connection.execute(
@@ -72,6 +73,7 @@ async def add(
             enabled=enabled,
             description=description,
             sealed=sealed,
+            set_by=set_by,
             after=await last_position(connection),
         )
         .returning(*WebhookRow.__table__.c)

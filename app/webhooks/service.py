@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
+from app.auth.granting import hold
 from app.auth.service import Caller
 from app.auth.tokens import Scope
 from app.bootstrap import Process
@@ -51,6 +52,7 @@ async def create(process: Process, caller: Caller, draft: Draft) -> tuple[Webhoo
     await _check_url(process, draft.url)
     id_, secret = uuid7(), new_secret()
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         if await repository.count(connection, owner) >= WEBHOOKS_PER_OWNER:
             raise Conflict(f"There are {WEBHOOKS_PER_OWNER} webhooks already.", hint="Delete one that nobody needs.")
         webhook = await repository.add(
@@ -63,6 +65,7 @@ async def create(process: Process, caller: Caller, draft: Draft) -> tuple[Webhoo
             enabled=draft.enabled,
             description=draft.description,
             sealed=sealing.seal(process.vault, id_, secret),
+            set_by=caller.token_id,
         )
     return webhook, secret
 
@@ -99,7 +102,10 @@ async def change(process: Process, caller: Caller, webhook: UUID, given: Mapping
         await _check_url(process, given["url"])
     if given.get("enabled"):
         values |= FRESH
+    if "url" in given or given.get("enabled"):
+        values["set_by"] = caller.token_id
     async with transaction(process.database) as connection:
+        await hold(connection, caller)
         known = await _get(connection, caller, webhook, lock=True)
         if not given.keys().isdisjoint(("pools", "methods", "labels")):
             values["chosen"] = Chosen(

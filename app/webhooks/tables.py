@@ -42,6 +42,8 @@ class WebhookRow(Base):
     failing_since: Mapped[datetime | None]
     paused_until: Mapped[datetime | None]
     dropped: Mapped[int] = mapped_column(server_default=text("0"))
+    # The token of whoever said last where it leads, or switched it on.
+    set_by: Mapped[UUID | None]
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
 
@@ -51,6 +53,7 @@ class WebhookRow(Base):
         CheckConstraint("disabled_reason IS NULL OR NOT enabled", name="disabled_is_not_enabled"),
         Index("ix_webhooks_owner", "owner", "id", postgresql_where=text("execution_id IS NULL AND batch_id IS NULL")),
         Index("ix_webhooks_execution", "execution_id", postgresql_where=text("execution_id IS NOT NULL")),
+        Index("ix_webhooks_set_by", "set_by", postgresql_where=text("set_by IS NOT NULL")),
         Index("ix_webhooks_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
     )
 

@@ -47,6 +47,7 @@ class WorkerRecord:
     busy: int
     executions: list[UUID]
     state: WorkerState
+    message: str | None
     started_at: datetime
     heartbeat_at: datetime
     gone_at: datetime | None

@@ -39,6 +39,11 @@ _LOST_AFTER: ColumnElement[Any] = literal_column(f"interval '{LOST_AFTER:g} seco
 _FIELDS = tuple(field.name for field in fields(WorkerRecord))
 
 
+def takes_work() -> ColumnElement[bool]:
+    """Whether it is there, and starts something new."""
+    return and_(Worker.wanted == Wanted.WORK, Worker.message.is_(None), is_present())
+
+
 def is_present() -> ColumnElement[bool]:
     """Whether a worker has not signed off, and was heard of lately."""
     return and_(Worker.gone_at.is_(None), Worker.heartbeat_at > clock() - _LOST_AFTER)

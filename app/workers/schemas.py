@@ -28,6 +28,7 @@ _EXAMPLE: dict[str, Any] = {
     "free": 3,
     "executions": ["019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"],
     "state": "active",
+    "message": None,
     "started_at": "2026-01-15T09:00:00Z",
     "heartbeat_at": "2026-01-15T10:00:00Z",
     "gone_at": None,
@@ -62,6 +63,7 @@ class WorkerView(BaseModel):
     state: WorkerState = Field(
         description="`paused` and `draining` take nothing new; `lost` was silent for 30 s; `gone` does not come back"
     )
+    message: str | None = Field(description="Why it takes nothing new although it is `active`: its disk is too full")
     started_at: datetime
     heartbeat_at: datetime
     gone_at: datetime | None

@@ -29,6 +29,8 @@ class Worker(Base):
     engine_ok_at: Mapped[Now]
     slots: Mapped[int]
     wanted: Mapped[str] = mapped_column(server_default=text("'work'"))
+    # Why it takes nothing new although it is wanted to.
+    message: Mapped[str | None]
     started_at: Mapped[Now]
     heartbeat_at: Mapped[Now]
     gone_at: Mapped[datetime | None]

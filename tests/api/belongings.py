@@ -12,7 +12,7 @@ from hand import Hand
 
 _HOLE = re.compile(r"\{(\w+)\}")
 RUN = {"image": "busybox:local"}
-MAIL = "mailto://127.0.0.1:9?from=tailrace@example.com&to=ann@example.com"
+MAIL = "mailto://127.0.0.1:9999?from=tailrace@example.com&to=ann@example.com"
 
 
 class Belongings:

@@ -101,9 +101,9 @@ async def test_what_changes_nothing_is_not_on_record(client: httpx.AsyncClient) 
     await client.post("/v1/executions?dry_run=true", json=body)
     await client.get("/v1/executions")
     assert await entries(client) == []
-    # To all others it is no word at all, and hides nothing.
+    # All others know no such word, and it hides nothing.
     await client.post(f"/v1/executions/{uuid4()}/cancel?dry_run=true")
-    assert [(entry["action"], entry["status"]) for entry in await entries(client)] == [("cancel_execution", 404)]
+    assert [(entry["action"], entry["status"]) for entry in await entries(client)] == [("cancel_execution", 422)]
     paths = (await client.get("/openapi.json")).json()["paths"].values()
     operations = [each for path in paths for each in path.values() if isinstance(each, dict)]
     asked = [

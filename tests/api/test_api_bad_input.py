@@ -212,6 +212,36 @@ async def test_another_content_type_is_refused(content_type: str, client: httpx.
     assert response.json()["type"] == "urn:tailrace:problem:unsupported_media_type"
 
 
+@pytest.mark.parametrize("path", ["/v1/imports", "/v1/files?name=a.zip"])
+async def test_a_form_is_not_taken_for_the_file_in_it(path: str, client: httpx.AsyncClient) -> None:
+    response = await client.post(path, files={"file": ("a.zip", b"PK\x05\x06" + bytes(18), "application/zip")})
+    assert response.status_code == 415
+    assert "--data-binary" in response.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/me"),
+        ("GET", "/v1/executions/{own}/events"),
+        ("POST", "/v1/executions/{own}/cancel"),
+        ("DELETE", "/v1/executions/{own}"),
+        # What has parameters of its own names them all itself.
+        ("GET", "/v1/executions/{own}"),
+    ],
+)
+async def test_a_parameter_that_is_not_known_is_refused(
+    method: str, path: str, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, submit: Submit
+) -> None:
+    own = path.format(own=await submit())
+    response = await client.request(method, f"{own}?force=1&b=2")
+    assert response.status_code == 422
+    errors = {error["field"]: error["code"] for error in response.json()["errors"]}
+    assert errors == dict.fromkeys(["force", "b"], "extra_forbidden")
+    assert response.json()["hint"]
+    assert (await anonymous.request(method, f"{own}?force=1")).status_code == 401
+
+
 async def test_a_charset_beside_the_content_type_is_fine(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "Application/JSON; charset=UTF-8"}
     response = await client.post("/v1/executions", content=b'{"image": "busybox"}', headers=headers)
@@ -229,6 +259,8 @@ async def test_a_body_over_the_limit_is_refused(*, chunked: bool, client: httpx.
     response = await client.post("/v1/executions", content=pieces() if chunked else b" " * size, headers=JSON)
     assert response.status_code == 413
     assert response.json()["type"] == "urn:tailrace:problem:payload_too_large"
+    (entry,) = (await client.get("/v1/audit")).json()["items"]
+    assert (entry["action"], entry["status"]) == ("submit_execution", 413)
 
 
 async def test_a_flood_of_errors_gets_a_short_answer(client: httpx.AsyncClient) -> None:
@@ -296,7 +328,7 @@ async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient)
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:tailrace:problem:not_found")
     wrong = await client.delete("/v1/executions")
     assert (wrong.status_code, wrong.json()["type"]) == (405, "urn:tailrace:problem:method_not_allowed")
-    assert wrong.headers["allow"] == "GET, POST"
+    assert wrong.headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ async def test_what_cannot_be_asked_of_a_batch_or_an_execution_is_refused(client
     assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "webhooks[0].events[0]")
     many: Json = {"defaults": {"image": "busybox:local"}, "count": 1}
     for hooks, field in (
-        ([{"url": "http://10.0.0.1/hook"}], "webhooks.0.url"),
+        ([{"url": "http://10.0.0.1/hook"}], "webhooks[0].url"),
         ([{"url": url, "secret": "whsec_short"}], "webhooks[0].secret"),
         ([{"url": url}] * 6, "webhooks"),
     ):

@@ -147,6 +147,7 @@ async def test_every_field_of_every_item_is_named_and_nothing_is_kept(client: ht
         "items[1].colour": "extra_forbidden",
         "items[2].image": "missing",
         "items[2].command": "empty",
+        "items[3].pool": "unknown_pool",
     }
     assert await refused(client, defaults=IMAGE, items=[{}, {"pool": "nowhere"}, {"resume_from": str(uuid4())}]) == {
         "items[1].pool": "unknown_pool",

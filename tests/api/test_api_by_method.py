@@ -210,7 +210,7 @@ async def test_a_dry_run_tells_every_reason(client: httpx.AsyncClient, settings:
     assert wrong(response) == {
         "inputs.rate": "maximum",
         "pool": "unknown_pool",
-        "body": "not_allowed",
+        "lane": "not_allowed",
         "resume_from": "not_found",
     }
     await client.post(f"{METHODS}/{name}/disable", json={"reason": "Broken."})
@@ -486,9 +486,8 @@ async def test_steps_are_judged_when_they_are_made_and_published(client: httpx.A
         "d": {"command": ["x"], "speed": 1},
     }
     body = {"name": a_name(), "version": "1.0.0", "steps": steps}
-    assert wrong(await client.post(METHODS, json=body)) == {"steps.d.speed": "extra_forbidden"}
-    del steps["d"]["speed"]
     assert wrong(await client.post(METHODS, json={**body, "image": "x", "limits": {}})) == {
+        "steps.d.speed": "extra_forbidden",
         "image": "with_steps",
         "limits": "with_steps",
         "steps.a.command[0]": "unknown_input",
@@ -512,7 +511,10 @@ async def test_steps_are_submitted_together(client: httpx.AsyncClient) -> None:
     assert wrong(await client.post(BATCHES, json={"method": plain})) == {"method": "no_steps"}
     assert wrong(await client.post(BATCHES, json={"method": name, "inputs": {"rate": "x"}})) == {"inputs.rate": "type"}
     assert wrong(await client.post(BATCHES, json={"method": a_name()})) == {"method": "unknown_method"}
-    assert wrong(await client.post(BATCHES, json={"count": 1, "inputs": {"a": 1}})) == {"inputs": "no_method"}
+    assert wrong(await client.post(BATCHES, json={"count": 1, "inputs": {"a": 1}})) == {
+        "inputs": "no_method",
+        "defaults.image": "missing",
+    }
     deeper = await draft(client, **PIPELINE, steps={"a": {"method": f"{name}@1.0.0"}})
     refused = await client.post(f"{METHODS}/{deeper['name']}/versions/1.0.0/publish")
     assert wrong(refused) == {"steps.a.method": "has_steps"}

@@ -323,6 +323,7 @@ async def test_a_file_over_the_limit_is_refused_before_it_comes(tight: Api) -> N
     assert asked == []
     unannounced = await client.post("/v1/files?name=a", content=in_pieces(2, 501))
     assert unannounced.status_code == 413
+    assert [entry["status"] for entry in (await client.get("/v1/audit")).json()["items"]] == [413, 413]
     assert (await client.get("/v1/files")).json()["items"] == []
     assert await stored(tight.process) == set()
 

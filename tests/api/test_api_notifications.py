@@ -126,6 +126,9 @@ async def test_a_rule_is_made_shown_changed_and_deleted_and_never_says_where_to(
         ("to", "mailto://127.0.0.1?from=a@example.com&to=ann@example.com&retry=5"),
         ("to", "discord://1/a?template=/etc/passwd"),
         ("to", "ntfy://localhost.:1/topic"),
+        # The host may be connected to, but not at these ports.
+        ("to", "ntfy://127.0.0.1:22/topic"),
+        ("to", "mailto://127.0.0.1:22?from=a@example.com&to=ann@example.com"),
         ("statuses", []),
         ("statuses", ["running"]),
         ("causes", ["bad luck"]),

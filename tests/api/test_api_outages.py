@@ -8,8 +8,10 @@ import httpx
 import pytest
 from outage import Line, line_to
 from served import USER_SCOPES, Api, running
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
+from app.bootstrap import Process
+from app.db.engine import transaction
 from app.settings import Settings
 from support.eventually import eventually
 
@@ -46,6 +48,7 @@ async def test_without_redis_a_submission_is_accepted(settings: Settings, tmp_pa
         assert readiness.status_code == 200
         assert readiness.json() == {
             "status": "degraded", "database": "ok", "migrations": "current", "redis": "away",
+            "policy": "ok",
         }  # fmt: skip
 
 
@@ -91,6 +94,26 @@ async def test_an_outage_leaves_no_half_written_state_and_is_survived(line: Line
         return [item["status"] for item in response.json()["items"]] if response.status_code == 200 else None
 
     assert await eventually(listed) == ["queued"]
+
+
+async def test_a_change_of_which_nobody_can_say_whether_it_is_on_record_is_an_outage(
+    line: Line, behind: Api, process: Process
+) -> None:
+    """It is made; then the database goes before it is written who made it."""
+    client = await behind.client()
+    own = (await client.post("/v1/executions", json=ASKED)).headers["location"]
+    async with transaction(process.database) as connection:
+        await connection.execute(text("LOCK TABLE audit_entries IN EXCLUSIVE MODE"))
+        holding = asyncio.create_task(client.post(f"{own}/hold"))
+
+        async def waits() -> bool:
+            return bool((await connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))).scalar())
+
+        await eventually(waits)
+        await line.cut()
+        answer = await holding
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json()["type"] == "urn:tailrace:problem:unavailable"
 
 
 async def test_readiness_follows_postgres_and_health_does_not(line: Line, behind: Api) -> None:

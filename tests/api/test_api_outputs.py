@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,11 +11,12 @@ import httpx
 import pytest
 from hand import Hand
 from served import Submit
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
-from app.artifacts import repository
+from app.artifacts import repository, service, tables
 from app.artifacts.model import Artifact, ArtifactSet, Kind
-from app.artifacts.zip import safe_name, safe_names
+from app.artifacts.zip import SafeNames, safe_name
 from app.attachment import attachment
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
@@ -107,6 +109,11 @@ async def test_thousands_of_outputs_are_counted_and_a_page_is_small(
         await repository.add_artifacts(connection, group, files)
     page = (await client.get(f"/v1/executions/{execution}/outputs")).json()
     assert (len(page["items"]), page["declared"][0]["files"]) == (200, 2_001)
+    async with transaction(process.database) as connection:
+        await repository.add_artifacts(connection, group, [replace(files[0], path="never.txt")])
+    # Which never happens: they are counted once.
+    again = (await client.get(f"/v1/executions/{execution}/outputs")).json()
+    assert again["declared"][0]["files"] == 2_001
 
 
 async def test_removed_outputs_are_told_from_none(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
@@ -283,6 +290,14 @@ async def test_a_manifest_of_thousands_is_kept_whole(submit: Submit, process: Pr
     with pytest.raises(IntegrityError):
         async with transaction(process.database) as connection:
             await repository.add_artifacts(connection, group, files[:1])
+    # Read some at a time it is the same; what is removed meanwhile is missed.
+    assert [file async for file in service.each_file(process, group)] == files
+    reading_on = service.each_file(process, group)
+    assert await anext(reading_on) == files[0]
+    async with transaction(process.database) as connection:
+        await connection.execute(delete(tables.Artifact).where(tables.Artifact.execution_id == group.execution))
+    with pytest.raises(service.FilesGone):
+        assert len([file async for file in reading_on]) < len(files) - 1
 
 
 @pytest.mark.parametrize(
@@ -305,8 +320,8 @@ def test_a_name_in_a_zip_stays_inside(path: str, name: str) -> None:
 
 
 def test_names_that_become_the_same_are_told_apart() -> None:
-    files = [Artifact(path, 0, "", "text/plain", executable=False) for path in ("a_b.txt", "a\\b.txt", "a:b.txt")]
-    assert [name for name, _ in safe_names(files)] == ["a_b.txt", "a_b (2).txt", "a_b (3).txt"]
+    names = SafeNames()
+    assert [names.of(path) for path in ("a_b.txt", "a\\b.txt", "a:b.txt")] == ["a_b.txt", "a_b (2).txt", "a_b (3).txt"]
 
 
 def test_a_file_name_cannot_end_its_header() -> None:

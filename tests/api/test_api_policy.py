@@ -6,9 +6,11 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from methods import published
 from served import Api, running
 
 from app.auth.tokens import Scope
@@ -90,8 +92,11 @@ async def test_every_reason_is_named_whichever_way_it_is_submitted(guarded: Api,
     strong = await admin.post("/v1/executions", json={"image": "evil", "runtime": "runsc", "hold": True})
     assert strong.status_code == 201, strong.text
     fresh = policy.with_name("fresh")
-    fresh.write_text("images: [other]")
-    fresh.replace(policy)
+    for text, status in (("images: [", "old"), ("images: [other]", "ok")):
+        fresh.write_text(text)
+        fresh.replace(policy)
+        assert (await client.get("/readyz")).json()["policy"] == status
+        assert f"tailrace_policy_old {float(status == 'old')}" in (await admin.get("/metrics")).text
     # From now on, without a restart; what was accepted is judged again by its worker.
     assert fields_of(await send("executions", {"image": "busybox:local"})) == {"image"}
     assert (await client.post(f"{path}/cancel")).status_code == 202
@@ -99,3 +104,29 @@ async def test_every_reason_is_named_whichever_way_it_is_submitted(guarded: Api,
     fresh.write_text('images: ["busybox:*"]')
     fresh.replace(policy)
     assert (await client.post(f"{path}/rerun", json={})).status_code == 201
+
+
+async def test_who_may_little_gains_nothing_by_a_trigger_and_an_admin_may_not_more_than_its_owner(
+    guarded: Api, policy: Path
+) -> None:
+    fresh = policy.with_name("fresh")
+    fresh.write_text('images: ["busybox:*"]\nlimits: {memory: 1GiB}\nfor: [{scopes: [cancel], images: ["**"]}]')
+    fresh.replace(policy)
+    owner = f"ann-{uuid4().hex[:8]}"
+    strong = await guarded.client(owner)
+    little = await guarded.client(owner, Scope.READ, Scope.SUBMIT)
+    method = await published(strong, image="elsewhere:1", inputs=None, command=["true"])
+    target = {"execution": {"method": method}}
+    statuses = []
+    for who in (strong, little):
+        trigger = (await who.post("/v1/triggers", json={"name": uuid4().hex, "target": target})).json()
+        nobody = await guarded.client_with(None)
+        statuses.append((await nobody.post(trigger["address"], json={})).status_code)
+    assert statuses == [202, 422]
+    accepted = await strong.post("/v1/executions", json={"image": "busybox:local", "hold": True})
+    fresh.write_text('limits: {memory: 64GiB}\nfor: [{owners: ["ann-*"], limits: {memory: 1GiB}}]')
+    fresh.replace(policy)
+    admin = await guarded.client("admin", Scope.ADMIN)
+    path = f"/v1/executions/{accepted.json()['id']}"
+    assert fields_of(await admin.patch(path, json={"limits": {"memory": "2GiB"}})) == {"limits.memory"}
+    assert (await admin.patch(path, json={"limits": {"memory": "1GiB"}})).status_code == 200

@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from served import Api, Submit, running
+from sqlalchemy import update
 
 from app.auth.tokens import Scope
+from app.logs.tables import LogHead
 from app.settings import Settings
 from support.records import Records
 from worker import ending
@@ -24,7 +26,7 @@ async def owner(client: httpx.AsyncClient) -> str:
     return str((await client.get("/v1/me")).json()["owner"])
 
 
-async def put(admin: httpx.AsyncClient, owner: str, **limits: int) -> dict[str, Any]:
+async def put(admin: httpx.AsyncClient, owner: str, **limits: float | str) -> dict[str, Any]:
     response = await admin.put(f"/v1/quotas/{owner}", json=limits)
     assert response.status_code == 200, response.text
     quota: dict[str, Any] = response.json()
@@ -43,8 +45,10 @@ async def test_whoever_has_a_token_may_ask_who_they_are(api: Api) -> None:
     name = f"user-{uuid.uuid4().hex}"
     for scopes in ([Scope.READ], [Scope.SUBMIT, Scope.CANCEL]):
         client = await api.client(name, *scopes)
-        none = {key: {"used": 0, "limit": None} for key in ("queued", "running", "file_bytes")}
-        assert (await client.get("/v1/me")).json() == {"owner": name, "scopes": sorted(scopes), "quota": none}
+        shares = ("queued", "running", "cpus", "memory", "log_bytes", "storage", "file_bytes")
+        none = {key: {"used": 0, "limit": None} for key in shares}
+        expected = {"owner": name, "scopes": sorted(scopes), "quota": none, "rate": None}
+        assert expected.items() <= (await client.get("/v1/me")).json().items()
 
 
 async def test_one_sees_what_one_uses(
@@ -178,6 +182,58 @@ async def test_what_waits_for_its_owners_limit_says_so(
     assert len(await there.take(most=4)) == 1
 
 
+async def test_what_is_larger_than_its_owner_may_ever_have_is_refused_by_name(
+    client: httpx.AsyncClient, owner: str, admin: httpx.AsyncClient
+) -> None:
+    await put(admin, owner, max_cpus=2, max_memory="1GiB")
+    assert (await client.post("/v1/executions", json=BODY)).status_code == 201
+    refused = await client.post("/v1/executions", json=BODY | {"limits": {"cpus": 2.5, "memory": "2GiB"}})
+    assert refused.status_code == 422
+    assert [(each["field"], each["code"]) for each in refused.json()["errors"]] == [
+        ("limits.cpus", "over_quota"),
+        ("limits.memory", "over_quota"),
+    ]
+    used = (await client.get("/v1/me")).json()["quota"]
+    assert (used["cpus"]["limit"], used["memory"]["limit"]) == (2, 2**30)
+
+
+# What is kept
+
+
+async def test_whoever_keeps_as_much_as_they_may_is_told_what_to_do(
+    api: Api, client: httpx.AsyncClient, owner: str, admin: httpx.AsyncClient, submit: Submit
+) -> None:
+    records = await Records.of(api.process)
+    execution = await submit(pool=records.worker.pool)
+    (claim,) = await records.take()
+    charged = update(LogHead).where(LogHead.execution_id == claim.lease.execution).values(charged=500)
+    await records.commit(lambda connection: connection.execute(charged))
+    await records.finish(claim)
+    await records.change(claim.lease.execution, outputs_bytes=2000)
+    for limit, used in (("max_log_bytes", 500), ("max_storage", 2000)):
+        await put(admin, owner, **{limit: used + 1})
+        assert (await client.post("/v1/executions?dry_run=true", json=BODY)).status_code == 200
+        await put(admin, owner, **{limit: used})
+        for path, body in (
+            ("/v1/executions", BODY),
+            ("/v1/executions?dry_run=true", BODY),
+            ("/v1/batches", {"items": [BODY]}),
+        ):
+            refused = await client.post(path, json=body)
+            assert (refused.status_code, refused.json()["used"], refused.json()["limit"]) == (429, used, used), path
+        assert "Delete" in refused.json()["hint"]
+        # What is judged now and submitted later is judged again then.
+        later = {"name": f"later-{limit}", "rule": {"cron": "@daily"}, "targets": [{"execution": BODY}]}
+        assert (await client.post("/v1/schedules", json=later | {"enabled": False})).status_code == 201
+    assert (await client.post("/v1/files?name=a", content=b"a")).status_code == 429
+    await put(admin, owner, max_storage=2010)
+    assert (await client.post("/v1/files?name=a", content=b"a" * 11)).status_code == 429
+    assert (await client.post("/v1/files?name=a", content=b"a" * 10)).status_code == 201
+    assert (await client.get("/v1/me")).json()["quota"]["storage"] == {"used": 2010, "limit": 2010}
+    assert (await client.delete(f"/v1/executions/{execution}")).status_code == 204
+    assert (await client.post("/v1/executions", json=BODY)).status_code == 201
+
+
 # Who sets them
 
 
@@ -196,7 +252,18 @@ async def test_limits_are_set_and_taken_back(client: httpx.AsyncClient, owner: s
     assert (await admin.get(f"/v1/quotas/{owner}")).json()["updated_at"] is None
 
 
-@pytest.mark.parametrize("body", [{"max_queued": -1}, {"max_running": 1.5}, {"max_queued": "many"}, {"most": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"max_queued": -1},
+        {"max_running": 1.5},
+        {"max_queued": "many"},
+        {"most": 1},
+        {"max_cpus": "2"},
+        {"max_memory": "much"},
+        {"max_storage": -1},
+    ],
+)
 async def test_a_limit_that_is_none_is_refused(body: dict[str, Any], owner: str, admin: httpx.AsyncClient) -> None:
     refused = await admin.put(f"/v1/quotas/{owner}", json=body)
     assert refused.status_code == 422

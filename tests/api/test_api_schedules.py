@@ -76,6 +76,7 @@ async def test_everything_that_is_wrong_with_it_is_told(client: httpx.AsyncClien
         ("targets[0].execution.image", "not_an_image"),
         ("targets[0].execution.limits.timeout", "greater_than_equal"),
         ("targets[1].batch.count", "not_one_way"),
+        ("targets[1].batch.defaults.image", "missing"),
         ("targets[2]", "not_one_way"),
         ("colour", "extra_forbidden"),
     }

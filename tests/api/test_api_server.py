@@ -139,24 +139,44 @@ async def test_the_address_of_a_share_is_in_no_log_of_ours(settings: Settings) -
     assert [line for line in server.lines if made["token"] in str(line)] == []
 
 
-async def test_what_is_open_is_cut_when_its_token_is_revoked(remote: httpx.AsyncClient) -> None:
-    # Of somebody new: an owner has only so many tokens, and the administrator of all tests has many.
-    made = (await remote.post("/v1/tokens", json={"name": "t", "owner": f"new-{uuid4()}", "role": "operator"})).json()
-    bearer = {"Authorization": f"Bearer {made['token']}"}
-    submitted = await remote.post("/v1/executions", json={"image": "busybox:local"}, headers=bearer)
-    own = submitted.json()["links"]["self"]
-    url = str(remote.base_url).replace("http", "ws") + f"{own}/tail"
-    follow = f"{own}/logs?follow=true&streams=system"
-    async with connect(url, additional_headers=bearer) as tail, remote.stream("GET", follow, headers=bearer) as answer:
-        assert answer.status_code == 200
-        assert (await remote.delete(f"/v1/tokens/{made['id']}")).status_code == 204
-        with pytest.raises(ConnectionClosed):
-            while True:
-                await tail.recv()
-        assert tail.close_code == CloseCode.NOT_AUTHENTICATED
-        with pytest.raises(httpx.RemoteProtocolError):
-            await answer.aread()
-    await remote.post(f"{own}/cancel")
+async def test_what_is_open_is_cut_when_its_token_is_revoked(settings: Settings) -> None:
+    server = await start(settings)
+    async with connected(server) as remote:
+        # Of somebody new: an owner has only so many tokens, and the administrator of all tests has many.
+        token = {"name": "t", "owner": f"new-{uuid4()}", "role": "operator"}
+        made = (await remote.post("/v1/tokens", json=token)).json()
+        bearer = {"Authorization": f"Bearer {made['token']}"}
+        submitted = await remote.post("/v1/executions", json={"image": "busybox:local"}, headers=bearer)
+        own = submitted.json()["links"]["self"]
+        url = str(remote.base_url).replace("http", "ws") + f"{own}/tail"
+        follow = f"{own}/logs?follow=true&streams=system"
+        async with (
+            connect(url, additional_headers=bearer) as tail,
+            remote.stream("GET", follow, headers=bearer) as answer,
+        ):
+            assert answer.status_code == 200
+            assert (await remote.delete(f"/v1/tokens/{made['id']}")).status_code == 204
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await tail.recv()
+            assert tail.close_code == CloseCode.NOT_AUTHENTICATED
+            with pytest.raises(httpx.RemoteProtocolError):
+                await answer.aread()
+        await remote.post(f"{own}/cancel")
+    assert await server.end() == 0
+    # That we break it off is no fault of anybody's.
+    assert "tokens.stream_cut" in {line["event"] for line in server.lines}
+    assert {line["level"] for line in server.lines} == {"info"}
+
+
+async def test_a_head_is_answered_whole_and_the_connection_goes_on(remote: httpx.AsyncClient) -> None:
+    own = (await remote.post("/v1/executions", json={"image": "busybox:local"})).json()["links"]
+    for address in (own["self"], f"{own['self']}?wait=60", f"{own['logs']}?follow=true", "/openapi.json", "/docs"):
+        answer = await remote.head(address)
+        assert (answer.status_code, answer.content) == (200, b""), address
+        assert "transfer-encoding" not in answer.headers
+    assert int(answer.headers["content-length"]) == len((await remote.get("/docs")).content)
+    await remote.post(own["cancel"])
 
 
 async def test_a_client_that_left_is_not_waited_for(remote: httpx.AsyncClient, process: Process) -> None:

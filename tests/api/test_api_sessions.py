@@ -12,7 +12,7 @@ import pytest
 from served import Api, Submit
 from sqlalchemy import text, update
 
-from app.auth.service import COOKIE
+from app.auth.cookies import cookie_name
 from app.auth.tables import Ticket, Token
 from app.auth.tokens import Scope, hash_token
 from app.db.engine import reading, transaction
@@ -22,6 +22,7 @@ from support.eventually import eventually
 from support.knocking import knock
 
 OWN_PAGE = {"Origin": "http://tailrace"}
+COOKIE = cookie_name(secure=False)
 Json = dict[str, Any]
 
 
@@ -54,7 +55,9 @@ async def code_with(api: Api, path: str, ticket: str) -> int | None:
 async def test_a_session_may_what_its_token_may(api: Api, client: httpx.AsyncClient, submit: Submit) -> None:
     browser = await begin(api, client)
     me = (await client.get("/v1/me")).json()
-    assert (await browser.get("/v1/me")).json() == me
+    seen = (await browser.get("/v1/me")).json()
+    assert seen == me | {"token_name": "session", "expires_at": seen["expires_at"]}
+    assert seen["expires_at"] is not None
     own = f"/v1/executions/{await submit()}"
     assert (await browser.post(f"{own}/cancel", headers=OWN_PAGE)).status_code == 202
     assert (await browser.post("/v1/tokens", headers=OWN_PAGE, json={"name": "t", "role": "admin"})).status_code == 403

@@ -45,7 +45,7 @@ async def test_whoever_has_the_address_reads_all_of_one_execution(
     links, token = made["links"], made["token"]
     record = await anonymous.get(links["self"])
     assert record.json() == (await client.get(own)).json()
-    assert (record.headers["referrer-policy"], record.headers["cache-control"]) == ("no-referrer", "no-cache")
+    assert (record.headers["referrer-policy"], record.headers["cache-control"]) == ("no-referrer", "private, no-cache")
     assert (await anonymous.get(links["outputs"])).json()["items"][0]["path"] == "a.txt"
     assert (await anonymous.get(f"{own}/outputs/a.txt?share={token}")).content == b"abc"
     assert (await anonymous.get(f"{links['logs']}&tail=5&format=text")).status_code == 200

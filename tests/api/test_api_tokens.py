@@ -118,6 +118,8 @@ async def test_nobody_revokes_what_may_more_but_itself_any_may(api: Api, client:
         ({"role": "god"}, "role"),
         ({"role": "viewer", "name": ""}, "name"),
         ({"role": "viewer", "owner": ""}, "owner"),
+        ({"role": "viewer", "owner": "ann\n"}, "owner"),
+        ({"role": "viewer", "owner": "ann\u202e"}, "owner"),
         ({"role": "viewer", "expires_in": 0}, "expires_in"),
         ({"role": "viewer", "expires_in": 10**9}, "expires_in"),
         ({"role": "viewer", "token": "trt_mine"}, "token"),
@@ -263,6 +265,10 @@ async def test_an_operator_makes_one_when_all_are_lost(api: Api) -> None:
     async with reading(api.process.database) as connection:
         row = (await connection.execute(select(Token).where(Token.hash == hash_token(token)))).one()
     assert (row.name, row.made_by, row.expires_at) == ("lost", None, None)
+    admin = await api.client("admin", Scope.ADMIN)
+    (entry,) = (await admin.get("/v1/audit", params={"object": f"tokens/{row.id}"})).json()["items"]
+    assert (entry["action"], entry["actor"], entry["owner"]) == ("make_token", "command line", "root")
+    assert (entry["status"], entry["token_id"]) == (201, None)
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,20 @@ async def test_what_was_signed_once_is_taken_once(client: httpx.AsyncClient, ano
     assert answers[0].json() == answers[1].json()
 
 
+async def test_a_ping_of_github_submits_nothing(client: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
+    trigger = await add(client, signature="github")
+    body, ping = b'{"zen": "Keep it logically awesome."}', {"X-GitHub-Event": "ping"}
+
+    async def post(headers: dict[str, str]) -> int:
+        return (await anonymous.post(trigger["address"], content=body, headers=headers)).status_code
+
+    assert [await post(as_github(trigger["secret"], body) | ping), await post(ping)] == [204, 404]
+    assert (await client.get(trigger["links"]["self"] + "/deliveries")).json()["items"] == []
+    # Whoever has a token says what they like in other headers.
+    by_token = await add(client)
+    assert (await anonymous.post(by_token["address"], content=b"{}", headers=ping)).status_code == 202
+
+
 async def test_a_secret_may_be_the_senders(client: httpx.AsyncClient, anonymous: httpx.AsyncClient) -> None:
     given = {"signature": "github", "secret": "made-up-elsewhere"}
     trigger = await add(client, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -94,6 +95,7 @@ SCRIPTS = {
     Language.CURL: ["sh"],
     Language.BASH: ["bash"],
     Language.PYTHON: ["python3", "-W", "error"],
+    Language.PYTHON_CLIENT: [sys.executable, "-W", "error"],
     Language.JAVASCRIPT: ["node"],
 }
 
@@ -112,7 +114,7 @@ async def test_it_submits_the_same_and_shows_and_fetches_all(
     await _check(tailrace, submitted, said, tmp_path)
 
 
-@pytest.mark.parametrize("language", [Language.BASH, Language.PYTHON, Language.JAVASCRIPT])
+@pytest.mark.parametrize("language", [Language.BASH, Language.PYTHON, Language.PYTHON_CLIENT, Language.JAVASCRIPT])
 async def test_it_fails_where_the_execution_does(tailrace: Running, language: Language, tmp_path: Path) -> None:
     record = await _original(tailrace, code=3)
     path, environment = await _code(tailrace, record, language, tmp_path)
@@ -121,12 +123,22 @@ async def test_it_fails_where_the_execution_does(tailrace: Running, language: La
     assert "failed" in said
 
 
-@pytest.mark.parametrize("language", [Language.BASH, Language.PYTHON, Language.JAVASCRIPT])
-async def test_it_says_what_is_wrong(tailrace: Running, submitted: Json, language: Language, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("language", "wrong"),
+    [
+        (Language.BASH, "not_authenticated"),
+        (Language.PYTHON, "not_authenticated"),
+        (Language.PYTHON_CLIENT, "Unauthorized"),
+        (Language.JAVASCRIPT, "not_authenticated"),
+    ],
+)
+async def test_it_says_what_is_wrong(
+    tailrace: Running, submitted: Json, language: Language, wrong: str, tmp_path: Path
+) -> None:
     path, environment = await _code(tailrace, submitted, language, tmp_path)
     status, said = await _execute([*SCRIPTS[language], str(path)], tmp_path, environment | {"TAILRACE_TOKEN": "wrong"})
     assert status == 1
-    assert "not_authenticated" in said
+    assert wrong in said
 
 
 async def test_a_notebook_runs_in_jupyter(

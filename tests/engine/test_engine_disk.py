@@ -1,5 +1,6 @@
 """What a container takes on disk, wherever its image lets it write."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from stack.engine import ensure_engine
 from stack.images import build_image
 from support.eventually import eventually
 from support.hostile import dig
-from worker.engine.disk import FILE_BYTES, allocated, own_directories
+from worker.engine.disk import FILE_BYTES, Turns, count_by_engine, own_directories
 from worker.workspace import remove_tree
 
 MIB = 2**20
@@ -39,9 +40,9 @@ async def test_the_layer_the_volumes_and_our_directories_are_counted(
         return 7 * MIB <= await harbour.engine.weigh(container, [tmp_path]) < 8 * MIB
 
     await eventually(all_counted)
-    # Where the engine's directories cannot be seen, it counts its layer itself.
-    path = f"/containers/{container}/json"
-    assert (await harbour.engine._http.json("GET", path, params={"size": "1"}))["SizeRw"] >= 2 * MIB
+    # Where the engine's directories cannot be seen, it counts by itself; holes, too.
+    counted = await count_by_engine(harbour.engine._http.json, f"/containers/{container}/json")
+    assert 56 * MIB <= counted < 57 * MIB
 
 
 async def test_files_without_content_count_and_holes_and_links_do_not(tmp_path: Path) -> None:
@@ -51,23 +52,55 @@ async def test_files_without_content_count_and_holes_and_links_do_not(tmp_path: 
         (tree / str(number)).touch()
     os.truncate(tree / "0", 2**33)
     (tree / "link").symlink_to("/usr")
-    assert 500 * FILE_BYTES < await allocated([tree]) < 600 * FILE_BYTES
+    assert 500 * FILE_BYTES < await Turns().allocated([tree]) < 600 * FILE_BYTES
+
+
+async def test_a_small_tree_does_not_wait_for_large_ones(tmp_path: Path) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    for each in (large, small):
+        each.mkdir()
+    for number in range(30_000):
+        (large / str(number)).touch()
+    turns, ended = Turns(turn=0.005), list[str]()
+
+    async def look(name: str, tree: Path) -> None:
+        assert await turns.allocated([tree]) >= FILE_BYTES
+        ended.append(name)
+
+    await asyncio.gather(*(look(f"large {each}", large) for each in range(4)), look("small", small))
+    assert ended[0] == "small"
+
+
+async def test_what_an_engine_takes_long_to_count_has_a_place_of_its_own() -> None:
+    turns, counted = Turns(turn=0.0), asyncio.Event()
+    for slow in ("a", "b"):
+        async with turns.asking(slow):
+            pass
+
+    async def ask(container: str) -> None:
+        async with turns.asking(container):
+            await counted.wait()
+
+    asking = [asyncio.create_task(ask(each)) for each in ("a", "b")]
+    async with asyncio.timeout(10), turns.asking("c"):
+        counted.set()
+    await asyncio.gather(*asking)
 
 
 async def test_what_is_deeper_than_any_path_counts(tmp_path: Path) -> None:
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     dig(outputs, 3000)
-    counted = await allocated([outputs])
+    counted = await Turns().allocated([outputs])
     remove_tree(outputs)
     assert counted >= 3000 * FILE_BYTES
 
 
 async def test_what_is_gone_counts_nothing_and_no_sum_is_an_error(tmp_path: Path) -> None:
-    assert await allocated([]) == 0
-    assert await allocated([tmp_path / "gone", tmp_path]) < 10 * FILE_BYTES
+    assert await Turns().allocated([]) == 0
+    assert await Turns().allocated([tmp_path / "gone", tmp_path]) < 10 * FILE_BYTES
     with pytest.raises(OSError, match="Argument list too long"):
-        await allocated([Path("x" * 200_000)])
+        await Turns().allocated([Path("x" * 200_000)])
 
 
 @pytest.mark.parametrize(

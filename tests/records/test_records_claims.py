@@ -384,7 +384,7 @@ async def test_a_claim_reads_little_of_a_long_queue(
         async with transaction(process.database) as connection:
             await connection.execute(many.bindparams(pool=records.worker.pool, gated=gated))
         asked = {"pool": records.worker.pool, "lane": Lane.NORMAL, "most": 4, "most_in_pool": 9}
-        asked |= {"most_per_owner": 3, "passed_over": [], "limited": [], "methods": []}
+        asked |= {"most_per_owner": 3, "passed_over": [], "rooms": "{}", "methods": []}
         async with reading(process.database) as connection:
             explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queue._PICK.text}")
             plan = (await connection.execute(explained, asked)).scalar_one()[0]["Plan"]

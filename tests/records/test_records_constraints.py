@@ -186,6 +186,10 @@ BAD_POOLS: list[tuple[str, Columns]] = [
 BAD_QUOTAS: list[tuple[str, Columns]] = [
     ("ck_quotas_max_queued", {"max_queued": -1}),
     ("ck_quotas_max_running", {"max_running": -1}),
+    ("ck_quotas_max_cpus", {"max_cpus": -0.5}),
+    ("ck_quotas_max_memory", {"max_memory": -1}),
+    ("ck_quotas_max_log_bytes", {"max_log_bytes": -1}),
+    ("ck_quotas_max_storage", {"max_storage": -1}),
 ]
 BAD_BATCHES: list[tuple[str, Columns]] = [
     ("ck_batches_size", {"size": 0}),

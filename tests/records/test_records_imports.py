@@ -1,5 +1,6 @@
 """An import whose process was not heard of for too long is over: nothing is on record of which a part may be gone."""
 
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,8 @@ from app.artifacts.tables import ArtifactRemoval
 from app.bootstrap import Process
 from app.bundles import repository
 from app.bundles.document import BundledLine
-from app.bundles.reserving import reserved
+from app.bundles.importing import _while_held
+from app.bundles.reserving import HELD_FOR, Reservation, reserved
 from app.bundles.tables import Import
 from app.db.engine import reading, transaction
 from app.db.orm import clock
@@ -48,6 +50,27 @@ async def test_who_was_late_with_an_import_does_not_go_on_with_a_part_of_its_log
         assert await connection.scalar(select(Import.until < clock()).where(Import.execution_id == execution))
     async with reserved(process, execution):
         assert not await count_segments(process, execution)
+
+
+async def test_who_stood_still_for_too_long_stores_nothing_more(process: Process) -> None:
+    execution, now = uuid7(), [0.0]
+    async with transaction(process.database) as connection:
+        frozen = Reservation(execution, clock=lambda: now[0])
+        assert await repository.claim(connection, execution, frozen.holder, within=HELD_FOR)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a"
+        now[0] += HELD_FOR.total_seconds()
+        yield b"b"
+
+    taken = list[bytes]()
+    with pytest.raises(Unavailable):
+        async for piece in _while_held(frozen, pieces()):
+            taken.append(piece)
+    assert taken == [b"a"]
+    async with transaction(process.database) as connection:
+        await frozen.hold(connection)
+    frozen.check()
 
 
 async def test_what_somebody_has_begun_to_remove_is_seen_by_who_is_to_note_it(process: Process) -> None:

@@ -81,6 +81,10 @@ async def test_up_serves_and_stops_in_order(up: Callable[[], Terminal], data: Pa
         answer = await client.get("/v1/executions", headers={"Authorization": f"Bearer {token}"})
         assert answer.json() == {"items": [], "next": None}
         assert (await client.get("/docs")).status_code == 200
+        page, _, ticket = (terminal.shows(r"log in +(\S+)") or "").partition("#")
+        assert (await client.get(page)).status_code == 200
+        begun = await client.post("/v1/session", headers={"Authorization": f"Bearer {ticket}"})
+        assert begun.status_code == 201
     assert (data / "token").read_text().strip() == token
     assert stat.S_IMODE((data / "token").stat().st_mode) == 0o600
     assert stat.S_IMODE((data / "run").stat().st_mode) == 0o700

@@ -17,7 +17,7 @@ from app.batches.needs import Link, check_needs, find_cycle
 from app.batches.outputs import folder_name
 from app.batches.requests import BatchSubmission
 from app.executions.states import ACTIVE, TERMINAL, Status
-from app.merging import is_own, merged
+from app.merging import merged, says
 
 PAGE = Path(__file__).parents[2] / "docs" / "batches.md"
 KEYS = st.sampled_from("abcdefg")
@@ -55,18 +55,21 @@ def test_merging_changes_neither_and_again_changes_nothing(value: Any, patch: An
 
 
 @pytest.mark.parametrize(
-    ("path", "own"),
+    ("field", "own"),
     [
-        (("limits", "memory"), True),
-        (("limits", "timeout"), False),
-        (("command", 0), True),
-        (("image",), False),
-        (("env",), True),
-        (("env", "A"), False),
+        ("limits.memory", True),
+        ("limits.timeout", False),
+        ("command[0]", True),
+        ("image", False),
+        ("env", True),
+        ("env.A", False),
+        ("files.a.csv.url", True),
+        ("files.a.url", False),
     ],
 )
-def test_whose_a_field_is(path: tuple[object, ...], *, own: bool) -> None:
-    assert is_own({"limits": {"memory": "x"}, "command": [], "env": {}}, path) is own
+def test_whose_a_field_is(field: str, *, own: bool) -> None:
+    patch = {"limits": {"memory": "x"}, "command": [], "env": {}, "files": {"a.csv": {"url": "x"}, "b.csv": {}}}
+    assert says(patch, field) is own
 
 
 @given(

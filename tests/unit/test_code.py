@@ -114,9 +114,10 @@ def test_a_remark_is_one_line_that_shows_what_it_is(value: str) -> None:
     assert all(character.isprintable() for character in remark)
 
 
-@given(BODIES)
-def test_a_python_program_has_the_submission_as_it_is(body: dict[str, Any]) -> None:
-    tree = ast.parse(write(Language.PYTHON, a_request(body)))
+@pytest.mark.parametrize("language", [Language.PYTHON, Language.PYTHON_CLIENT])
+@given(body=BODIES)
+def test_a_python_program_has_the_submission_as_it_is(language: Language, body: dict[str, Any]) -> None:
+    tree = ast.parse(write(language, a_request(body)))
     (submission,) = [
         node.value
         for node in tree.body

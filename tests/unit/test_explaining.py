@@ -3,7 +3,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from app.explaining import fields_of
+from app.errors import FieldError, InvalidRequest, NotAllowed
+from app.explaining import _SENTENCES, MAX_HINTS, fields_of, hint_of, problem_of
 
 
 class Wanted(BaseModel):
@@ -27,3 +28,16 @@ def test_each_mistake_is_said_once(given: dict[str, object], said: dict[str, str
         Wanted.model_validate(given)
     errors = [{**each, "loc": ("body", *each["loc"])} for each in refused.value.errors()]
     assert {each.field: each.message for each in fields_of(errors)} == said
+
+
+def test_whatever_is_wrong_there_is_a_hint_and_the_better_one_of_who_knows_more() -> None:
+    generic = hint_of([FieldError("a", "of_nobody_else", "is wrong")])
+    assert [code for code in _SENTENCES if hint_of([FieldError("a", code, "")]) == generic] == []
+    many = ("missing", "extra_forbidden", "missing", "enum", "int_type")
+    several = hint_of([FieldError("a", code, "") for code in many])
+    assert several.startswith(hint_of([FieldError("a", "missing", "")]))
+    assert several.count(".") >= MAX_HINTS
+    assert hint_of([FieldError("a", "int_type", "")]) not in several
+    assert problem_of(InvalidRequest.of([FieldError("a", "x", "is wrong")]))["hint"] == generic
+    assert problem_of(InvalidRequest("No.", hint="Do this.", fields=[FieldError("a", "x", "")]))["hint"] == "Do this."
+    assert problem_of(NotAllowed("No."))["hint"] is None

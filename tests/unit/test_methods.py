@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from app.errors import InvalidRequest
 from app.executions.requests import Submission
 from app.explaining import fields_of
+from app.merging import merged
 from app.methods import portable
 from app.methods.comparing import differences
 from app.methods.document import Document, check
@@ -288,3 +290,67 @@ def test_differences_are_where_something_differs(one: Any, other: Any) -> None:
         assert found
     if orjson.dumps(one) == orjson.dumps(other):
         assert not found
+
+
+# What is wrong with a document
+
+SECRET = {"type": "string", "format": "secret"}
+PIPELINE: dict[str, Any] = {
+    "name": "pipeline",
+    "version": "1.0.0",
+    "inputs": {"properties": {"rate": {"type": "number"}}},
+    "steps": {
+        "fit": {"method": "train@1.0.0", "inputs": {"rate": "{{rate}}"}},
+        "plot": {"image": "busybox", "command": ["plot", "{{rate}}"], "needs": ["fit"]},
+    },
+}
+ALONE: dict[str, Any] = {
+    "name": "alone",
+    "version": "1.0.0",
+    "image": "busybox",
+    "command": ["{{rate}}"],
+    "inputs": {"properties": {"rate": {"type": "number"}, "seed": {"type": "integer"}}},
+    "profiles": {"quick": {"inputs": {"seed": 1}}},
+}
+ANYWHERE: list[tuple[dict[str, Any], str]] = [
+    ({"title": 5}, "title"),
+    ({"colour": 1}, "colour"),
+    ({"name": "No Name"}, "name"),
+    ({"version": None}, "version"),
+    ({"inputs": {"properties": {"size": {"type": "huge"}}}}, "inputs.properties.size.type"),
+    ({"inputs": {"properties": {"rows": {"type": "integer", "default": "x"}}}}, "inputs.properties.rows.default"),
+    ({"inputs": {"properties": {"key": SECRET}}, "profiles": {"p": {"inputs": {"key": "x"}}}}, "profiles.p.inputs.key"),
+]
+OF_ONE = [
+    *ANYWHERE,
+    ({"image": "No Image"}, "image"),
+    ({"setup": {"command": "echo"}}, "setup.command"),
+    ({"limits": {"timeout": "x"}}, "limits.timeout"),
+    ({"profiles": {"long": {"limits": {"grace": 3, "notice": 5}}}}, "profiles.long.limits.notice"),
+    ({"profiles": {"quick": {"inputs": {"seed": "x"}}}}, "profiles.quick.inputs.seed"),
+    ({"teardown": {"command": ["{{nothing}}"]}}, "teardown.command[0]"),
+    ({"webhooks": [{"url": "http://127.0.0.1:8000/", "secret": "whsec_" + "A" * 32}]}, "webhooks[0].secret"),
+]
+OF_STEPS = [
+    *ANYWHERE[:6],
+    ({"image": "busybox"}, "image"),
+    ({"steps": {"fit": {"method": "No Name"}}}, "steps.fit.method"),
+    ({"steps": {"plot": {"command": ["plot", "{{speed}}"]}}}, "steps.plot.command[1]"),
+    ({"steps": {"late": {"image": "busybox", "needs": ["nobody"]}}}, "steps.late.needs[0]"),
+    ({"steps": {"bare": {}}}, "steps.bare"),
+    ({"steps": {"half": {"image": "busybox", "pool": 5}}}, "steps.half.pool"),
+]
+
+
+@pytest.mark.parametrize(("base", "faults"), [(ALONE, OF_ONE), (PIPELINE, OF_STEPS)])
+@given(data=st.data())
+def test_everything_wrong_with_a_document_is_told_at_once(
+    base: dict[str, Any], faults: list[tuple[dict[str, Any], str]], data: st.DataObject
+) -> None:
+    written, expected = base, set[str]()
+    for patch, field in data.draw(st.lists(st.sampled_from(faults), min_size=1, unique_by=lambda fault: fault[1])):
+        written, expected = merged(written, patch), expected | {field}
+    with pytest.raises(InvalidRequest) as refused:
+        read_document(written)
+    fields = [each.field for each in refused.value.fields]
+    assert (sorted(fields), len(fields)) == (sorted(expected), len(expected))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from app.executions import repository
-from app.executions.model import Event
+from app.executions.model import Event, Stage
 from app.executions.repository import StaleLease
 from app.executions.states import Cause, Status
 from app.logs.protocol import Kind, unpack_message
@@ -311,12 +311,12 @@ async def test_its_time_being_over_begins_a_stop_by_us(attend: Attend, engine: D
     assert (event.at - record.started_at).total_seconds() >= 1
 
 
-@pytest.mark.parametrize("sent", [True, False])
+@pytest.mark.parametrize(("sent", "main_ended"), [(True, False), (False, False), (False, True)])
 async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
-    *, sent: bool, attend: Attend, engine: DockerRuntime, context: WorkerContext
+    *, sent: bool, main_ended: bool, attend: Attend, engine: DockerRuntime, context: WorkerContext
 ) -> None:
     """The program was told and signaled by the worker that died: now it is only killed, when it is time. If that worker
-    died before it had sent the signal, it comes now.
+    died before it had sent the signal, it comes now; unless the main command has ended, and it would hit the teardown.
     """
     attended = await attend(*STUBBORN, grace=2)
     container = await start(attended, engine)
@@ -332,6 +332,9 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     record, attempt = await attended.records.commit(
         lambda connection: claims.read_attempt(connection, attended.claim.lease)
     )
+    if main_ended:
+        record = replace(record, spec=record.spec.model_copy(update={"teardown": Stage(command=("true",), timeout=60)}))
+        attended.workspace.stages.write_text("main\nmain 0 free\nteardown\n")
     story = Story(context, record, attended.log)
     heir = Oversight(context, attended.claim.lease, record, attended.workspace, story)
     heir.resume(attempt, frozen=False)
@@ -339,10 +342,11 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     await obey_until_exit(inherited, engine, container)
     heir.close()
     after = await attended.attempt()
-    assert (attended.workspace.outputs / "term").exists() is not sent
+    owed = not sent and not main_ended
+    assert (attended.workspace.outputs / "term").exists() is owed
     assert (after.signaled_at, attempt.rung) == (before.signaled_at, Rung.SIGNAL)
-    assert after.signal_sent_at is not None
-    assert attended.said == [*([] if sent else ["SIGTERM is sent."]), "SIGKILL is sent."]
+    assert (after.signal_sent_at is None) is main_ended
+    assert attended.said == [*(["SIGTERM is sent."] if owed else []), "SIGKILL is sent."]
     assert (after.killed_at - (await stop_event(attended)).at).total_seconds() >= 2
 
 

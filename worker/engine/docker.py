@@ -24,7 +24,7 @@ import orjson
 from worker.engine.answers import read_image, read_inspection, read_recollection, read_usage, understanding
 from worker.engine.cgroups import ControlGroup, find_control_group
 from worker.engine.connection import EngineConnection, Refused
-from worker.engine.disk import allocated, own_directories
+from worker.engine.disk import Turns, count_by_engine, own_directories
 from worker.engine.frames import Demultiplexer, FrameError
 from worker.engine.layers import PullProgress
 from worker.engine.oom import OomWitness
@@ -49,7 +49,7 @@ from worker.engine.pull import Reference, SingleFlight, local_name, parse_refere
 from worker.engine.spec import create_body
 
 _INSPECTIONS_AT_ONCE: Final = 16
-# What a container uses is a costly question; each of them takes a second, of its disk sometimes minutes.
+# What a container uses is a costly question; each of them takes a second.
 _QUESTIONS_AT_ONCE: Final = 2
 _GROUPS_KNOWN: Final = 1000
 # Words of a failed `create` or `start` that speak of the engine's own host, not of what was asked for.
@@ -85,7 +85,7 @@ class DockerRuntime:
         self._progress: WeakValueDictionary[str, PullProgress] = WeakValueDictionary()
         self._oom = OomWitness()
         self._groups: dict[str, ControlGroup | None] = {}
-        self._questions, self._looks = (asyncio.Semaphore(_QUESTIONS_AT_ONCE) for _ in range(2))
+        self._questions, self._turns = asyncio.Semaphore(_QUESTIONS_AT_ONCE), Turns()
 
     async def __aenter__(self) -> Self:
         return self
@@ -285,15 +285,13 @@ class DockerRuntime:
 
         Where its own are not of this host the engine counts them, by the apparent sizes of the files.
         """
-        path = f"/containers/{_quoted(container)}/json"
-        async with self._looks:
-            with _about(container):
-                found = await self._http.json("GET", path)
-                own = await asyncio.to_thread(own_directories, found)
-                if own is None:
-                    found = await self._http.json("GET", path, params={"size": "1"}, slow=True)
-            written = await allocated([*(own or ()), *directories])
-        return written if own is not None else written + int(found.get("SizeRw") or 0)
+        path, counted = f"/containers/{_quoted(container)}/json", 0
+        with _about(container):
+            own = await asyncio.to_thread(own_directories, await self._http.json("GET", path))
+            if own is None:
+                async with self._turns.asking(container):
+                    counted = await count_by_engine(self._http.json, path)
+        return counted + await self._turns.allocated([*(own or ()), *directories])
 
     async def remove(self, container: str, *, force: bool = False) -> None:
         """Remove, with its anonymous volumes; gone or going already is fine.

@@ -1,0 +1,45 @@
+"""SQL of who comes with an issuer's token: each is a row of `tokens` from when it comes first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
+
+from app.auth.oidc import Identity
+from app.auth.tables import Token
+from app.db.engine import Connection
+from app.db.orm import clock
+
+# Of those that have ended; the newest of each owner stays.
+_KEPT = timedelta(days=7)
+
+
+async def admit(connection: Connection, identity: Identity) -> None:
+    """Put it on record, unless it is. Older ones of the owner that ended long ago are forgotten."""
+    row = {
+        "id": uuid7(),
+        "hash": identity.hash,
+        "name": identity.name,
+        "owner": identity.owner,
+        "scopes": sorted(identity.scopes),
+        "expires_at": identity.expires_at,
+        "vouched_until": identity.vouched_until,
+    }
+    statement = insert(Token).values(**row).on_conflict_do_nothing(index_elements=[Token.hash]).returning(Token.id)
+    if (await connection.execute(statement)).scalar_one_or_none() is None:
+        return
+    ended = Token.vouched_until.is_not(None) & (Token.expires_at < clock() - _KEPT)
+    # Two who come at once do not wait for each other.
+    old = select(Token.id).where(Token.owner == identity.owner, Token.hash != identity.hash, ended)
+    await connection.execute(delete(Token).where(Token.id.in_(old.with_for_update(skip_locked=True))))
+
+
+def vouched(owner: str) -> Select[tuple[list[Any]]]:
+    """What the newest of an owner lets go on in their name, unless that is revoked, or too long ago."""
+    newest = select(Token).where(Token.owner == owner, Token.vouched_until.is_not(None)).order_by(Token.id.desc())
+    one = newest.limit(1).subquery()
+    return select(one.c.scopes).where(one.c.revoked_at.is_(None), one.c.vouched_until > clock())

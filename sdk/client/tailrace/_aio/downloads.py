@@ -1,0 +1,82 @@
+"""Files from the server onto the disk: whole or not at all, and on from where the line broke."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from tailrace._errors import ConnectionFailed, TailraceError
+from tailrace._retrying import Patience
+from tailrace._transport import Request, Transport
+
+if TYPE_CHECKING:
+    import httpx
+
+PIECE = 1024 * 1024
+
+
+async def download(
+    transport: Transport, path: str, target: Path, *, params: Mapping[str, Any] | None = None, sha256: str | None = None
+) -> Path:
+    """Write what is at a path of the API to a file, which appears when it is complete.
+
+    Raises:
+        TailraceError: What came has not the checksum that it should have.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("w+b") as file:
+            await _fetch(transport, path, file, params)
+            if sha256 is not None and _digest(file) != sha256:
+                raise TailraceError(f"{target.name} did not arrive as it was sent: its checksum is another one.")
+        part.replace(target)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return target
+
+
+async def _fetch(transport: Transport, path: str, file: IO[bytes], params: Mapping[str, Any] | None) -> None:
+    """Every byte. After a cut only the rest is asked for, if the server can tell that it is still the same file."""
+    import httpx
+
+    patience = Patience(transport.patience)
+    etag: str | None = None
+    while True:
+        headers = {"Range": f"bytes={file.tell()}-", "If-Range": etag} if etag and file.tell() else {}
+        try:
+            async with transport.open(Request("GET", path, params=params, headers=headers)) as response:
+                etag = response.headers.get("etag")
+                if response.status_code != 206:
+                    file.seek(0)
+                    file.truncate()
+                await _write(response, file)
+                return
+        except httpx.TransportError as error:
+            await patience.rest(ConnectionFailed(transport.config.url, str(error)))
+
+
+async def _write(response: httpx.Response, file: IO[bytes]) -> None:
+    async for piece in response.aiter_bytes(PIECE):
+        file.write(piece)
+
+
+def _digest(file: IO[bytes]) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def inside(directory: Path, path: str) -> Path:
+    """Where a path of a program's choice goes. Raises `TailraceError` if that is not inside."""
+    root = directory.resolve()
+    target = (root / path).resolve()
+    if not target.is_relative_to(root) or target == root:
+        raise TailraceError(f"`{path}` is not a path below {directory}; it is not written.")
+    return target

@@ -1,0 +1,129 @@
+"""What can be waited for: the server holds the question until it is over."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from tailrace._aio.api import Api
+from tailrace._errors import ConnectionFailed, ExecutionFailed, ServerError, WaitTimeout
+from tailrace._html import shown
+from tailrace._nouns import BatchRecord
+from tailrace._progress import Bar
+from tailrace._records import Record
+from tailrace._retrying import MISTAKE, Patience
+from tailrace._transport import Request
+
+if TYPE_CHECKING:
+    import httpx
+
+W = TypeVar("W", Record, BatchRecord)
+
+# The server holds a question for a minute at most; proxies in between often for less.
+HELD = 30.0
+
+
+class Watched(Generic[W]):
+    """Has a record, of which newer ones can be asked for. `looks` is how long a question may be held that asks for
+    changes: as long as any, where the server knows what has been seen.
+    """
+
+    looks = HELD
+
+    def __init__(self, api: Api, path: str, record: W) -> None:
+        self._api = api
+        self._path = path
+        self._etag: str | None = None
+        self.record: W = record
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.record.id
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"{self._api.transport.config.url}{self._path}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return shown(self.record)
+
+    async def refresh(self) -> W:
+        """Look at it now. Raises `NotFound` if it was deleted."""
+        return self._seen(await self._api.get(self._path))
+
+    async def wait(
+        self,
+        timeout: float | None = None,
+        *,
+        check: bool = False,
+        progress: bool = False,
+        on_change: Callable[[W], object] | None = None,
+    ) -> W:
+        """Wait until it has ended, however that is. The server says so at once; a server that restarts is waited for.
+
+        `progress` shows a bar in terminals and notebooks; `on_change` is called with every new record on the way.
+
+        Raises:
+            WaitTimeout: It has not, after so many seconds.
+            ExecutionFailed: It has not succeeded, if that is to be checked.
+            NotFound: It was deleted.
+        """
+        with ExitStack() as stack:
+            told = [on_change] if on_change is not None else []
+            if progress:
+                bar = stack.enter_context(Bar())
+                bar.show(self.record)
+                told.append(bar.show)
+            await self._until_end(math.inf if timeout is None else timeout, told)
+        if check and self.record.status != "succeeded":
+            raise ExecutionFailed(self.record)
+        return self.record
+
+    async def _until_end(self, timeout: float, told: list[Callable[[W], object]]) -> None:
+        deadline = time.monotonic() + timeout
+        patience = Patience(math.inf)
+        while not self.record.ended:
+            began = time.monotonic()
+            if began >= deadline:
+                raise WaitTimeout(self.record, timeout)
+            changed = await self._look(deadline - began, changes=bool(told))
+            if changed:
+                for tell in told:
+                    tell(self.record)
+            if time.monotonic() - began >= 1.0 or (changed and told):
+                patience = Patience(math.inf)
+            elif not self.record.ended:
+                # It did not hold the question: it is about to stop, or not there.
+                await patience.rest(at_most=deadline - time.monotonic())
+
+    async def _look(self, within: float, *, changes: bool) -> bool:
+        """One question that the server holds until the end, or until there are changes. Whether there are any."""
+        import anyio
+
+        seconds = min(self.looks if changes else HELD, within)
+        headers = {"If-None-Match": self._etag} if changes and self._etag else {}
+        timeout = seconds + self._api.transport.timeout
+        request = Request("GET", self._path, params={"wait": f"{seconds:.3f}"}, headers=headers, timeout=timeout)
+        response: httpx.Response | None = None
+        try:
+            with anyio.move_on_after(None if math.isinf(within) else within):
+                response = await self._api.transport.send(request)
+        except ConnectionFailed:
+            pass
+        except ServerError as error:
+            if error.status == MISTAKE:
+                raise
+        if response is None or response.status_code == 304:
+            return False
+        before, self._etag = self.record.raw, response.headers.get("etag")
+        return bool(self._seen(response.json()).raw != before)
+
+    def _seen(self, answer: Mapping[str, Any]) -> W:
+        self.record = type(self.record)(answer)
+        return self.record

@@ -1,0 +1,61 @@
+"""A progress bar while one waits, in terminals and notebooks. Elsewhere there is none."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from tailrace._nouns import BatchRecord
+    from tailrace._records import Record
+
+
+class Bar:
+    """Shows each record that it is given."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not (console.is_terminal or console.is_jupyter),
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, record: Record | BatchRecord) -> None:
+        """How it stands."""
+        percent = percent_of(record)
+        total = None if percent is None and not record.ended else 100
+        name = record.name or record.id
+        self._progress.update(self._task, description=f"{name}: {told(record)}", total=total, completed=percent or 0)
+
+
+def percent_of(record: Record | BatchRecord) -> int | None:
+    """0 to 100; None if nobody knows."""
+    if record.status == "succeeded":
+        return 100
+    said = record.progress
+    return said.percent if said is not None else None
+
+
+def told(record: Record | BatchRecord) -> str:
+    """What it does, in two words."""
+    phase = getattr(record.progress, "phase", None)
+    return f"{record.status}, {phase}" if phase and not record.ended else record.status

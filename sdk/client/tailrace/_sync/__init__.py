@@ -1,0 +1,1 @@
+"""The same for who has no event loop: one line for each call."""

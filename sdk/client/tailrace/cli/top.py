@@ -1,0 +1,106 @@
+"""`tailrace top`: what happens, live."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tailrace.cli.listing import progress_of, status_of
+from tailrace.cli.noun import Noun
+from tailrace.cli.output import console
+from tailrace.cli.session import Session, session
+from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+app = Noun()
+
+
+@app.verb("top", "tailrace top", "tailrace top --every 5 --pool gpu", "tailrace top --once")
+def top(
+    *,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds from one look to the next.")] = 2.0,
+    pool: Annotated[list[str] | None, typer.Option(help="Of this pool.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")] = 30,
+    once: Annotated[bool, typer.Option("--once", help="One look; always if stdout is no terminal.")] = False,
+) -> None:
+    """Show pools, workers and what is active, over and over. Ctrl-C ends it."""
+    from rich.live import Live
+
+    with session() as api:
+        terminal = console()
+        if once or not sys.stdout.isatty():
+            terminal.print(look(api, pool, limit))
+            return
+        with Live(look(api, pool, limit), console=terminal, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(every)
+                live.update(look(api, pool, limit), refresh=True)
+
+
+def look(api: Session, pools: list[str] | None, limit: int) -> Group:
+    """Everything as it is now: four short requests, whatever is on record."""
+    from rich.console import Group
+    from rich.text import Text
+
+    counts = api.get("/v1/stats/counts", pool=pools)["items"]
+    found = list(api.pages("/v1/executions", limit, status=list(ACTIVE), pool=pools))
+    said = "   ".join(f"{item['n']} {item['status']}" for item in counts) or "nothing on record"
+    here = [item for item in api.get("/v1/pools")["items"] if not pools or item["name"] in pools]
+    return Group(
+        Text(f"{api.client.url}   {said}"),
+        Text(),
+        _pools(here, api.get("/v1/workers")["items"]),
+        Text(),
+        _active(found, limit),
+    )
+
+
+def _pools(pools: list[Any], workers: list[Any]) -> Table:
+    table = _new("POOL", "QUEUED", "RUNNING", "SLOTS", "WORKERS")
+    for pool in pools:
+        there = [worker for worker in workers if worker["pool"] == pool["name"]]
+        names = ", ".join(
+            f"{plain(worker['host'])} {worker['busy']}/{worker['slots']}"
+            + ("" if worker["state"] == "active" else f" {plain(worker['state'])}")
+            for worker in there
+        )
+        table.add_row(
+            plain(pool["name"]), str(pool["queued"]), str(pool["running"]), str(pool["slots"]), names or NOTHING
+        )
+    return table
+
+
+def _active(items: list[Any], limit: int) -> Table:
+    from rich.text import Text
+
+    length = short([item["id"] for item in items])
+    table = _new("ID", "NAME", "STATUS", "PROGRESS", "IMAGE", "OWNER", "FOR")
+    for item in items:
+        since = item["started_at"] or item["created_at"]
+        table.add_row(
+            item["id"][:length],
+            plain(item["name"]),
+            Text(status_of(item), style=STYLES.get(item["status"], "")),
+            progress_of(item),
+            plain(item["image"]),
+            plain(item["owner"]),
+            ago(since),
+        )
+    if len(items) == limit:
+        table.caption = f"the newest {limit}"
+    return table
+
+
+def _new(*titles: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, no_wrap=True)
+    return table

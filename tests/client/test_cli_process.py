@@ -1,0 +1,101 @@
+"""The command line as a process: signals, pipes, bytes."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from support.running import Running
+
+PROGRAM = str(Path(sys.executable).with_name("tailrace"))
+
+
+async def start(tailrace: Running, *arguments: str, **variables: str) -> Process:
+    """One command, with its output for us to read."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TAILRACE_")}
+    environment = {**ours, "TAILRACE_URL": tailrace.url, "TAILRACE_TOKEN": tailrace.token, **variables}
+    return await asyncio.create_subprocess_exec(PROGRAM, *arguments, env=environment, stdout=PIPE, stderr=PIPE)
+
+
+async def line(stream: asyncio.StreamReader | None, what: str) -> str:
+    """Read on to a line that has this in it."""
+    assert stream is not None
+    seen = []
+    async with asyncio.timeout(90):
+        async for read in stream:
+            seen.append(read.decode())
+            if what in seen[-1]:
+                return seen[-1]
+    raise AssertionError(f"no {what!r} in {seen}")
+
+
+async def of(process: Process) -> tuple[int | None, bytes, str]:
+    """Its end, and what is left to read."""
+    async with asyncio.timeout(90):
+        out, err = await process.communicate()
+    return process.returncode, out, err.decode()
+
+
+async def test_the_first_ctrl_c_asks_the_program_and_its_last_words_are_heard(tailrace: Running) -> None:
+    script = 'trap "echo saved; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+    process = await start(tailrace, "run", "--story", "--limit", "grace=60", "busybox:local", "--", "sh", "-c", script)
+    execution = (await line(process.stderr, "— ")).split()[-1]
+    await line(process.stdout, "ready")
+    process.send_signal(signal.SIGINT)
+    code, out, err = await of(process)
+    assert (code, out) == (130, b"saved\n")
+    assert "Asking it to stop" in err
+    record = await tailrace.ended(execution)
+    assert (record["status"], record["cause"]) == ("canceled", "canceled_by_user")
+
+
+async def test_the_second_ctrl_c_kills_what_does_not_listen(tailrace: Running) -> None:
+    script = 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+    process = await start(tailrace, "run", "--limit", "grace=600", "busybox:local", "--", "sh", "-c", script)
+    await line(process.stdout, "ready")
+    process.send_signal(signal.SIGINT)
+    await line(process.stderr, "Asking it to stop")
+    process.send_signal(signal.SIGINT)
+    code, _, err = await of(process)
+    assert code == 130
+    assert "Killing it" in err
+
+
+async def test_a_pipe_that_nobody_reads_leaves_it_alone(tailrace: Running) -> None:
+    script = "i=0; while [ $i -lt 200000 ]; do echo line $i; i=$((i+1)); done"
+    process = await start(tailrace, "run", "busybox:local", "--", "sh", "-c", script)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"line 0\n"
+    process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+    code, _, err = await of(process)
+    assert code == 141
+    execution = err.split()[-1]
+    assert "Traceback" not in err
+    assert (await tailrace.ended(execution))["status"] == "succeeded"
+
+
+async def test_bytes_that_are_no_text_pass_through_raw(tailrace: Running) -> None:
+    process = await start(tailrace, "run", "busybox:local", "--", "printf", r"\377\376x\n", LANG="C", LC_ALL="C")
+    code, out, _ = await of(process)
+    assert (code, out) == (0, "��x\n".encode())
+    code, out, _ = await of(await start(tailrace, "logs", "--raw", "@last"))
+    assert (code, out) == (0, b"\xff\xfex\n")
+
+
+async def test_a_detached_one_is_followed_from_elsewhere_and_json_goes_into_a_parser(tailrace: Running) -> None:
+    script = "echo one; sleep 0.3; echo two; exit 3"
+    detached = await start(tailrace, "run", "-d", "busybox:local", "--", "sh", "-c", script)
+    code, out, err = await of(detached)
+    assert (code, err) == (0, "")
+    execution = out.decode().strip()
+    code, out, _ = await of(await start(tailrace, "logs", "-f", execution))
+    assert (code, out) == (0, b"one\ntwo\n")
+    parser = 'import json, sys; print(json.load(sys.stdin)["exit_code"])'
+    pipeline = f"'{PROGRAM}' show {execution} -o json | '{sys.executable}' -c '{parser}'"
+    shell = await asyncio.create_subprocess_exec(
+        "sh", "-c", pipeline, stdout=PIPE, stderr=PIPE,
+        env={**os.environ, "TAILRACE_URL": tailrace.url, "TAILRACE_TOKEN": tailrace.token},
+    )  # fmt: skip
+    assert (await of(shell))[1] == b"3\n"

@@ -1,0 +1,234 @@
+"""The command line without a server: what it loads, what options mean, what it makes of an end."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from app.executions.model import Limits
+from app.executions.requests import Submission
+from app.executions.states import STATUS_OF
+from tailrace.cli import values
+from tailrace.cli.failures import Failure
+from tailrace.cli.following import exit_code
+from tailrace.cli.login import keep
+from tailrace.cli.output import Format, show_document, show_list
+from tailrace.cli.program import VERBS, Program, app, execute
+from tailrace.cli.shown import lasting, plain, short, size
+from tailrace.cli.submission import FIELDS, document
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def commands() -> dict[str, object]:
+    """Every verb by what is typed: `worker drain`."""
+    program = typer.main.get_command(app)
+    assert isinstance(program, Program)
+    found: dict[str, object] = {}
+    for name, verb in VERBS.items():
+        command = program.get_command(None, name)
+        assert command is not None, name
+        if verb.is_noun:
+            found |= {f"{name} {inner}": each for inner, each in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
+def test_every_verb_has_help_with_an_example_of_itself() -> None:
+    for name, command in commands().items():
+        assert command.help, name
+        assert f"tailrace {name}" in command.epilog, name
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_the_table_of_verbs_in_the_documents_is_that_of_the_program() -> None:
+    page = (REPOSITORY / "docs" / "cli.md").read_text()
+    rows = [line.split("|")[1] for line in page.split("## All verbs")[1].split("\n## ")[0].splitlines() if "`" in line]
+    documented = {name for row in rows for name in row.replace("`", "").replace("tailrace", "").split(",")}
+    assert {name.strip() for name in documented} == set(commands())
+
+
+def test_help_loads_neither_the_client_nor_a_verb() -> None:
+    program = (
+        "import sys; from tailrace.cli.program import execute; execute(['--help']);"
+        "print([name for name in ('httpx', 'rich', 'yaml', 'tailrace.cli.run') if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert "Run a program in an image" in answer.stdout
+
+
+def test_every_field_of_a_submission_and_no_other_has_an_option() -> None:
+    assert {field.name for field in FIELDS} | {"image", "command"} == set(Submission.model_fields)
+    clocks = {name for name in Limits.model_fields if name in values.CLOCKS}
+    assert clocks == set(values.CLOCKS)
+
+
+def test_options_lie_over_the_document_and_settings_over_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", "from here")
+    (tmp_path / "key").write_text("s3cret\n")
+    (tmp_path / "env").write_text("# a comment\nA=0\nMINE\n")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("image: busybox:local\nname: first\nlimits: {timeout: 5, memory: 64MiB}\nlabels: {team: a}\n")
+    said = {
+        "name": "second",
+        "label": ["tier=b", "bare"],
+        "env_file": [str(tmp_path / "env")],
+        "env": ["A=1", "B=x=y"],
+        "input": ["rows=100", "word=no", 'text="100"', "list=[1, 2]"],
+        "limit": ["timeout=2h", "cpus=0.5"],
+        "secret": [f"KEY=@{tmp_path / 'key'}"],
+        "named_secret": ["HUB=hub-token", "DB=db:env"],
+        "retry_on": ["host_lost,75"],
+        "exit_code": ["3=success"],
+        "output": ["report.html", "log.txt,required=false,title=Log"],
+        "setup": "pip list",
+        "webhook": ["https://example.com/done"],
+        "entrypoint": "sh -c",
+        "hold": True,
+    }
+    assert document(said, spec=str(spec), changes=["limits.pids=32", "note=a b"]) == {
+        "image": "busybox:local",
+        "name": "second",
+        "note": "a b",
+        "labels": {"team": "a", "tier": "b", "bare": ""},
+        "env": {"A": "1", "MINE": "from here", "B": "x=y"},
+        "inputs": {"rows": 100, "word": "no", "text": "100", "list": [1, 2]},
+        "limits": {"timeout": 7200, "memory": "64MiB", "cpus": 0.5, "pids": 32},
+        "secrets": {"KEY": "s3cret"},
+        "named_secrets": {"HUB": {"name": "hub-token"}, "DB": {"name": "db", "via": "env"}},
+        "retry_on": ["host_lost", 75],
+        "exit_codes": {"3": "success"},
+        "outputs": [{"path": "report.html"}, {"path": "log.txt", "required": False, "title": "Log"}],
+        "setup": {"command": ["sh", "-c", "pip list"]},
+        "webhooks": [{"url": "https://example.com/done"}],
+        "entrypoint": ["sh", "-c"],
+        "hold": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("2h30m", 9000), ("1.5d", 129600), ("0", 0)]
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert values.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1", "1w", "10 m", "1h-"])
+def test_what_is_no_duration_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(Failure, match="no duration") as refused:
+        values.seconds(text)
+    assert refused.value.code == 2
+
+
+def test_where_input_files_come_from(tmp_path: Path) -> None:
+    here = tmp_path / "a=b.csv"
+    here.touch()
+    assert values.source_of(f"data/x.csv={here}") == ("data/x.csv", {"upload": str(here)})
+    assert values.source_of("https://example.com/rows.csv?a=1") == (
+        "rows.csv",
+        {"url": "https://example.com/rows.csv?a=1"},
+    )
+    assert values.source_of("x=id:01a1") == ("x", {"id": "01a1"})
+    with pytest.raises(Failure, match="no file here"):
+        values.source_of("nowhere.csv")
+
+
+def test_every_end_has_an_exit_code_that_says_which_it_was() -> None:
+    for cause, status in STATUS_OF.items():
+        code = exit_code({"status": str(status), "cause": str(cause), "exit_code": None})
+        assert (code == 0) == (status == "succeeded"), cause
+    ends = {
+        ("succeeded", "ok", 0): 0,
+        ("succeeded", "ok", 3): 0,
+        ("failed", "exit_nonzero", 7): 7,
+        ("failed", "oom_killed", 137): 137,
+        ("failed", "output_missing", 0): 1,
+        ("failed", "command_not_found", 127): 127,
+        ("failed", "command_not_executable", 126): 126,
+        ("failed", "image_not_found", None): 125,
+        ("timed_out", "run_timeout", 143): 124,
+        ("canceled", "canceled_by_user", 85): 130,
+        ("canceled", "self_canceled", 86): 86,
+        ("crashed", "host_lost", None): 125,
+        ("evaporated", "by_the_future", 5): 125,
+    }
+    for (status, cause_name, code), expected in ends.items():
+        assert exit_code({"status": status, "cause": cause_name, "exit_code": code}) == expected
+
+
+def test_a_mistake_is_one_line_with_a_hint_and_the_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    mistakes = {
+        ("nope",): "There is no verb `nope`",
+        ("cancle", "x"): "Is it `cancel`?",
+        ("run",): "It takes an IMAGE",
+        ("run", "busybox", "ls", "-q"): "come after `--`",
+        ("run", "busybox", "--limit", "memory"): "--limit takes KEY=VALUE",
+        ("run", "--spec", "/nowhere.yaml"): "/nowhere.yaml: No such file",
+        ("logs",): "Missing argument",
+        ("logs", "x", "--stream", "in"): "There are stdout, stderr, system",
+        ("top", "--every", "soon"): "Invalid value",
+    }
+    for arguments, said in mistakes.items():
+        assert execute(arguments) == 2, arguments
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert said in shown.err, shown.err
+        assert len(shown.err.splitlines()) <= 2, shown.err
+        assert shown.err.startswith("error: ")
+
+
+def test_the_configuration_file_keeps_its_other_tables_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "config.toml"
+    keep(path, "default", url="https://one.example.com", token="trt_1")
+    path.write_text("# mine\n[staging]\nurl = 'https://two.example.com'\n\n" + path.read_text())
+    path.chmod(0o644)
+    keep(path, "default", url="https://three.example.com", token='trt_"3"')
+    keep(path, "staging", url="https://four.example.com", token="trt_4")
+    assert tomllib.loads(path.read_text()) == {
+        "default": {"url": "https://three.example.com", "token": 'trt_"3"'},
+        "staging": {"url": "https://four.example.com", "token": "trt_4"},
+    }
+    assert "# mine" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(path.parent) == ["config.toml"]  # noqa: PTH208  names are the point
+
+
+def test_nothing_that_a_terminal_obeys_gets_into_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b]0;title\x07\x9b31m\nb"
+    show_list(
+        [{"id": "1", "name": name}],
+        {"ID": lambda item: item["id"], "NAME": lambda item: plain(item["name"])},
+        Format.TABLE,
+    )
+    show_document({"name": name}, Format.JSON)
+    shown = capsys.readouterr().out
+    assert not set(shown) & {"\x1b", "\x07", "\x9b"}
+    assert json.loads(shown.split("\n", 2)[2]) == {"name": name}
+
+
+def test_a_field_that_a_server_does_not_tell_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    show_list([{"id": "1"}], {"ID": lambda item: item["id"], "POOL": lambda item: item["pool"]["name"]}, Format.TABLE)
+    assert capsys.readouterr().out == "ID  POOL\n1   –\n"
+
+
+def test_ids_are_as_long_as_it_takes_to_tell_them_apart() -> None:
+    ids = [
+        "01a20085-a76e-7206-a1aa-73f3f367675a",
+        "01a20085-a76e-7207-a1aa-73f3f367675a",
+        "01a20085-9d2b-767e-8bf4-60949ebcaaaf",
+    ]
+    assert [short(ids), short(ids[1:]), short([])] == [18, 13, 13]
+
+
+def test_sizes_and_durations_for_people() -> None:
+    assert [size(0), size(1536), size(2**30), size(None)] == ["0 B", "1.5 KiB", "1.0 GiB", "–"]
+    assert [lasting(4.21), lasting(187), lasting(7387)] == ["4.2 s", "3:07", "2:03:07"]
