@@ -1,6 +1,6 @@
 # The verbs of the project; `make help` lists them. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: demo up test lint format bench audit baseline clean help
+.PHONY: demo up test lint format bench audit baseline wheel clean help
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -46,13 +46,16 @@ audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it
 baseline: $(READY)  ## Take what `make audit` finds in the sources for no credentials; look at the difference
 	@sh stack/audit.sh baseline
 
+wheel: $(READY)  ## The Python client as a wheel and a source archive, in dist/
+	@$(UV) build --quiet --out-dir dist sdk/client && ls dist
+
 clean:  ## Remove the environments and caches; the data stays
-	@rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml uv.lock stack/setup.sh
+$(READY): pyproject.toml uv.lock sdk/client/pyproject.toml stack/setup.sh
 	@sh stack/setup.sh
 	@touch $@

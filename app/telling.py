@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from app.auth.service import Caller
 from app.bootstrap import Process
+from app.cancellation import being_cancelled
+from app.db.engine import is_outage
 from app.deps import SAFE, BodyRoute, get_process
 from app.errors import InvalidRequest, ServiceError
 from app.explaining import explain
@@ -35,9 +37,18 @@ def judged_by(judge: Judge) -> type[BodyRoute]:
                     known = explain(error.errors())
                     if request.method in SAFE or not isinstance(known, InvalidRequest) or not await request.body():
                         raise
-                    more = await judge(await get_process(request), request.state.caller, await request.json())
-                    raise together([known, *more]) from None
+                    raise together([known, *await _judged(judge, request)]) from None
 
             return telling
 
     return JudgedRoute
+
+
+async def _judged(judge: Judge, request: Request) -> Sequence[ServiceError]:
+    """What else speaks against it, if that can be found out now."""
+    try:
+        return await judge(await get_process(request), request.state.caller, await request.json())
+    except Exception as error:
+        if being_cancelled() or not is_outage(error):
+            raise
+        return []

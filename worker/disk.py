@@ -29,7 +29,9 @@ KILL_EVERY = 1.0
 
 
 class DiskWatch:
-    """What one attempt has on disk. `over` says that it was too much, and that it is killed for that."""
+    """What one attempt has on disk. `used` is that at the last look, in bytes; `over` says that it was too much, and
+    that it is killed for that.
+    """
 
     def __init__(self, context: WorkerContext, lease: Lease, workspace: Workspace, story: Story, *, most: int) -> None:
         """`most` is in bytes."""
@@ -38,6 +40,7 @@ class DiskWatch:
         self._written = workspace.written
         self._story = story
         self._most = most
+        self.used: int | None = None
         self.over = False
 
     async def follow(self, container: str) -> None:
@@ -56,7 +59,7 @@ class DiskWatch:
             await asyncio.sleep(wait)
             began, before = time.monotonic(), used
             try:
-                used = await self._context.runtime.weigh(container, self._written())
+                used = self.used = await self._context.runtime.weigh(container, self._written())
             except NoSuchContainer:
                 raise
             except (EngineError, OSError) as error:

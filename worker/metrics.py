@@ -73,7 +73,7 @@ class WorkerMetrics:
             "tailrace_disk_free_bytes", "Free on the file system of the data directory", registry=self.registry
         )
         self._disk_low = Gauge(
-            "tailrace_disk_low", "1 while that is too little, and nothing new is started", registry=self.registry
+            "tailrace_disk_low", "Whether that is too little, so that nothing new is started", registry=self.registry
         )
         self._policy = gauge_policy(self.registry)
         self._silence = Gauge(

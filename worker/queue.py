@@ -49,8 +49,9 @@ _IS_LIMITED = "num_nonnulls(max_running, max_cpus, max_memory) > 0"
 _LIMITED_OWNERS = f"""
     SELECT owner, max_running, max_cpus, max_memory FROM quotas
     WHERE {_IS_LIMITED} AND EXISTS (
-        SELECT FROM unnest(CAST(:lanes AS text[])) AS lanes (lane) WHERE EXISTS (
-            SELECT FROM executions WHERE pool = :pool AND lane = lanes.lane AND owner = quotas.owner AND {READY}
+        SELECT FROM unnest(CAST(:lanes AS text[])) AS lanes (lane) WHERE (
+            SELECT true FROM executions
+            WHERE pool = :pool AND lane = lanes.lane AND owner = quotas.owner AND {READY} ORDER BY {OWN_ORDER} LIMIT 1
         )
     )
 """  # noqa: S608 - of constants

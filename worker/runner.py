@@ -219,7 +219,7 @@ class Runner:
         log.info("attempt.started")
 
     async def _measure(self, container: str) -> None:
-        measuring = self._context.usage.follow(self._runtime, self._lease, container, self._workspace)
+        measuring = self._context.usage.follow(self._runtime, self._lease, container, self._disk)
         await beside(self._disk.follow(container), measuring)
 
     async def _find_end(self, container: str) -> Inspection:

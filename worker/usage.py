@@ -6,10 +6,8 @@ It never disturbs an attempt: what cannot be measured is left out, and what cann
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections import deque
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,7 +18,9 @@ from app.executions.model import Lease
 from app.usage import repository
 from app.usage.model import TICK, Sample
 from worker.engine.port import ContainerRuntime, EngineError, NoSuchContainer, Usage
-from worker.workspace import Workspace
+
+if TYPE_CHECKING:
+    from worker.disk import DiskWatch
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +30,8 @@ FIRST_AFTER = 0.25
 GATHERED_FOR = 0.25
 # Over less than this, in seconds, an average says more about when we looked than about the program.
 AVERAGED_OVER = 1.0
-# Disks are looked at less often, in seconds, and only as far as so many files.
-DISK_EVERY = 30.0
-FILES_AT_MOST = 10_000
 SILENT_ENGINE = "The container engine does not tell."
-MANY_FILES = f"There are more than {FILES_AT_MOST:,} files."
+NOT_YET = "It has not been found out yet."
 
 
 class UsageMeter:
@@ -44,14 +41,14 @@ class UsageMeter:
         self._taken: dict[Lease, Sample] = {}
         self._wake = asyncio.Event()
 
-    async def follow(self, runtime: ContainerRuntime, lease: Lease, container: str, workspace: Workspace) -> None:
+    async def follow(self, runtime: ContainerRuntime, lease: Lease, container: str, disk: DiskWatch) -> None:
         """Measure a container that runs until it does no more, or until cancelled."""
-        gauge = _Gauge(workspace)
+        gauge = _Gauge(disk)
         wait = FIRST_AFTER
         while True:
             await asyncio.sleep(wait)
             try:
-                self._taken[lease] = await gauge.read(await runtime.measure(container))
+                self._taken[lease] = gauge.read(await runtime.measure(container))
                 self._wake.set()
             except NoSuchContainer:
                 return
@@ -83,56 +80,29 @@ class UsageMeter:
 class _Gauge:
     """What one container used, from one look to the next."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._directories = (workspace.outputs, workspace.checkpoint)
+    def __init__(self, disk: DiskWatch) -> None:
+        self._disk = disk
         self._looked_at = float("-inf")
-        self._disk: int | None = None
-        self._disk_at = float("-inf")
         self._cpu_seconds: float | None = None
 
-    async def read(self, usage: Usage) -> Sample:
+    def read(self, usage: Usage) -> Sample:
         now = time.monotonic()
         cores = None
         if usage.cpu_seconds is not None and now - self._looked_at >= AVERAGED_OVER:
             if self._cpu_seconds is not None:
                 cores = max(0.0, usage.cpu_seconds - self._cpu_seconds) / (now - self._looked_at)
             self._looked_at, self._cpu_seconds = now, usage.cpu_seconds
-        if now - self._disk_at >= DISK_EVERY:
-            self._disk_at = now
-            self._disk = await asyncio.to_thread(size_of, *self._directories)
         return Sample(
             cpu_seconds=usage.cpu_seconds,
             cores=cores,
             memory=usage.memory,
             memory_peak=usage.memory_peak,
             pids=usage.pids,
-            disk=self._disk,
+            disk=self._disk.used,
             missing=self._missing(usage),
         )
 
     def _missing(self, usage: Usage) -> dict[str, str]:
         told = {"cpu": usage.cpu_seconds, "memory": usage.memory, "pids": usage.pids}
         missing = {name: SILENT_ENGINE for name, value in told.items() if value is None}
-        return missing if self._disk is not None else {**missing, "disk": MANY_FILES}
-
-
-def size_of(*directories: Path) -> int | None:
-    """Bytes that these directories take on disk, without following a link; None if there are too many files.
-
-    A program writes in them meanwhile, whatever it likes: what vanishes under our eyes takes nothing.
-    """
-    size = files = 0
-    left = deque(map(str, directories))
-    while left:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    files += 1
-                    if files > FILES_AT_MOST:
-                        return None
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
-                    size += entry.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue
-    return size
+        return missing if self._disk.used is not None else {**missing, "disk": NOT_YET}

@@ -83,7 +83,7 @@ async def find_artifact(connection: Connection, group: ArtifactSet, path: str) -
 
 async def latest_outputs(connection: Connection, execution: UUID) -> ArtifactSet | None:
     """The outputs of the latest attempt that left some."""
-    return await _latest(connection, execution, Kind.OUTPUT)
+    return await latest(connection, execution, Kind.OUTPUT)
 
 
 async def latest_output_files(connection: Connection, execution: UUID) -> tuple[ArtifactSet | None, list[Artifact]]:
@@ -94,11 +94,12 @@ async def latest_output_files(connection: Connection, execution: UUID) -> tuple[
 
 async def latest_checkpoint(connection: Connection, execution: UUID) -> tuple[ArtifactSet, list[Artifact]] | None:
     """The checkpoint of the latest attempt that left one, and its files: where a resumed execution starts."""
-    group = await _latest(connection, execution, Kind.CHECKPOINT)
+    group = await latest(connection, execution, Kind.CHECKPOINT)
     return (group, await list_artifacts(connection, group)) if group else None
 
 
-async def _latest(connection: Connection, execution: UUID, kind: Kind) -> ArtifactSet | None:
+async def latest(connection: Connection, execution: UUID, kind: Kind) -> ArtifactSet | None:
+    """The files of this kind of the latest attempt that left some."""
     attempt = (
         await connection.execute(
             select(tables.Artifact.attempt)

@@ -41,7 +41,7 @@ _WHY: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
 class Identity:
     """Who holds one token of an issuer, and what they may do until it ends; `name` says whose it is, for people.
 
-    `hash` is of the token and of the rules that it was judged by, and of nothing that could be sent as a token.
+    `hash` is of what is signed in the token and of the rules that it was judged by, and of nothing that could be sent.
     For what is done in the owner's name they are vouched for until later.
     """
 
@@ -117,8 +117,9 @@ class Oidc:
             detail = f"This token does not say whose it is: `{rules.owner_claim}` {error}."
             raise NotAuthenticated(detail, hint=hint) from None
         expires_at = datetime.fromtimestamp(min(int(claims["exp"]) + rules.leeway, LAST), UTC)
-        # No text has this byte in UTF-8, so nobody can send what has this hash.
-        judged = b"\xff".join((b"oidc", repr(rules).encode(), token.encode()))
+        # What is signed, since one signature can be written in several ways, and each would be another row: one that is
+        # revoked came in again. No text has this byte in UTF-8, so nobody can send what has this hash.
+        judged = b"\xff".join((b"oidc", repr(rules).encode(), token.rpartition(".")[0].encode()))
         subject = printable(claims["sub"].replace("\0", "\ufffd"))[:MOST_SUBJECT_CHARS]
         return Identity(
             hash=hashlib.sha256(judged).digest(),

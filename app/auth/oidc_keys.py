@@ -19,7 +19,8 @@ from app.outbound.policy import Policy, Refused
 
 log = structlog.get_logger(__name__)
 
-# From here on they are fetched again when one is asked for, while those known are still good. Seconds.
+# From here on they are fetched again when one is asked for, while those known are still good; but whoever comes after
+# such a time without a fetch waits for it. Seconds.
 STALE_AFTER = 600.0
 # An issuer that is away for longer may have withdrawn them.
 GOOD_FOR = 86_400.0
@@ -44,10 +45,11 @@ class Keys:
         outbound_allow: str = "",
         pause: float = PAUSE,
         within: float = FETCH_WITHIN,
+        fresh: float = STALE_AFTER,
     ) -> None:
         self._issuer = issuer
         self._algorithms = frozenset(algorithms)
-        self._pause, self._within = pause, within
+        self._pause, self._within, self._fresh = pause, within, fresh
         url, place = read_issuer(issuer)
         self._scheme = url.scheme
         # An issuer may be inside; where it leads us may not, unless that is allowed.
@@ -55,6 +57,8 @@ class Keys:
         self._keys: dict[Name, PyJWK] = {}
         self._failed = False
         self._fetching: asyncio.Task[None] | None = None
+        # Whether it is the first for long: then a key that is known may have been withdrawn long ago.
+        self._is_first = False
         # On the clock of the loop: when the next fetch may begin, and until when the keys are fresh and good.
         self._next = self._fresh_until = self._good_until = float("-inf")
 
@@ -63,7 +67,7 @@ class Keys:
         key = self._known(name)
         if key is None or self._fresh_until < _now():
             fetching = self.begin()
-            if key is None and fetching is not None:
+            if fetching is not None and (key is None or self._is_first):
                 # Whoever goes away leaves it to the others.
                 await asyncio.shield(fetching)
                 key = self._known(name)
@@ -77,6 +81,7 @@ class Keys:
     def begin(self) -> asyncio.Task[None] | None:
         """The fetch that is under way, or a new one; None if the last one was a moment ago."""
         if self._fetching is None and _now() >= self._next:
+            self._is_first = self._next + self._fresh < _now()
             self._next = _now() + self._pause
             # It is of nobody's request.
             self._fetching = asyncio.create_task(self._fetch(), name="oidc keys", context=contextvars.Context())
@@ -103,7 +108,7 @@ class Keys:
             if keys.keys() != self._keys.keys():
                 log.info("oidc.keys_changed", issuer=self._issuer, keys=len(keys))
             self._keys, self._failed = keys, False
-            self._fresh_until, self._good_until = _now() + STALE_AFTER, _now() + GOOD_FOR
+            self._fresh_until, self._good_until = _now() + self._fresh, _now() + GOOD_FOR
         finally:
             self._fetching = None
 

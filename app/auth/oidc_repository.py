@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from app.auth.oidc import Identity
+from app.auth.repository import LINEAGE
 from app.auth.tables import Token
 from app.db.engine import Connection
 from app.db.orm import clock
+from app.db.registry import metadata
 
-# Of those that have ended; the newest of each owner stays.
+# Of those that have ended; the newest of each owner stays, and by which anything was made that is still there.
 _KEPT = timedelta(days=7)
 
 
@@ -34,8 +36,14 @@ async def admit(connection: Connection, identity: Identity) -> None:
         return
     ended = Token.vouched_until.is_not(None) & (Token.expires_at < clock() - _KEPT)
     # Two who come at once do not wait for each other.
-    old = select(Token.id).where(Token.owner == identity.owner, Token.hash != identity.hash, ended)
+    old = select(Token.id).where(Token.owner == identity.owner, Token.hash != identity.hash, ended, ~_has_made())
     await connection.execute(delete(Token).where(Token.id.in_(old.with_for_update(skip_locked=True))))
+
+
+def _has_made() -> ColumnElement[bool]:
+    """Whether something leads back to a token: whoever revokes that with what follows from it has to find it."""
+    made = ((metadata.tables[table].alias(), name) for table, name in LINEAGE)
+    return or_(*(select(each.c[name]).where(each.c[name] == Token.id).exists() for each, name in made))
 
 
 def vouched(owner: str) -> Select[tuple[list[Any]]]:

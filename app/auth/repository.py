@@ -212,9 +212,12 @@ async def take_ticket(connection: Connection, hash_: bytes) -> UUID | None:
 
 
 async def hold_token(connection: Connection, token: UUID, *, session: bool = True) -> bool:
-    """Keep one from being revoked until the transaction ends; whether it is valid, and no `session` if none may be."""
+    """Keep one from being revoked until the transaction ends; whether it is valid, and no `session` if none may be.
+
+    Of those who want none, whose number is bounded, there is one at a time.
+    """
     held = (Token.id == token, is_valid(Token), or_(~Token.session, literal(session)))
-    statement = select(Token.id).where(*held).with_for_update(read=True)
+    statement = select(Token.id).where(*held).with_for_update(read=session, key_share=not session)
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 

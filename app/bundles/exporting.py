@@ -14,7 +14,8 @@ import orjson
 from stream_zip import ZIP_64, ZIP_AUTO, AsyncMemberFile, async_stream_zip
 
 from app.artifacts import repository as artifacts
-from app.artifacts.model import Artifact, ArtifactSet
+from app.artifacts.model import Artifact, ArtifactSet, Kind
+from app.artifacts.service import each_file
 from app.artifacts.zip import SafeNames, level_of
 from app.auth.service import Caller
 from app.bootstrap import Process
@@ -31,7 +32,7 @@ from app.bundles.document import (
     Manifest,
     Member,
 )
-from app.bundles.provenance import provenance
+from app.bundles.provenance import made, provenance
 from app.bundles.sealing import seal_of
 from app.db.engine import snapshot
 from app.errors import Conflict
@@ -46,8 +47,13 @@ from app.logs.segments import Chunk
 from app.logs.store import Missing
 from app.version import VERSION
 
-FILES_AT_ONCE = 500
+PIECES_AT_ONCE = 500
 _FILE = stat.S_IFREG | 0o644
+_KINDS = {
+    Contents.RECORD: (),
+    Contents.OUTPUTS: (Kind.OUTPUT,),
+    Contents.ALL: (Kind.OUTPUT, Kind.CHECKPOINT),
+}
 _DIRECTORY_OF = {"output": "outputs/", "checkpoint": "checkpoint/"}
 
 
@@ -67,7 +73,7 @@ class Export:
     record: BundledRecord
     events: list[BundledEvent]
     attempts: list[BundledAttempt]
-    files: list[Stored]
+    groups: list[ArtifactSet]
     contents: Contents
     by: str
 
@@ -83,16 +89,12 @@ async def collect(process: Process, caller: Caller, execution: Any, contents: Co
             )
         events = await repository.list_events(connection, execution)
         attempts = await list_attempts(connection, execution)
-        groups = []
-        if contents is not Contents.RECORD:
-            groups.append(await artifacts.latest_output_files(connection, execution))
-        if contents is Contents.ALL and (checkpoint := await artifacts.latest_checkpoint(connection, execution)):
-            groups.append(checkpoint)
+        groups = [await artifacts.latest(connection, execution, kind) for kind in _KINDS[contents]]
     return Export(
         record=_bundled(record),
         events=[BundledEvent.model_validate(event) for event in events],
         attempts=[BundledAttempt.model_validate(attempt) for attempt in attempts],
-        files=[stored for group, files in groups if group is not None for stored in _stored(group, files)],
+        groups=[group for group in groups if group is not None],
         contents=contents,
         by=caller.owner,
     )
@@ -105,21 +107,26 @@ def _bundled(record: Record) -> BundledRecord:
     )
 
 
-def _stored(group: ArtifactSet, files: list[Artifact]) -> Iterator[Stored]:
-    names = SafeNames()
-    for file in files:
-        described = BundledFile(
-            member=_DIRECTORY_OF[group.kind] + names.of(file.path),
-            execution=group.execution,
-            kind=group.kind,
-            attempt=group.attempt,
-            path=file.path,
-            bytes=file.bytes,
-            sha256=file.sha256,
-            media_type=file.media_type,
-            executable=file.executable,
-        )
-        yield Stored(group, file, described)
+async def _stored(process: Process, export: Export) -> AsyncIterator[Stored]:
+    """Its files, always in the same order. There may be very many: they are read anew each time, some at a time.
+
+    Raises `FilesGone` when they are removed meanwhile.
+    """
+    for group in export.groups:
+        names = SafeNames()
+        async for file in each_file(process, group):
+            described = BundledFile(
+                member=_DIRECTORY_OF[group.kind] + names.of(file.path),
+                execution=group.execution,
+                kind=group.kind,
+                attempt=group.attempt,
+                path=file.path,
+                bytes=file.bytes,
+                sha256=file.sha256,
+                media_type=file.media_type,
+                executable=file.executable,
+            )
+            yield Stored(group, file, described)
 
 
 def bundle(process: Process, export: Export) -> AsyncIterable[bytes]:
@@ -156,10 +163,11 @@ async def _members(process: Process, export: Export) -> AsyncIterator[AsyncMembe
 
     for name, content in _documents(export):
         yield member(name, _whole(content), ZIP_AUTO(len(content)))
-    yield member(document.FILES, _list(export.files))
+    yield member(document.PROVENANCE, _gathered(_origin(process, export)))
+    yield member(document.FILES, _gathered(_list(process, export)))
     if export.contents is Contents.ALL:
         yield member(document.LOG, _log(process, export))
-    for stored in export.files:
+    async for stored in _stored(process, export):
         method = ZIP_AUTO(stored.artifact.bytes, level=level_of(stored.artifact))
         pieces = process.artifacts.read(stored.group, stored.artifact.path)
         yield stored.described.member, exported_at, _FILE, method, pieces
@@ -178,22 +186,46 @@ async def _members(process: Process, export: Export) -> AsyncIterator[AsyncMembe
 
 
 def _documents(export: Export) -> Iterator[tuple[str, bytes]]:
-    files = [stored.described for stored in export.files]
     yield document.RECORD, export.record.dump()
     yield document.EVENTS, _all(export.events)
     yield document.ATTEMPTS, _all(export.attempts)
-    origin = provenance(export.record, export.attempts, files, version=VERSION)
-    yield document.PROVENANCE, orjson.dumps(origin, option=orjson.OPT_INDENT_2)
 
 
 def _all(parts: list[Any]) -> bytes:
     return orjson.dumps([part.model_dump(mode="json") for part in parts], option=orjson.OPT_INDENT_2)
 
 
-async def _list(files: list[Stored]) -> AsyncIterator[bytes]:
+async def _origin(process: Process, export: Export) -> AsyncIterator[bytes]:
+    """The provenance as JSON: what there is in any case, and within two of its objects the files as they are read."""
+    whole = provenance(export.record, export.attempts, version=VERSION)
+    entities = whole.pop("entity")
+    yield orjson.dumps(whole)[:-1]
+    for name, some in (("entity", entities), ("wasGeneratedBy", {})):
+        yield b',"%s":' % name.encode() + orjson.dumps(some)[:-1]
+        number = 0
+        async for stored in _stored(process, export):
+            entry = orjson.dumps(made(export.record, stored.described, number)[name])[1:-1]
+            yield b"," + entry if some or number else entry
+            number += 1
+        yield b"}"
+    yield b"}"
+
+
+async def _list(process: Process, export: Export) -> AsyncIterator[bytes]:
     """The list of files as JSON lines."""
-    for start in range(0, len(files), FILES_AT_ONCE):
-        yield b"".join(_json(stored.described) for stored in files[start : start + FILES_AT_ONCE])
+    async for stored in _stored(process, export):
+        yield _json(stored.described)
+
+
+async def _gathered(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The same in fewer pieces."""
+    held: list[bytes] = []
+    async for piece in pieces:
+        held.append(piece)
+        if len(held) == PIECES_AT_ONCE:
+            yield b"".join(held)
+            held = []
+    yield b"".join(held)
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

@@ -14,13 +14,10 @@ _PREFIXES = {"tr": "urn:tailrace:", "prov": "http://www.w3.org/ns/prov#", "xsd":
 _SOFTWARE = "tr:software"
 
 
-def provenance(
-    record: BundledRecord, attempts: Sequence[BundledAttempt], files: Sequence[BundledFile], *, version: str
-) -> dict[str, Any]:
-    """The execution as an activity: what it used, what it made, and who was behind it."""
+def provenance(record: BundledRecord, attempts: Sequence[BundledAttempt], *, version: str) -> dict[str, Any]:
+    """The execution as an activity: what it used, and who was behind it. What it made is still to come."""
     execution, owner = f"tr:execution/{record.id}", f"tr:owner/{quote(record.owner)}"
     image, spec = "tr:image", "tr:submission"
-    made = {f"tr:file/{quote(file.member)}": _file(file) for file in files}
     before = {
         f"tr:execution/{each}": role
         for each, role in ((record.lineage.resumed_from, "checkpoint"), (record.lineage.rerun_of, "rerun"))
@@ -35,7 +32,6 @@ def provenance(
                 "tr:digest": record.image_digest or "",
             },
             spec: {"prov:label": record.name or str(record.id)},
-            **made,
         },
         "activity": {
             execution: {
@@ -56,10 +52,6 @@ def provenance(
             "_:used-image": {"prov:activity": execution, "prov:entity": image},
             "_:used-submission": {"prov:activity": execution, "prov:entity": spec},
         },
-        "wasGeneratedBy": {
-            f"_:made-{index}": {"prov:entity": each, "prov:activity": execution, "prov:time": _time(record.finished_at)}
-            for index, each in enumerate(made)
-        },
         "wasAssociatedWith": {
             "_:by-owner": {"prov:activity": execution, "prov:agent": owner},
             "_:by-software": {"prov:activity": execution, "prov:agent": _SOFTWARE},
@@ -70,6 +62,17 @@ def provenance(
             f"_:after-{role}": {"prov:informed": execution, "prov:informant": each} for each, role in before.items()
         },
     }
+
+
+def made(record: BundledRecord, file: BundledFile, number: int) -> dict[str, dict[str, Any]]:
+    """What it made of a file: of the objects of that name."""
+    entity = f"tr:file/{quote(file.member)}"
+    generation = {
+        "prov:entity": entity,
+        "prov:activity": f"tr:execution/{record.id}",
+        "prov:time": _time(record.finished_at),
+    }
+    return {"entity": {entity: _file(file)}, "wasGeneratedBy": {f"_:made-{number}": generation}}
 
 
 def _file(file: BundledFile) -> dict[str, Any]:

@@ -106,8 +106,11 @@ def check_draft(process: Process, caller: Caller, draft: Draft) -> Reasons:
         service.check_workspace(caller, draft)
     with reasons.gather():
         referring.check_urls(draft.spec, process.settings)
+    limits = draft.limits
     with reasons.gather():
-        within_policy(process, caller, draft.spec, draft.limits)
+        limits = within_policy(process, caller, draft.spec, limits)
+    with reasons.gather():
+        admission.check_fits(caller, limits)
     with reasons.gather():
         check_urls(process, draft.webhooks)
     return reasons

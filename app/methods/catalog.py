@@ -56,7 +56,7 @@ def disabled(method: str, by: str, reason: str) -> Conflict:
     return Conflict(
         f"The method `{method}` was disabled by {by}: {reason}",
         hint=f"Whoever owns it can turn it on again: POST /v1/methods/{method}/enable.",
-        fields=[FieldError("method", "method_disabled", f"was disabled by {by}: {reason}")],
+        fields=[FieldError("method", "method_disabled", f"was disabled by {by}: {reason.rstrip('.')}")],
     )
 
 

@@ -6,6 +6,7 @@ nothing refers to elsewhere, nests or repeats, and patterns are RE2's, which nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -240,6 +241,11 @@ def _check(schema: InputSchema, value: Any, path: tuple[int | str, ...]) -> Iter
         return
     if isinstance(value, list) and len(value) > ITEMS:
         yield wrong("too_long", path, f"must have at most {ITEMS} items")
+        return
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(each, float) and not math.isfinite(each) for each in values):
+        # The library stumbles over it.
+        yield wrong("not_finite", path, "must be a finite number: JSON has no NaN or Infinity")
         return
     for error in schema.validator.iter_errors(value):
         parts = (*path, *error.absolute_path)

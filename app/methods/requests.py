@@ -63,7 +63,7 @@ def _sources(place: str, code: str) -> Iterator[str]:
 
 
 # An input that is taken away is still one.
-_BEARINGS = Bearings(
+BEARINGS = Bearings(
     depths={"inputs": 3, "profiles": 3, "steps": 3},
     fields={"name": "unknown", "version": "0.0.0"},
     entries={"inputs.properties": {"type": "string"}, "steps": {"image": "unknown"}},
@@ -78,7 +78,7 @@ def read_document(written: Mapping[str, Any], *, name: str | None = None, versio
     except ValidationError as error:
         wrong_as_json = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
         raise InvalidRequest.of(fields_of(wrong_as_json)) from None
-    left = salvage(Document, written, _BEARINGS)
+    left = salvage(Document, written, BEARINGS)
     found: list[Any] = [*_parts(written, ()), *({**each, "loc": ("body", *each["loc"])} for each in left.wrong)]
     document = left.rest
     if document is not None:

@@ -21,7 +21,7 @@ def new_registry() -> CollectorRegistry:
 
 def gauge_policy(registry: CollectorRegistry) -> Gauge:
     """Whether it is an old one that holds."""
-    meaning = "1 while the policy's file cannot be read, and what it said before holds"
+    meaning = "Whether the policy's file cannot be read, and what it said before holds"
     return Gauge("tailrace_policy_old", meaning, registry=registry)
 
 

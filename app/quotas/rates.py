@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeVar
 
 import structlog
@@ -22,6 +22,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
+from app.auth.oidc import is_jwt
 from app.auth.service import Caller
 from app.cancellation import heeding_cancellation
 from app.errors import NotAuthenticated, TooFast
@@ -65,6 +66,7 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._of_tokens = parse(settings.request_rate) if settings.request_rate else None
         self._of_addresses = parse(settings.bad_token_rate) if settings.bad_token_rate else None
+        self._has_issuer = bool(settings.oidc_issuer)
         self._metrics = metrics
         # What each of these credentials counts as, by their hash: they were valid when they last came.
         self._known: OrderedDict[bytes, str] = OrderedDict()
@@ -78,11 +80,12 @@ class Rates:
         """Whom `find` finds, unless they come too often. Raises `TooFast`, and what `find` raises.
 
         Nothing is looked up for an address that came too often without a valid token, but for a token that was valid
-        here before: so neither can a token be guessed fast, nor neighbours be locked out who are at work.
+        here before: so neither can a token be guessed fast, nor neighbours be locked out who are at work. One of an
+        issuer is read all the same: they are new every few minutes, and nobody guesses a signature.
         """
         address, shown = _address_of(connection), _fingerprint(connection)
         known = self._known.get(shown)
-        if known is None:
+        if known is None and not self._is_signed(connection):
             self._check(address)
         rate = None if connection.url.path in _UNCOUNTED else self._of_tokens
         try:
@@ -117,6 +120,10 @@ class Rates:
                 self._lose(error)
         return Rate(rate.amount, rate.get_expiry(), left)
 
+    def _is_signed(self, connection: HTTPConnection) -> bool:
+        """Whether what is shown is one of an issuer, if there is one."""
+        return self._has_issuer and is_jwt(connection.headers.get("authorization", "").partition(" ")[2].strip())
+
     def _check(self, address: str) -> None:
         """Raises `TooFast` for an address that is shut out."""
         until = self._shut_out.get(address)
@@ -129,6 +136,7 @@ class Rates:
 
     async def _failed(self, address: str) -> None:
         """Somebody came from there without a valid token. Raises `TooFast` if that was once too often."""
+        self._check(address)
         wait = await self._wait(self._of_addresses, ADDRESS, address)
         if wait is not None:
             _remember(self._shut_out, address, asyncio.get_running_loop().time() + wait)
@@ -203,13 +211,15 @@ def _address_of(connection: HTTPConnection) -> str:
         address = ip_address(host)
     except ValueError:
         return host[:100]
-    return str(address if address.version == 4 else ip_network((address, 64), strict=False))
+    if isinstance(address, IPv6Address):
+        # To who listens at `::` all of IPv4 is one such network.
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def _fingerprint(connection: HTTPConnection) -> bytes:
-    """Of what is shown: of the credentials themselves nothing is kept."""
-    headers = connection.headers
-    shown = f"{headers.get('authorization', '')}\n{headers.get('cookie', '')}"
+    """Of what is shown: of the credentials themselves nothing is kept. Cookies are looked at only without a token."""
+    shown = connection.headers.get("authorization") or connection.headers.get("cookie", "")
     return blake2b(shown.encode("latin-1", "replace"), digest_size=16).digest()
 
 

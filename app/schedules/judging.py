@@ -48,3 +48,11 @@ def time_input_of(document: Mapping[str, Any]) -> str | None:
         return _INPUT.validate_python(document.get("time_input"))
     except ValidationError:
         return None
+
+
+def names_a_method(written: Any, *, deep: int = 4) -> bool:
+    """Whether a target may be of a method, whose inputs are not all known yet."""
+    if isinstance(written, dict):
+        inner = list(written.values())
+        return "method" in written or (deep > 0 and any(names_a_method(each, deep=deep - 1) for each in inner))
+    return isinstance(written, list) and deep > 0 and any(names_a_method(each, deep=deep - 1) for each in written)

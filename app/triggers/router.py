@@ -8,18 +8,19 @@ from uuid import UUID, uuid4
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.deps import BodyRoute, ProcessDep, ReaderDep, SubmitterDep
+from app.deps import ProcessDep, ReaderDep, SubmitterDep
 from app.errors import FieldError, InvalidRequest, MalformedRequest, PayloadTooLarge
 from app.etags import check_match
 from app.executions.answers import answer
+from app.telling import judged_by
 from app.triggers import delivering, service
 from app.triggers.delivering import Post
 from app.triggers.model import BODY_BYTES, TriggerRecord, is_key
 from app.triggers.requests import DeliveryListQuery, NewTrigger, TriggerChange, TriggerListQuery, TriggerRotation
 from app.triggers.schemas import Delivered, NewTriggerView, TriggerDeliveryList, TriggerList, TriggerView
 
-router = APIRouter(prefix="/v1/triggers", tags=["triggers"], route_class=BodyRoute)
-one = APIRouter(prefix="/v1/triggers/{id}", tags=["triggers"], route_class=BodyRoute)
+router = APIRouter(prefix="/v1/triggers", tags=["triggers"], route_class=judged_by(service.find_reasons))
+one = APIRouter(prefix="/v1/triggers/{id}", tags=["triggers"], route_class=judged_by(service.find_reasons))
 # Who posts has no token of ours.
 posting = APIRouter(prefix="/v1/triggers/{id}", tags=["triggers"])
 

@@ -16,9 +16,10 @@ from app.auth.service import Caller, find_owner
 from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
-from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded
+from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded, ServiceError
 from app.quotas import admission
-from app.schedules import targets
+from app.reasons import together
+from app.schedules import judging, targets
 from app.schedules.targets import Origin, Target
 from app.triggers import repository
 from app.triggers.delivering import SEALED_AS, TARGET
@@ -27,6 +28,8 @@ from app.triggers.signatures import Signature, new_secret
 
 # Of one owner.
 MOST = 1000
+# Whoever will post: what that says is not known yet.
+_NOBODY = Origin("trigger", {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +216,21 @@ async def _judge_target(process: Process, caller: Caller, trigger: UUID, target:
 
 
 async def _rehearse(process: Process, caller: Caller, target: Target) -> None:
-    unlimited = admission.without_quotas(caller)
-    prepared = await targets.prepare(process, unlimited, {TARGET: target.body}, Origin("trigger", {}), rehearsing=True)
-    async with process.database.connect() as connection:  # never committed
-        await targets.accept(connection, process, unlimited, prepared)
+    unlimited, bodies = admission.without_quotas(caller), {TARGET: target.body}
+    try:
+        prepared = await targets.prepare(process, unlimited, bodies, _NOBODY, rehearsing=True)
+        async with process.database.connect() as connection:  # never committed
+            await targets.accept(connection, process, unlimited, prepared)
+    except targets.REFUSALS as refused:
+        raise together([refused, *await judging.find_reasons(process, caller, bodies, _NOBODY)]) from None
+
+
+async def find_reasons(process: Process, caller: Caller, document: Any) -> list[ServiceError]:
+    """What speaks against the target of a trigger that is not valid in itself, or against a change of it."""
+    target = document.get(TARGET) if isinstance(document, dict) else None
+    if judging.names_a_method(target):
+        return []
+    return await judging.find_reasons(process, caller, {TARGET: target}, _NOBODY)
 
 
 async def _judged(process: Process, caller: Caller, record: TriggerRecord) -> Caller:

@@ -36,7 +36,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 _CORES = "Processors in use, on average since the sample before"
 _MEMORY = "Bytes, without pages of files that the kernel would let go at once"
-_DISK = "Bytes that outputs and checkpoint take; looked at every 30 s"
+_DISK = "Bytes that it has on disk, counted as for `limits.disk`"
 
 
 class UsageNow(BaseModel):

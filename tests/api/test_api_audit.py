@@ -1,9 +1,13 @@
 """Who did what: on record with the change or before the answer, shown to whom it concerns, and only added to."""
 
+import asyncio
 import csv
 import io
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -24,6 +28,7 @@ from app.bootstrap import Process
 from app.db.engine import transaction
 from app.main import ROUTERS
 
+ROOT = Path(__file__).parents[2]
 # Who posts there has no token of the API.
 FOR_ANYBODY = {"post_to_trigger"}
 
@@ -238,3 +243,21 @@ async def test_a_change_that_cannot_be_put_on_record_is_not_said_to_be_done(api:
     finally:
         async with transaction(process.database) as connection:
             await connection.execute(text("ALTER TABLE audit_entries DROP CONSTRAINT unlucky"))
+
+
+async def test_that_secrets_are_resealed_on_the_host_is_on_record(api: Api, admin: httpx.AsyncClient) -> None:
+    settings = api.process.settings
+    assert settings.secret_key is not None
+    environment = {
+        **os.environ,
+        "TAILRACE_DATABASE_URL": settings.database_url,
+        "TAILRACE_REDIS_URL": settings.redis_url,
+        "TAILRACE_SECRET_KEY": settings.secret_key.get_secret_value(),
+    }
+    resealing = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app.secrets", cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await resealing.communicate()
+    assert b"named_secrets.ciphertext" in said
+    (entry, *_) = await entries(admin, action="reseal_secrets")
+    assert (entry["actor"], entry["token_id"], entry["owner"], entry["status"]) == ("command line", None, None, 200)

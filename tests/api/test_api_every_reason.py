@@ -196,3 +196,13 @@ async def test_everything_wrong_with_the_targets_of_a_schedule_is_told_at_once(
         ("targets[0].execution.name", "string_type"),
         ("targets[0].execution.pool", "unknown_pool"),
     ]
+
+
+async def test_everything_wrong_with_a_trigger_is_told_at_once(client: httpx.AsyncClient, method: str) -> None:
+    execution, expected = made({"image": "busybox:local"}, FAULTS)
+    body = {"name": a_name(), "target": {"execution": execution}, "max_per_minute": 0}
+    everything = sorted([*placed(expected, "target.execution").items(), ("max_per_minute", "greater_than_equal")])
+    assert told(await send(client, "/v1/triggers", body)) == everything
+    # What its inputs will be, is not known yet.
+    by_method = {"name": a_name(), "target": {"execution": {"method": method}}, "max_per_minute": 0}
+    assert told(await send(client, "/v1/triggers", by_method)) == [("max_per_minute", "greater_than_equal")]

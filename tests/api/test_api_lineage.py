@@ -138,8 +138,11 @@ async def test_who_is_on_the_way_while_the_token_is_revoked_leaves_nothing(
 async def test_sessions_and_tickets_keep_nobody_out(api: Api, client: httpx.AsyncClient) -> None:
     owner = (await client.get("/v1/me")).json()["owner"]
     await add_tokens(api.process, owner, TOKENS_PER_OWNER)
+    at_once = await asyncio.gather(*(client.post("/v1/session") for _ in range(SESSIONS_PER_TOKEN + 5)))
+    valid = await client.get(TOKENS, params={"limit": TOKENS_PER_OWNER + SESSIONS_PER_TOKEN + 5})
+    assert [each["name"] for each in valid.json()["items"]].count("session") == SESSIONS_PER_TOKEN
     begun = [await client.post("/v1/session") for _ in range(SESSIONS_PER_TOKEN + 1)]
-    assert {answer.status_code for answer in begun} == {201}
+    assert {answer.status_code for answer in (*at_once, *begun)} == {201}
     jars = [answer.headers["set-cookie"].partition(";")[0] for answer in (begun[0], begun[1], begun[-1])]
     nobody = await api.client_with(None)
     assert [(await nobody.get("/v1/me", headers={"Cookie": jar})).status_code for jar in jars] == [401, 200, 200]

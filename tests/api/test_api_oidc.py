@@ -190,7 +190,11 @@ async def test_those_that_ended_are_forgotten_and_none_counts_among_tokens(
 ) -> None:
     api = open_to_all
     first = await own_id(api, await as_(api, issuer, subject, "ops"))
-    await change(api, first, expires_at=clock() - timedelta(days=8))
+    maker = await as_(api, issuer, subject, "ops", jti="2")
+    assert (await maker.post("/v1/tokens", json={"name": "t", "role": "viewer"})).status_code == 201
+    second = await own_id(api, maker)
+    for each in (first, second):
+        await change(api, each, expires_at=clock() - timedelta(days=8))
     row = text(
         "INSERT INTO tokens (id, hash, name, owner, scopes, expires_at, vouched_until) "
         "SELECT gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), 'x', :owner, '[]', "
@@ -198,8 +202,9 @@ async def test_those_that_ended_are_forgotten_and_none_counts_among_tokens(
     )
     async with transaction(api.process.database) as connection:
         await connection.execute(row, {"owner": f"oidc:{subject}", "many": TOKENS_PER_OWNER})
-    ops = await as_(api, issuer, subject, "ops")
+    ops = await as_(api, issuer, subject, "ops", jti="3")
     assert (await ops.get(f"/v1/tokens/{first}")).status_code == 404
+    assert (await ops.get(f"/v1/tokens/{second}")).status_code == 200, "what it made leads back to it"
     assert (await ops.post("/v1/tokens", json={"name": "t", "role": "viewer"})).status_code == 201
 
 

@@ -104,16 +104,17 @@ async def test_thousands_of_outputs_are_counted_and_a_page_is_small(
 ) -> None:
     execution = await submit(outputs=[{"path": "**/*.txt"}])
     group = ArtifactSet((await hand.row(execution)).id, 1, Kind.OUTPUT)
-    files = [Artifact(f"d/{number:05}.txt", 1, "0" * 64, "text/plain", executable=False) for number in range(2_001)]
+    count = repository.ROWS_AT_ONCE + 1
+    files = [Artifact(f"d/{number:05}.txt", 1, "0" * 64, "text/plain", executable=False) for number in range(count)]
     async with transaction(process.database) as connection:
         await repository.add_artifacts(connection, group, files)
     page = (await client.get(f"/v1/executions/{execution}/outputs")).json()
-    assert (len(page["items"]), page["declared"][0]["files"]) == (200, 2_001)
+    assert (len(page["items"]), page["declared"][0]["files"]) == (200, count)
     async with transaction(process.database) as connection:
         await repository.add_artifacts(connection, group, [replace(files[0], path="never.txt")])
     # Which never happens: they are counted once.
     again = (await client.get(f"/v1/executions/{execution}/outputs")).json()
-    assert again["declared"][0]["files"] == 2_001
+    assert again["declared"][0]["files"] == count
 
 
 async def test_removed_outputs_are_told_from_none(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:

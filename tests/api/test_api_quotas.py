@@ -104,6 +104,8 @@ async def test_what_is_wrong_is_told_before_what_is_too_much(
 ) -> None:
     await put(admin, owner, max_queued=0)
     assert (await client.post("/v1/executions", json=BODY | {"resume_from": str(uuid.uuid4())})).status_code == 422
+    refused = await client.post("/v1/executions?dry_run=true", json=BODY | {"pool": "nowhere", "name": 5})
+    assert {each["code"] for each in refused.json()["errors"]} == {"quota_exceeded", "unknown_pool", "string_type"}
 
 
 async def test_no_other_problem_has_a_quota(client: httpx.AsyncClient) -> None:

@@ -12,13 +12,16 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
+from fastapi.requests import HTTPConnection
 from pydantic import ValidationError
 from served import Api, running
 
 from app.auth.tokens import new_token
 from app.logs.protocol import CloseCode
+from app.quotas.rates import _address_of
 from app.settings import Settings
 from support.eventually import eventually
+from support.issuer import AUDIENCE, Key, issuing
 from support.knocking import knock
 from support.scraping import scrape
 
@@ -101,6 +104,29 @@ async def test_who_guesses_is_shut_out_and_who_works_beside_them_is_not(settings
         # Another replica shuts them out at the first that is wrong.
         async with running(api.process.settings) as replica:
             assert (await (await replica.client_with(new_token())).get(ME)).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("client", "counts_as"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("fe80::7%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_as_which_address_a_client_counts(client: str, counts_as: str) -> None:
+    assert _address_of(HTTPConnection({"type": "http", "client": (client, 1), "headers": []})) == counts_as
+
+
+async def test_who_comes_with_a_new_token_of_an_issuer_is_not_shut_out_by_neighbours(settings: Settings) -> None:
+    async with issuing() as issuer:
+        known = {"oidc_issuer": issuer.name, "oidc_audience": AUDIENCE, "oidc_default_role": "viewer"}
+        async with strict(settings, bad_token_rate=FEW, **known) as api:
+            await until_refused(await api.client_with(new_token()))
+            assert (await (await api.client_with(issuer.sign())).get(ME)).status_code == 200
+            assert (await (await api.client_with(issuer.sign(Key.new()))).get(ME)).status_code == 429
 
 
 async def test_what_is_not_about_the_token_shuts_nobody_out(settings: Settings) -> None:

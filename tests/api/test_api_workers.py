@@ -67,6 +67,7 @@ async def test_a_worker_shows_itself_its_engine_and_its_slots(client: httpx.Asyn
         "free": 8,
         "executions": [],
         "state": "active",
+        "message": None,
         "started_at": found["started_at"],
         "heartbeat_at": found["heartbeat_at"],
         "gone_at": None,

@@ -63,6 +63,16 @@ async def test_the_second_ctrl_c_kills_what_does_not_listen(tailrace: Running) -
     assert "Killing it" in err
 
 
+async def test_ctrl_c_ends_the_watching_and_nothing_else(tailrace: Running) -> None:
+    execution = await tailrace.submit("sh", "-c", "echo ready; sleep 600", limits={"grace": 1})
+    process = await start(tailrace, "logs", "-f", execution)
+    await line(process.stdout, "ready")
+    process.send_signal(signal.SIGINT)
+    assert await of(process) == (130, b"", "")
+    assert (await tailrace.execution(execution))["status"] == "running"
+    await tailrace.cancel(execution, force=True)
+
+
 async def test_a_pipe_that_nobody_reads_leaves_it_alone(tailrace: Running) -> None:
     script = "i=0; while [ $i -lt 200000 ]; do echo line $i; i=$((i+1)); done"
     process = await start(tailrace, "run", "busybox:local", "--", "sh", "-c", script)
@@ -84,18 +94,11 @@ async def test_bytes_that_are_no_text_pass_through_raw(tailrace: Running) -> Non
     assert (code, out) == (0, b"\xff\xfex\n")
 
 
-async def test_a_detached_one_is_followed_from_elsewhere_and_json_goes_into_a_parser(tailrace: Running) -> None:
-    script = "echo one; sleep 0.3; echo two; exit 3"
-    detached = await start(tailrace, "run", "-d", "busybox:local", "--", "sh", "-c", script)
-    code, out, err = await of(detached)
-    assert (code, err) == (0, "")
-    execution = out.decode().strip()
-    code, out, _ = await of(await start(tailrace, "logs", "-f", execution))
-    assert (code, out) == (0, b"one\ntwo\n")
+async def test_json_goes_into_a_parser(tailrace: Running) -> None:
+    execution = await tailrace.submit("sh", "-c", "exit 3")
+    await tailrace.ended(execution)
     parser = 'import json, sys; print(json.load(sys.stdin)["exit_code"])'
     pipeline = f"'{PROGRAM}' show {execution} -o json | '{sys.executable}' -c '{parser}'"
-    shell = await asyncio.create_subprocess_exec(
-        "sh", "-c", pipeline, stdout=PIPE, stderr=PIPE,
-        env={**os.environ, "TAILRACE_URL": tailrace.url, "TAILRACE_TOKEN": tailrace.token},
-    )  # fmt: skip
-    assert (await of(shell))[1] == b"3\n"
+    environment = {**os.environ, "TAILRACE_URL": tailrace.url, "TAILRACE_TOKEN": tailrace.token}
+    shell = await asyncio.create_subprocess_exec("sh", "-c", pipeline, stdout=PIPE, stderr=PIPE, env=environment)
+    assert await of(shell) == (0, b"3\n", "")

@@ -186,6 +186,15 @@ def test_a_mistake_is_one_line_with_a_hint_and_the_exit_code_2(capsys: pytest.Ca
         assert shown.err.startswith("error: ")
 
 
+def test_a_noun_without_a_verb_is_answered_with_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, verb in {(): "doctor", ("worker",): "drain"}.items():
+        assert execute(arguments) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith("Usage: tailrace")
+        assert verb in shown.err
+
+
 def test_the_configuration_file_keeps_its_other_tables_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "config.toml"
     keep(path, "default", url="https://one.example.com", token="trt_1")
@@ -218,6 +227,20 @@ def test_nothing_that_a_terminal_obeys_gets_into_a_table(capsys: pytest.CaptureF
 def test_a_field_that_a_server_does_not_tell_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
     show_list([{"id": "1"}], {"ID": lambda item: item["id"], "POOL": lambda item: item["pool"]["name"]}, Format.TABLE)
     assert capsys.readouterr().out == "ID  POOL\n1   –\n"
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_colours_are_for_terminals_and_not_for_everybody(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", terminal)
+        show_list([{"id": "1", "status": "failed"}], {"STATUS": lambda item: item["status"]}, Format.TABLE)
+    shown = os.read(master, 4096).decode()
+    os.close(master)
+    assert "failed" in shown
+    assert ("\x1b[31mfailed" in shown) is (not no_color)
 
 
 def test_ids_are_as_long_as_it_takes_to_tell_them_apart() -> None:

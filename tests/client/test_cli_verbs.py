@@ -153,6 +153,14 @@ def test_a_program_is_run_whole(ok: Callable[..., str], say: Say, read: Callable
     assert code == 7
 
 
+def test_a_detached_one_is_followed_later(say: Say) -> None:
+    code, out, err = say("run", "-d", "busybox:local", "--", "sh", "-c", "echo one; sleep 0.3; echo two; exit 3")
+    assert (code, err) == (0, "")
+    assert say("logs", "-f", out.strip()) == (0, "one\ntwo\n", "")
+    code, _, _ = say("wait", out.strip())
+    assert code == 3
+
+
 def test_nothing_is_kept_of_what_is_only_asked(ok: Callable[..., str], say: Say) -> None:
     assert ok("run", "--dry-run", "busybox:local", "--", "true") == "It would be accepted."
     code, _, err = say("run", "--dry-run", "busybox:local", "--limit", "memory=1", "--set", "colour=red")

@@ -71,6 +71,12 @@ async def test_the_same_without_blocking(aclient: AsyncClient) -> None:
     assert [[line.text async for line in handle.logs()] for handle in handles] == [["0"], ["1"], ["2"]]
 
 
+async def test_only_newlines_end_lines(aclient: AsyncClient) -> None:
+    handle = await aclient.run("busybox:local", ["echo", "a\u2028b\u0085c\x0cd"])
+    followed = [line.text async for line in handle.logs(follow=True)]
+    assert followed == ["a\u2028b\u0085c\x0cd"] == [line.text async for line in handle.logs()]
+
+
 async def test_what_is_not_kept_of_a_log_is_told(aclient: AsyncClient) -> None:
     handle = await aclient.run("busybox:local", ["seq", "30000"], limits={"log_bytes": "64KiB"})
     await handle.wait(60)

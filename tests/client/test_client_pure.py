@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tailrace
+from app.executions.query import _label_of
 from app.executions.requests import Submission
 from app.executions.states import Status as ServerStatus
 from app.version import VERSION
@@ -24,7 +25,9 @@ from tailrace._aio.downloads import inside
 from tailrace._config import configured
 from tailrace._document import Document, moment
 from tailrace._errors import TailraceError
+from tailrace._html import shown
 from tailrace._lines import gap
+from tailrace._progress import Bar
 from tailrace._retrying import asked_to_wait, delay
 from tailrace._submission import Limits, Options
 from tailrace._transport import label
@@ -107,6 +110,17 @@ def test_records_take_what_comes() -> None:
     assert moment("2026-11-21T12:00:00Z") == NOW
 
 
+def test_a_notebook_shows_names_as_text() -> None:
+    seen = record(name="<script>", status="running", progress={"percent": 40, "phase": "<b>"})
+    html = shown(seen)
+    assert "&lt;script&gt;" in html
+    assert "<script>" not in html
+    assert "&lt;b&gt;" in html
+    assert 'value="40"' in html
+    with Bar() as bar:
+        bar.show(seen)
+
+
 def test_a_gap_is_a_line_that_says_so() -> None:
     missing = gap({"type": "gap", "from": 3, "to": 5, "reason": "log_limit"})
     assert isinstance(missing, Gap)
@@ -123,8 +137,6 @@ def test_attempts_are_further_and_further_apart_and_never_in_step(attempt: int) 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_label_is_understood_as_it_was_meant(key: str, value: str) -> None:
-    from app.executions.query import _label_of
-
     assert _label_of(label(key, value)) == (key, value)
     assert _label_of(label(key, None)) == (key, None)
 
@@ -177,13 +189,14 @@ def test_each_blocking_method_has_its_asynchronous_twin() -> None:
         missing = (
             {member for member in dir(twin) if not member.startswith("_")}
             - blocking
-            - {"kind", "path", "looks", "sources"}
+            - {"kind", "path", "tells_changes", "looks_every", "sent_along"}
         )
         assert missing <= ({"update"} if name == "Tokens" else set()), name
 
 
 def test_importing_it_costs_little_and_loads_nothing_large() -> None:
-    program = "import sys, tailrace; print([name for name in ('httpx', 'anyio', 'websockets', 'rich', 'typer', 'yaml') if name in sys.modules])"
+    large = ("httpx", "anyio", "websockets", "rich", "typer", "yaml")
+    program = f"import sys, tailrace; print([name for name in {large} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
 

@@ -153,6 +153,7 @@ def test_any_value_is_judged(value: Any) -> None:
         e={"type": "integer", "enum": [1, 2]},
         a={"type": "array", "items": {"type": "string"}, "uniqueItems": True},
     )
+    assert codes(schema, n=float("inf")) == {("n",): "not_finite"}
     for name in "snea":
         for each in schema.check({name: value}):
             assert each["loc"][:3] == ("body", "inputs", name)

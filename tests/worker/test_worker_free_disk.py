@@ -67,7 +67,8 @@ async def test_a_worker_without_room_starts_nothing_and_says_so(own: StartOwn) -
         (pool,) = (await client.get("/v1/pools")).json()["items"]
         assert (pool["workers"], pool["slots"]) == (1, 0)
     health = (await ask_worker(port, "/healthz")).json()
-    assert (health["status"], health["reasons"]) == ("degraded", [worker["message"]])
+    assert health["status"] == "degraded"
+    assert any("nothing new is started" in reason for reason in health["reasons"])
     scraped = await scrape_worker(port)
     assert scraped["tailrace_disk_low"] == 1
     assert scraped["tailrace_disk_free_bytes"] > 0

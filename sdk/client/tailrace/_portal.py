@@ -11,6 +11,7 @@ import inspect
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
 
 from typing_extensions import ParamSpec
@@ -33,16 +34,28 @@ def portal() -> BlockingPortal:
     global _portal  # noqa: PLW0603  there is one per process, on purpose
     with _lock:
         if _portal is None:
-            from anyio.from_thread import start_blocking_portal
-
-            # Its thread is a daemon: nobody has to say that they are done.
-            _starting = start_blocking_portal("asyncio", name="tailrace")
-            _portal = _starting.__enter__()
-            _kept.append(_starting)
+            opened: Future[BlockingPortal] = Future()
+            # A daemon: nobody has to say that they are done.
+            threading.Thread(target=_serve, args=[opened], name="tailrace", daemon=True).start()
+            _portal = opened.result()
         return _portal
 
 
-_kept: list[object] = []
+def _serve(opened: Future[BlockingPortal]) -> None:
+    import anyio
+    from anyio.from_thread import BlockingPortal
+
+    async def stay() -> None:
+        async with BlockingPortal() as here:
+            opened.set_result(here)
+            await here.sleep_until_stopped()
+
+    try:
+        anyio.run(stay)
+    except BaseException as error:  # whoever waits for it has to know
+        if not opened.done():
+            opened.set_exception(error)
+        raise
 
 
 def _forget() -> None:

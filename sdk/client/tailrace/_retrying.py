@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
@@ -31,6 +30,8 @@ def asked_to_wait(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isdigit():
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         at = parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError):

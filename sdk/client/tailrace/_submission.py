@@ -99,7 +99,9 @@ class Filters(TypedDict, total=False):
 
 
 def submission(image: str | None, command: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The document for the API. Raises `TypeError` for a command that is one string."""
+    """The document for the API, but for files that are to be sent along. Raises `TypeError` for a command that is one
+    string.
+    """
     if isinstance(command, str):
         raise TypeError('`command` is a list of arguments; a shell line is ["sh", "-c", "…"]')
     document = dict(options)
@@ -107,7 +109,7 @@ def submission(image: str | None, command: Sequence[str], options: Mapping[str, 
         document["image"] = image
     if command:
         document["command"] = list(command)
-    return {name: as_json(value) for name, value in document.items()}
+    return document
 
 
 def as_json(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing_extensions import Unpack, override
 
 from tailrace._aio.api import Api
 from tailrace._aio.downloads import download
+from tailrace._aio.files import AsyncFiles
 from tailrace._aio.handle import AsyncHandle
 from tailrace._aio.watched import Watched
 from tailrace._nouns import BatchRecord
@@ -25,8 +26,7 @@ BATCHES = "/v1/batches"
 class AsyncBatch(Watched[BatchRecord]):
     """One batch. `record` is what was seen of it last."""
 
-    # The server cannot be asked for its changes.
-    looks = 2.0
+    tells_changes = False
 
     def __init__(self, api: Api, record: BatchRecord) -> None:
         super().__init__(api, f"{BATCHES}/{segment(record.id)}", record)
@@ -88,6 +88,13 @@ class AsyncBatches:
         Raises:
             Invalid: Something is wrong with some of them; `errors` names all fields of all.
         """
-        body = specs if isinstance(specs, Mapping) else {"items": list(specs)}
+        body: dict[str, Any] = dict(specs) if isinstance(specs, Mapping) else {"items": list(specs)}
+        files = AsyncFiles(self._api)
+        if isinstance(body.get("defaults"), Mapping):
+            body["defaults"] = await files.sent_along(body["defaults"])
+        if isinstance(body.get("items"), list):
+            body["items"] = [
+                await files.sent_along(item) if isinstance(item, Mapping) else item for item in body["items"]
+            ]
         answer = await self._api.ask("POST", BATCHES, json=as_json(body), key=idempotency_key or new_key())
         return AsyncBatch(self._api, BatchRecord(answer))

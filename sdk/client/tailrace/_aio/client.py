@@ -175,9 +175,8 @@ class AsyncClient:
 
     async def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> AsyncHandle:
         """Submit a document as the API takes it. In `files`, paths and bytes are sent along."""
-        if spec.get("files"):
-            spec = {**spec, "files": await self.files.sources(spec["files"])}
-        answer = await self._api.ask("POST", "/v1/executions", json=as_json(spec), key=idempotency_key or new_key())
+        document = as_json(await self.files.sent_along(spec))
+        answer = await self._api.ask("POST", "/v1/executions", json=document, key=idempotency_key or new_key())
         return AsyncHandle(self._api, Record(answer))
 
     async def dry_run(self, spec: Mapping[str, Any]) -> Record:

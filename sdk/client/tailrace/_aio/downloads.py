@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +65,8 @@ async def _write(response: httpx.Response, file: IO[bytes]) -> None:
 
 
 def _digest(file: IO[bytes]) -> str:
+    import hashlib
+
     file.seek(0)
     digest = hashlib.sha256()
     while piece := file.read(PIECE):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -44,6 +43,8 @@ class _Body:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """All of them, from the beginning."""
+        import hashlib
+
         digest = hashlib.sha256()
         self.file.seek(self.start)
         while piece := self.file.read(PIECE):
@@ -108,9 +109,13 @@ class AsyncFiles:
         """Delete it. Raises `Conflict` while something that has not ended needs it."""
         await self._api.ask("DELETE", f"{FILES}/{segment(id)}")
 
-    async def sources(self, files: Mapping[str, Any]) -> dict[str, Any]:
-        """`files=` of a submission, with paths and large bytes uploaded."""
-        return {path: await self._source(value) for path, value in files.items()}
+    async def sent_along(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A submission with the paths and bytes of its `files` uploaded, or written out where they are small."""
+        files = document.get("files")
+        # What is nothing of the kind is for the API to refuse.
+        if not isinstance(files, Mapping):
+            return dict(document)
+        return {**document, "files": {path: await self._source(value) for path, value in files.items()}}
 
     async def _source(self, value: Any) -> Any:
         if isinstance(value, File):

@@ -13,6 +13,7 @@ from typing_extensions import Unpack, override
 
 from tailrace._aio.api import Api
 from tailrace._aio.downloads import download
+from tailrace._aio.files import AsyncFiles
 from tailrace._aio.logs import LogReader
 from tailrace._aio.outputs import AsyncOutputs, path_of
 from tailrace._aio.watched import Watched
@@ -150,7 +151,8 @@ class AsyncHandle(Watched[Record]):
         body = submission(image, command, changes)
         if from_checkpoint:
             body["from_checkpoint"] = True
-        answer = await self._api.ask("POST", f"{self._path}/rerun", json=body, key=idempotency_key or new_key())
+        document = as_json(await AsyncFiles(self._api).sent_along(body))
+        answer = await self._api.ask("POST", f"{self._path}/rerun", json=document, key=idempotency_key or new_key())
         return AsyncHandle(self._api, Record(answer))
 
     async def archive(self, keep: str | None = None) -> Record:

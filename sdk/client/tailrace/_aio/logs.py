@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tailrace._errors import ConnectionFailed, Unauthorized, api_error
+from tailrace._errors import ConnectionFailed, api_error
 from tailrace._lines import Gap, Line, gap, line_of_ndjson, lines_of_frame
 from tailrace._retrying import Patience
 from tailrace._transport import Request, Transport
 
 if TYPE_CHECKING:
+    import httpx
     from websockets.asyncio.client import ClientConnection
 
 # The server pings every 20 s. A line that says nothing for so long is asked whether it is still there; one that does
@@ -67,8 +68,7 @@ class LogReader:
         searched = None
         async with self._transport.open(Request("GET", f"{self._path}/logs", params=params)) as response:
             page: list[Line] = []
-            async for text in response.aiter_lines():
-                item = json.loads(text)
+            async for item in _items(response):
                 if item.get("type") == "more" and item.get("reason") == "search_time":
                     searched = int(item["after"])
                 line = _line(item)
@@ -148,6 +148,15 @@ class LogReader:
         )
 
 
+async def _items(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], None]:
+    """NDJSON. Lines end at newlines only: there are other characters that `splitlines` takes for ends."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield json.loads(line)
+
+
 async def _received(socket: ClientConnection, quiet: float) -> str | bytes:
     """The next frame. Raises `TimeoutError`, which is an `OSError`, if nobody is there any more."""
     import asyncio
@@ -175,7 +184,7 @@ def _check(error: Exception) -> None:
         status = error.response.status_code
         if status in {401, 403, 404}:
             detail = f"The server answered {status} where its log is followed."
-            raise (Unauthorized if status == 401 else api_error)(status, {"detail": detail}) from error
+            raise api_error(status, {"detail": detail}) from error
 
 
 def _line(item: Mapping[str, Any]) -> Line | None:

@@ -27,11 +27,11 @@ HELD = 30.0
 
 
 class Watched(Generic[W]):
-    """Has a record, of which newer ones can be asked for. `looks` is how long a question may be held that asks for
-    changes: as long as any, where the server knows what has been seen.
-    """
+    """Has a record, of which newer ones can be asked for."""
 
-    looks = HELD
+    # Whether the server can hold a question for changes; else it is asked every so many seconds.
+    tells_changes = True
+    looks_every = 2.0
 
     def __init__(self, api: Api, path: str, record: W) -> None:
         self._api = api
@@ -106,7 +106,7 @@ class Watched(Generic[W]):
         """One question that the server holds until the end, or until there are changes. Whether there are any."""
         import anyio
 
-        seconds = min(self.looks if changes else HELD, within)
+        seconds = min(self._holding(changes=changes), within)
         headers = {"If-None-Match": self._etag} if changes and self._etag else {}
         timeout = seconds + self._api.transport.timeout
         request = Request("GET", self._path, params={"wait": f"{seconds:.3f}"}, headers=headers, timeout=timeout)
@@ -123,6 +123,14 @@ class Watched(Generic[W]):
             return False
         before, self._etag = self.record.raw, response.headers.get("etag")
         return bool(self._seen(response.json()).raw != before)
+
+    def _holding(self, *, changes: bool) -> float:
+        """For how many seconds the server is to hold the question. Changes are those to what has been seen before."""
+        if not changes:
+            return HELD
+        if not self.tells_changes:
+            return self.looks_every
+        return HELD if self._etag else 0.0
 
     def _seen(self, answer: Mapping[str, Any]) -> W:
         self.record = type(self.record)(answer)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +14,10 @@ from tailrace.cli.keeping import YesOption, sure
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, Format, FormatOption, remark, show_list, show_one, write
 from tailrace.cli.session import Session, session
-from tailrace.cli.shown import ACTIVE, NOTHING, ago, local, pairs, plain
+from tailrace.cli.shown import NOTHING, ago, local, pairs, plain
+
+if TYPE_CHECKING:
+    from tailrace import Batch
 
 app = Noun("Many executions at once.")
 
@@ -100,13 +102,13 @@ def run(
     if not body:
         raise usage("It takes a --spec, or an --image with --matrix or --count.", "See `tailrace batch run --help`.")
     with session() as api:
-        made = api.client.request("POST", "/v1/batches", json=body, idempotency_key=str(uuid4()))
+        made = api.client.batch(body)
         if detach:
-            _tell(made, form)
+            _tell(made.record, form)
             return
         if sys.stderr.isatty():
-            remark(f"— {made['id']}: {made['progress']['total']} executions")
-        raise typer.Exit(_waited(api, made["id"], form))
+            remark(f"— {made.id}: {made.record['progress']['total']} executions")
+        raise typer.Exit(_waited(made, form))
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:
@@ -123,16 +125,17 @@ def _tell(batch: Any, form: Format) -> None:
         show_one(batch, ROWS, form)
 
 
-def _waited(api: Session, batch: str, form: Format) -> int:
-    while (found := api.get(f"/v1/batches/{batch}", wait=50))["status"] in ACTIVE:
-        if sys.stderr.isatty():
-            remark(f"— {_progress(found)} ended: {_counts(found)}")
+def _waited(batch: Batch, form: Format) -> int:
+    def tell(found: Any) -> None:
+        remark(f"— {_progress(found)} ended: {_counts(found)}")
+
+    found = batch.wait(on_change=tell if sys.stderr.isatty() else None)
     show_one(found, ROWS, form)
     return _CODES.get(found["status"], NOT_RUN)
 
 
-def _of(api: Session, text: str) -> str:
-    return api.one_of("batch", text, "/v1/batches")
+def _of(api: Session, text: str) -> Batch:
+    return api.client.batches.get(api.one_of("batch", text, "/v1/batches"))
 
 
 @app.verb("ls", "tailrace batch ls")
@@ -150,7 +153,7 @@ def ls(
 def show(batch: BatchArgument, *, form: FormatOption = DEFAULT) -> None:
     """Show how a batch stands."""
     with session() as api:
-        show_one(api.get(f"/v1/batches/{_of(api, batch)}"), ROWS, form)
+        show_one(_of(api, batch).record, ROWS, form)
 
 
 @app.verb("wait", "tailrace batch wait @last")
@@ -160,7 +163,7 @@ def wait(batch: BatchArgument, *, form: FormatOption = DEFAULT) -> None:
     The exit code is 0 if all succeeded, 125 if some did not, 130 if it was canceled.
     """
     with session() as api:
-        raise typer.Exit(_waited(api, _of(api, batch), form))
+        raise typer.Exit(_waited(_of(api, batch), form))
 
 
 @app.verb("cancel", "tailrace batch cancel @last")
@@ -172,7 +175,7 @@ def cancel(
 ) -> None:
     """Cancel what is queued, and ask what runs to stop."""
     with session() as api:
-        show_one(api.post(f"/v1/batches/{_of(api, batch)}/cancel", {"force": force}), ROWS, form)
+        show_one(_of(api, batch).cancel(force=force), ROWS, form)
 
 
 @app.verb("rerun", "tailrace batch rerun @last", "tailrace batch rerun @last --all")
@@ -184,7 +187,7 @@ def rerun(
 ) -> None:
     """Run again what did not succeed, as a new batch, and print its id."""
     with session() as api:
-        _tell(api.post(f"/v1/batches/{_of(api, batch)}/rerun", {"only": "all"} if everything else None), form)
+        _tell(_of(api, batch).rerun("all" if everything else "failed").record, form)
 
 
 @app.verb("outputs", "tailrace batch outputs @last --zip sweep.zip")
@@ -194,17 +197,15 @@ def outputs(
     to: Annotated[Path, typer.Option("--zip", metavar="FILE", help="Where to put it.")],
 ) -> None:
     """Fetch all that its children left, as one zip: a directory each."""
-    with session() as api, to.open("wb") as file:
-        for piece in api.client.stream(f"/v1/batches/{_of(api, batch)}/outputs.zip"):
-            file.write(piece)
-    write(str(to))
+    with session() as api:
+        write(str(_of(api, batch).zip(to)))
 
 
 @app.verb("delete", "tailrace batch delete @last")
 def delete(batch: BatchArgument, *, yes: YesOption = False) -> None:
     """Delete a batch with all its children, for good."""
     with session() as api:
-        found = _of(api, batch)
+        found = _of(api, batch).id
         sure(f"Delete the batch {found} with all its children?", yes=yes)
         left = api.delete(f"/v1/batches/{found}")
     remark(f"{'It goes when it has stopped' if left else 'Deleted'}: {found}")

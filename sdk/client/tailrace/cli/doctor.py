@@ -160,7 +160,11 @@ def _workers(client: Client) -> Iterator[Finding]:
 
     found = client.request("GET", "/v1/workers", params={"all": True})["items"]
     present = [worker for worker in found if worker["state"] in {"active", "paused", "draining"}]
-    able = [worker for worker in present if worker["state"] == "active" and worker["engine"]["ok"]]
+    able = [
+        worker
+        for worker in present
+        if worker["state"] == "active" and worker["engine"]["ok"] and not worker.get("message")
+    ]
     slots = f"{sum(worker['busy'] for worker in able)} of {sum(worker['slots'] for worker in able)} slots busy"
     advice = None if able else "Start one (`python -m worker`), or let one take work: `tailrace worker resume`."
     yield Finding("workers", OK if able else BAD, f"{len(able)} take work, {slots}", advice)
@@ -174,6 +178,8 @@ def _workers(client: Client) -> Iterator[Finding]:
             yield Finding(
                 name, BAD, f"its engine: {plain(engine['message'])}", "Look at the engine on its host, and its disk."
             )
+        elif worker in present and worker.get("message"):
+            yield Finding(name, BAD, f"takes nothing new: {plain(worker['message'])}", "Make room on its host.")
         if worker in present and worker["version"] != tailrace.__version__:
             yield Finding(name, WARNING, f"is of version {plain(worker['version'])}", "Update it, or the others.")
 

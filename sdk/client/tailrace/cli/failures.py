@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import typer
+from typing import Any
 
 # Usage is 2 everywhere. What Tailrace has to say stands just below what `timeout`, `docker run` and shells say, and far
 # from what programs use: so the exit code of `run` tells whose it is.
@@ -19,7 +19,6 @@ PIPE_CLOSED = 141
 
 _LOG_IN = "Give a token: `tailrace login`, or TAILRACE_TOKEN in the environment."
 _HINTS = {
-    401: _LOG_IN,
     403: "`tailrace doctor` shows what your token may do.",
     404: "`tailrace ls --archived any` lists what you may see; what is somebody else's is not found.",
 }
@@ -44,12 +43,13 @@ def failure_of(error: Exception) -> Failure | None:
     """What to say of an error; None if it is a mistake of ours."""
     if isinstance(error, Failure):
         return error
-    if isinstance(error, typer.TyperException):
+    # Typer's own, of which older versions do not name a class.
+    if hasattr(error, "format_message"):
         return _usage_of(error)
     return _of_client(error) or _of_system(error)
 
 
-def _usage_of(error: typer.TyperException) -> Failure:
+def _usage_of(error: Any) -> Failure:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "tailrace"
     hint = f"See `{path} --help`."
@@ -77,11 +77,17 @@ def _of_client(error: Exception) -> Failure | None:
         code, hint = OUT_OF_TIME, "It goes on; `tailrace wait` waits again."
     elif isinstance(error, tailrace.ApiError):
         code = NOT_FOUND if isinstance(error, tailrace.NotFound) else REFUSED
-        message, hint = error.detail, hint or _HINTS.get(error.status)
+        # The API tells clients which header to send.
+        message, hint = error.detail, _LOG_IN if error.status == 401 else hint or _HINTS.get(error.status)
     return Failure(message, hint=hint, code=code)
 
 
 def _of_system(error: Exception) -> Failure | None:
+    if isinstance(error, UnicodeDecodeError):
+        return Failure(f"What was read is no UTF-8 text: {error}", code=USAGE)
+    # What breaks while it is streamed.
+    if type(error).__module__.startswith("httpx"):
+        return Failure(f"The connection broke off: {str(error) or type(error).__name__}", code=UNREACHABLE)
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
         return Failure(f"{error.filename}: {error.strerror}", code=USAGE)
     return None

@@ -16,6 +16,7 @@ from tailrace.cli.failures import (
     NOT_EXECUTABLE,
     NOT_RUN,
     OUT_OF_TIME,
+    Failure,
     failure_of,
 )
 from tailrace.cli.output import console, remark
@@ -101,7 +102,8 @@ class Interrupts:
         if self._handle is None:
             # It is being submitted: a stop has to wait for its id, somebody impatient has not.
             if self.times > 1:
-                raise KeyboardInterrupt
+                hint = "It may have been accepted: `tailrace ls` shows it."
+                raise Failure("Left while it was being submitted.", hint=hint, code=INTERRUPTED)
         elif self.times > 2:
             raise KeyboardInterrupt
         else:

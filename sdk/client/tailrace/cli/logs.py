@@ -51,6 +51,8 @@ def logs(
     watching, and nothing else.
     """
     streams = _streams(stream)
+    if follow and until:
+        raise usage("--until is for what has been written already: without --follow.")
     asked: dict[str, Any] = {
         "since": since, "until": until, "tail": tail, "grep": grep, "level": level, "after": after,
         "ignore_case": ignore_case or None, "invert": invert or None, "ansi": "strip" if plain else None,

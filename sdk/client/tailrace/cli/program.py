@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from tailrace.cli.failures import INTERRUPTED, PIPE_CLOSED, Failure, failure_of
+from tailrace.cli.failures import INTERRUPTED, PIPE_CLOSED, USAGE, Failure, failure_of
 from tailrace.cli.session import CHOSEN, Chosen
 
 
@@ -104,7 +104,7 @@ class Program(TyperGroup):
 
             meant = get_close_matches(args[0], VERBS, n=1)
             hint = f"Is it `{meant[0]}`?" if meant else "`tailrace --help` lists them."
-            raise Failure(f"There is no verb `{args[0]}`.", hint=hint, code=2)
+            raise Failure(f"There is no verb `{args[0]}`.", hint=hint, code=USAGE)
         return super().resolve_command(ctx, args)
 
     @override
@@ -160,6 +160,9 @@ def execute(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _leave_quietly()
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(f"{error}\n")
+            return USAGE
         failure = failure_of(error)
         if failure is None:
             raise

@@ -40,10 +40,11 @@ StoryOption = Annotated[
 def run(
     *,
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="Such as python:3.12-slim.", show_default=False)
+        str | None, typer.Argument(metavar="IMAGE", help="Such as python:3.12-slim.", show_default=False)
     ] = None,
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND…]", help="The program, after `--`.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="The program and its arguments, after `--`.", show_default=False),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the id, and leave it to itself.")] = False,
     story: StoryOption = None,
@@ -97,10 +98,11 @@ def _watched(
                 lines.write(line)
             record = handle.wait()
         except KeyboardInterrupt:
-            remark(f"— Left alone: {handle.id}")
+            remark(f"— Left to itself: {handle.id}")
             return INTERRUPTED
-        except BrokenPipeError:
-            remark(f"— Nobody reads what it writes any more; it goes on: {handle.id}")
+        except Exception:
+            # Nobody reads what it writes any more, say.
+            remark(f"— Left to itself: {handle.id}")
             raise
     tell_end(record, story=tells)
     if fetch is not None:
@@ -109,31 +111,35 @@ def _watched(
 
 
 def _ready(api: Session, document: Json) -> Json:
-    """The document with its local files uploaded."""
-    files = {path: _uploaded(api, source) for path, source in document.get("files", {}).items()}
-    inputs = {name: _uploaded_input(api, value) for name, value in document.get("inputs", {}).items()}
-    return {**document, **({"files": files} if files else {}), **({"inputs": inputs} if inputs else {})}
+    """The document with its local files uploaded, and the whole id of what it goes on from."""
+    ready = dict(document)
+    if isinstance(document.get("resume_from"), str):
+        ready["resume_from"] = api.execution(document["resume_from"])
+    # What is nothing of the kind is for the API to refuse.
+    if isinstance(files := document.get("files"), dict):
+        ready["files"] = {
+            path: Path(source["upload"]) if _is_here(source) else source for path, source in files.items()
+        }
+    if isinstance(inputs := document.get("inputs"), dict):
+        # A method takes the id itself.
+        ready["inputs"] = {
+            name: api.client.files.upload(value["upload"]).id if _is_here(value) else value
+            for name, value in inputs.items()
+        }
+    return ready
 
 
-def _uploaded(api: Session, source: Any) -> Any:
-    if not isinstance(source, dict) or "upload" not in source:
-        return source
-    return {"id": api.client.files.upload(source["upload"]).id}
-
-
-def _uploaded_input(api: Session, value: Any) -> Any:
-    """A method takes the id itself."""
-    uploaded = _uploaded(api, value)
-    return uploaded if uploaded is value else uploaded["id"]
+def _is_here(source: Any) -> bool:
+    """Whether it is a local file, as the options mark them."""
+    return isinstance(source, dict) and list(source) == ["upload"]
 
 
 def _rehearse(api: Session, document: Json, form: Format) -> None:
     """Nothing is kept, so nothing is uploaded either: empty files stand for those that would be."""
-    empty = {
-        path: {"text": ""} if isinstance(source, dict) and "upload" in source else source
-        for path, source in document.get("files", {}).items()
-    }
-    answer = api.post("/v1/executions", {**document, **({"files": empty} if empty else {})}, dry_run=True)
+    if isinstance(files := document.get("files"), dict):
+        uploads = {path: {"text": ""} for path, source in files.items() if _is_here(source)}
+        document = {**document, "files": {**files, **uploads}}
+    answer = api.post("/v1/executions", document, dry_run=True)
     if form is Format.TABLE:
         write("It would be accepted.")
     else:

@@ -24,7 +24,7 @@ _BEGINNING = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}")
 LOOKED_AT = 1000
 PAGE = 200
 # Somebody waits: for so many seconds what may pass is tried again.
-PATIENCE = 10.0
+PATIENCE = 3.0
 
 
 @dataclass(frozen=True)

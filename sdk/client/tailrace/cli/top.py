@@ -17,6 +17,7 @@ from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
 app = Noun()
 
@@ -40,7 +41,19 @@ def top(
         with Live(look(api, pool, limit), console=terminal, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(every)
-                live.update(look(api, pool, limit), refresh=True)
+                live.update(_tried(api, pool, limit), refresh=True)
+
+
+def _tried(api: Session, pools: list[str] | None, limit: int) -> Group | Text:
+    """A server that is away for a moment is no reason to leave."""
+    from rich.text import Text
+
+    import tailrace
+
+    try:
+        return look(api, pools, limit)
+    except (tailrace.ConnectionFailed, tailrace.ServerError) as error:
+        return Text(str(error), style="red")
 
 
 def look(api: Session, pools: list[str] | None, limit: int) -> Group:

@@ -17,7 +17,7 @@ COLUMNS: Columns = {
     "ID": lambda item: item["id"],
     "HOST": lambda item: f"{plain(item['host'])}/{item['pid']}",
     "POOL": lambda item: plain(item["pool"]),
-    "STATE": lambda item: plain(item["state"]),
+    "STATE": lambda item: plain(" ".join(filter(None, (item["state"], item.get("message"))))),
     "BUSY": lambda item: f"{item['busy']} of {item['slots']}",
     "ENGINE": lambda item: "ok" if item["engine"]["ok"] else plain(item["engine"]["message"]),
     "VERSION": lambda item: plain(item["version"]),

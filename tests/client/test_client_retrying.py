@@ -1,0 +1,91 @@
+"""What is tried again, and what is not: beside a server that answers as it is told."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from aiohttp import web
+
+from support.receiver import Received, Receiver, receiving
+from tailrace import ApiError, AsyncClient, BadRequest, ServerError, TailraceWarning, TooMany
+from tailrace._version import VERSION
+
+ME = json.dumps({"owner": "ann", "scopes": ["read"], "colour": "red"})
+
+
+class Answers:
+    """Statuses in turn, the last one for ever after."""
+
+    def __init__(self, *statuses: int, **headers: str) -> None:
+        self._statuses = list(statuses)
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def __call__(self, _: Received) -> web.StreamResponse:
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return web.Response(status=status, text=ME, content_type="application/json", headers=self._headers)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def asking(server: Receiver) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(server.url, "trt_known", patience=3) as client:
+        yield client
+
+
+@pytest.mark.parametrize("statuses", [(503, 502, 504, 200), (429, 200), (500, 500, 200)])
+async def test_what_passes_is_waited_for(statuses: Sequence[int], server: Receiver, asking: AsyncClient) -> None:
+    server.act = Answers(*statuses, Retry_After="0")
+    me = await asking.me()
+    assert (me.owner, me.extra) == ("ann", {"colour": "red"})
+    assert len(server.received) == len(statuses)
+    assert {request.headers["Authorization"] for request in server.received} == {"Bearer trt_known"}
+    assert server.received[0].headers["User-Agent"] == f"tailrace-python/{VERSION}"
+
+
+async def test_what_may_be_done_twice_has_a_key_and_what_may_not_is_asked_once(
+    server: Receiver, asking: AsyncClient
+) -> None:
+    server.act = Answers(503, 200)
+    await asking.run("busybox:local")
+    keys = [request.headers["Idempotency-Key"] for request in server.received]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    server.received.clear()
+    server.act = Answers(503)
+    with pytest.raises(ServerError):
+        await asking.tokens.create(name="one")
+    assert len(server.received) == 1
+
+
+async def test_it_gives_up_rather_than_wait_for_longer_than_it_may(server: Receiver, asking: AsyncClient) -> None:
+    server.act = Answers(429, Retry_After="3600")
+    with pytest.raises(TooMany):
+        await asking.me()
+    server.act = Answers(500)
+    with pytest.raises(ServerError):
+        await asking.me()
+    server.act = Answers(418)
+    with pytest.raises(BadRequest):
+        await asking.me()
+    assert len(server.received) == 1 + 3 + 1
+
+
+async def test_an_answer_that_is_no_problem_is_one_all_the_same(server: Receiver, asking: AsyncClient) -> None:
+    server.answer(404, "<html>nothing here")
+    with pytest.raises(ApiError) as refused:
+        await asking.request("GET", "/v1/none")
+    assert (refused.value.status, refused.value.code) == (404, "unknown")
+    assert "404" in str(refused.value)
+
+
+async def test_another_version_is_told_once(server: Receiver, asking: AsyncClient) -> None:
+    server.act = Answers(200, Tailrace_Version="9.0.0")
+    with pytest.warns(TailraceWarning, match=r"9\.0\.0"):
+        await asking.me()
+    # Every other warning is an error here.
+    await asking.me()
