@@ -14,6 +14,8 @@ from app.reasons import located
 
 # Each takes away something; what is not valid after so many is not judged further.
 ROUNDS = 8
+# Each is taken away by a copy. Of a document with more than this nothing is looked at beyond what is told already.
+WRONG_AT_MOST = 200
 _WITHIN = re.compile(r"[.\[]")
 M = TypeVar("M", bound=BaseModel)
 Part = int | str
@@ -94,6 +96,8 @@ def salvage(model: type[M], document: Any, bearings: Bearings, already: frozense
             return replace(found, rest=model.model_validate(document))
         except ValidationError as error:
             errors = error.errors(include_url=False)
+        if len(errors) > WRONG_AT_MOST:
+            break
         paths = [tuple(_path(each)) for each in errors]
         told = [each for each, path in zip(errors, paths, strict=True) if found.tells(text_of(path), each["type"])]
         found = replace(found, wrong=[*found.wrong, *told])

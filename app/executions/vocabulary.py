@@ -258,7 +258,7 @@ NamedSecrets = Annotated[dict[EnvName, SecretRef], Field(max_length=SECRETS), Af
 IsJson = AfterValidator(_json)
 Json = Annotated[Any, IsJson]
 JsonObject = Annotated[dict[str, Any], IsJson]
-InputName = Annotated[str, AfterValidator(_variable)]
+InputName = Annotated[str, StringConstraints(max_length=NAME_CHARS), AfterValidator(_variable)]
 Inputs = Annotated[dict[InputName, Any], AfterValidator(_inputs)]
 Workdir = Annotated[str, StringConstraints(max_length=PATH_CHARS), AfterValidator(_workdir)]
 User = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user)]
