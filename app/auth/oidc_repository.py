@@ -9,14 +9,16 @@ from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
+from app.auth.model import DEAD_PER_OWNER
 from app.auth.oidc import Identity
-from app.auth.repository import LINEAGE
+from app.auth.repository import FORGOTTEN_AT_ONCE, LINEAGE
 from app.auth.tables import Token
 from app.db.engine import Connection
 from app.db.orm import clock
 from app.db.registry import metadata
 
-# Of those that have ended; the newest of each owner stays, and by which anything was made that is still there.
+# Of those that have ended, if they are not too many. The newest of each owner stays, and whatever something was made by
+# that is still there.
 _KEPT = timedelta(days=7)
 
 
@@ -34,10 +36,13 @@ async def admit(connection: Connection, identity: Identity) -> None:
     statement = insert(Token).values(**row).on_conflict_do_nothing(index_elements=[Token.hash]).returning(Token.id)
     if (await connection.execute(statement)).scalar_one_or_none() is None:
         return
-    ended = Token.vouched_until.is_not(None) & (Token.expires_at < clock() - _KEPT)
+    mine = (Token.owner == identity.owner, Token.hash != identity.hash, Token.vouched_until.is_not(None))
+    over = select(Token.id).where(*mine, Token.expires_at < clock(), ~_has_made())
+    many = over.order_by(Token.id.desc()).offset(DEAD_PER_OWNER).limit(FORGOTTEN_AT_ONCE)
+    long_ago = over.where(Token.expires_at < clock() - _KEPT).limit(FORGOTTEN_AT_ONCE)
+    these = select(Token.id).where(or_(Token.id.in_(many), Token.id.in_(long_ago)))
     # Two who come at once do not wait for each other.
-    old = select(Token.id).where(Token.owner == identity.owner, Token.hash != identity.hash, ended, ~_has_made())
-    await connection.execute(delete(Token).where(Token.id.in_(old.with_for_update(skip_locked=True))))
+    await connection.execute(delete(Token).where(Token.id.in_(these.with_for_update(skip_locked=True))))
 
 
 def _has_made() -> ColumnElement[bool]:

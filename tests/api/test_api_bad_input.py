@@ -110,6 +110,7 @@ async def test_everything_wrong_is_named_in_one_answer(client: httpx.AsyncClient
         ({"inputs": {"a": {"b": ["ok", "a\0b"]}}}, "inputs.a.b[1]"),
         ({"inputs": {"a": {"b\0": 1}}}, "inputs.a.b\0"),
         ({"inputs": {"a": 2**70}}, "inputs"),
+        ({"inputs": {"a" * 201: 1}}, f"inputs.{'a' * 201}"[:200]),
         ({"inputs": []}, "inputs"),
         ({"labels": {str(number): "" for number in range(65)}}, "labels"),
         ({"labels": {"a": "\0"}}, "labels.a"),
@@ -264,11 +265,12 @@ async def test_a_body_over_the_limit_is_refused(*, chunked: bool, client: httpx.
 
 
 async def test_a_flood_of_errors_gets_a_short_answer(client: httpx.AsyncClient) -> None:
-    body = json.dumps({f"unknown-{number}": 1 for number in range(20_000)} | {"x" * 100_000: 1})
+    codes = {"exit_codes": {str(number): "fail" for number in range(256, 20_256)}}
+    body = json.dumps({f"unknown-{number}": 1 for number in range(20_000)} | {"x" * 100_000: 1} | codes)
     response = await client.post("/v1/executions", content=body, headers=JSON)
     assert response.status_code == 422
     assert len(response.content) < 20_000
-    assert "20002 fields are wrong" in response.json()["detail"]
+    assert "40002 fields are wrong" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from served import Api, running
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from app.auth.cookies import cookie_name
-from app.auth.model import TOKENS_PER_OWNER
+from app.auth.model import DEAD_PER_OWNER, TOKENS_PER_OWNER
 from app.auth.service import find_owner
 from app.auth.tables import Token
 from app.auth.tokens import Scope
@@ -198,12 +198,17 @@ async def test_those_that_ended_are_forgotten_and_none_counts_among_tokens(
     row = text(
         "INSERT INTO tokens (id, hash, name, owner, scopes, expires_at, vouched_until) "
         "SELECT gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), 'x', :owner, '[]', "
-        "now() + interval '1 h', now() FROM generate_series(1, :many)"
+        "now() + :lasts, now() FROM generate_series(1, :many)"
     )
+    hour, owner = timedelta(hours=1), f"oidc:{subject}"
     async with transaction(api.process.database) as connection:
-        await connection.execute(row, {"owner": f"oidc:{subject}", "many": TOKENS_PER_OWNER})
+        await connection.execute(row, {"owner": owner, "many": TOKENS_PER_OWNER, "lasts": hour})
+        await connection.execute(row, {"owner": owner, "many": DEAD_PER_OWNER + 3, "lasts": -hour})
     ops = await as_(api, issuer, subject, "ops", jti="3")
     assert (await ops.get(f"/v1/tokens/{first}")).status_code == 404
+    async with reading(api.process.database) as connection:
+        over = select(func.count()).where(Token.owner == owner, Token.expires_at < clock(), Token.id != second)
+        assert (await connection.execute(over)).scalar_one() in {DEAD_PER_OWNER - 1, DEAD_PER_OWNER}
     assert (await ops.get(f"/v1/tokens/{second}")).status_code == 200, "what it made leads back to it"
     assert (await ops.post("/v1/tokens", json={"name": "t", "role": "viewer"})).status_code == 201
 

@@ -120,6 +120,14 @@ def test_as_which_address_a_client_counts(client: str, counts_as: str) -> None:
     assert _address_of(HTTPConnection({"type": "http", "client": (client, 1), "headers": []})) == counts_as
 
 
+async def test_who_is_known_stays_so_with_other_cookies(settings: Settings) -> None:
+    async with strict(settings, bad_token_rate=FEW) as api:
+        at_work = await api.client()
+        assert (await at_work.get(ME, headers={"Cookie": "seen=1"})).status_code == 200
+        await until_refused(await api.client_with(new_token()))
+        assert (await at_work.get(ME, headers={"Cookie": "seen=2"})).status_code == 200
+
+
 async def test_who_comes_with_a_new_token_of_an_issuer_is_not_shut_out_by_neighbours(settings: Settings) -> None:
     async with issuing() as issuer:
         known = {"oidc_issuer": issuer.name, "oidc_audience": AUDIENCE, "oidc_default_role": "viewer"}
