@@ -157,14 +157,20 @@ async def lock_family(connection: Connection, token: UUID) -> list[UUID]:
     Until the transaction ends nobody makes anything with any of them: who does at this moment is waited for, and then
     what they made is found.
     """
-    family, found = list[UUID](), [token]
+    family, found = dict.fromkeys([token]), [token]
     while found:
         these = any_(literal(found, ARRAY(Uuid)))
         await connection.execute(select(Token.id).where(Token.id == these).order_by(Token.id).with_for_update())
-        family += found
-        made = select(Token.id).where(Token.made_by == these)
-        found = list((await connection.execute(made)).scalars())
-    return family
+        # At the end once more of all: one that was forgotten while we waited has left what it made to its own maker.
+        found = await _made_by(connection, found, family) or await _made_by(connection, family, family)
+        family |= dict.fromkeys(found)
+    return list(family)
+
+
+async def _made_by(connection: Connection, tokens: Collection[UUID], known: Collection[UUID]) -> list[UUID]:
+    """What was made with these, but for what is known."""
+    made = select(Token.id).where(Token.made_by == any_(literal(list(tokens), ARRAY(Uuid))))
+    return [each for each in (await connection.execute(made)).scalars() if each not in known]
 
 
 async def revoke_tokens(connection: Connection, tokens: Collection[UUID]) -> list[tuple[UUID, str]]:

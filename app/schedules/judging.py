@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from app.schedules.targets import NOTHING, Origin
 
 _JUDGES = {"execution": executions.find_reasons, "batch": batches.find_reasons}
 _INPUT = TypeAdapter(InputName)
+# Each may be a batch of very many: once they have taken so long, seconds, no more of them are looked at.
+_LOOK_FOR = 5.0
 
 
 async def find_reasons(
@@ -27,7 +30,10 @@ async def find_reasons(
     """What each submission of these bodies, by their paths, would be told, but for quotas."""
     unlimited = admission.without_quotas(caller)
     reasons: list[ServiceError] = []
+    until = time.monotonic() + _LOOK_FOR
     for where, body in bodies.items():
+        if time.monotonic() > until:
+            break
         # What is no target, its model says.
         kinds = [kind for kind in _JUDGES if isinstance(body, dict) and isinstance(body.get(kind), dict)]
         if len(kinds) == 1:

@@ -302,7 +302,7 @@ def _target(where: str, body: Body) -> Target:
 def told(body: Body, origin: Origin) -> Body:
     """The body with what each execution of it is told, which need not be valid."""
     given: Body = {} if origin.at is None else {"logical_time": written(origin.at)}
-    key = "execution" if body.get("execution") else "batch"
+    key = "execution" if body.get("execution") is not None else "batch"
     fields: Body = dict(body[key])
     submission = fields if key == "execution" else fields.get("defaults") or {}
     # A method with steps hands its inputs on by itself.

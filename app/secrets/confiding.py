@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from app.db.engine import Connection
 from app.errors import FieldError, InvalidRequest
@@ -19,6 +20,8 @@ from app.secrets.service import SEALED_AS
 from app.secrets.vault import OVERHEAD, NoKey, Vault, WrongKey
 
 _HINT = "Those that you have: GET /v1/secrets."
+# Many may name the same ones: of more that is wrong nothing is looked for.
+_WRONG_AT_MOST = 10_000
 
 
 async def confide(connection: Connection, vault: Vault, new: NewExecution) -> NewExecution:
@@ -56,12 +59,13 @@ async def look_up(
             values[name] = vault.open(sealed, execution=secret, name=SEALED_AS)
         except (NoKey, WrongKey):
             continue
-    wrong = [
+    unknown = (
         FieldError(path(f"named_secrets.{key}.name"), *_why_not(each.name, kept))
         for (spec, _), path in zip(wanted, paths, strict=True)
         for key, each in spec.named_secrets.items()
         if each.name not in values
-    ]
+    )
+    wrong = list(islice(unknown, _WRONG_AT_MOST))
     wrong += [
         FieldError(path("named_secrets"), "too_large", "must be at most 32 KiB, all values together and with `secrets`")
         for (spec, given), path in zip(wanted, paths, strict=True)
