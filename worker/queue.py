@@ -110,6 +110,14 @@ _FITS = f"""
 # Of a method of which more may run, or of none: whatever is of another one is not looked at.
 _HAS_ROOM = "CASE WHEN method_name IS NULL THEN true ELSE method_name = ANY (CAST(:methods AS text[])) END"
 _MAY_BE_PICKED = f"{MAY_START} AND {_HAS_ROOM} AND {_FITS}"
+# How large what is next of these owners is.
+_HEADS = text(f"""
+    SELECT owner, cpus, memory FROM quotas CROSS JOIN LATERAL (
+        SELECT {_CPUS} AS cpus, {_MEMORY} AS memory FROM executions
+        WHERE pool = :pool AND lane = :lane AND owner = quotas.owner AND {_MAY_BE_PICKED} ORDER BY {OWN_ORDER} LIMIT 1
+    ) AS head
+    WHERE owner = ANY (CAST(:owners AS text[]))
+""")  # noqa: S608 - of constants
 # By the order in `app/pools/order.py`, nobody but the first `most` owners can be picked from, which is why no more of
 # them are looked at closely.
 _PICK = text(f"""
@@ -271,6 +279,11 @@ class _Room:
         return 0 if self.is_shut else ANY_NUMBER if self.running is None else max(0, self.running)
 
     @property
+    def is_sized(self) -> bool:
+        """Whether it depends on the size of the next one if there is any."""
+        return self.most > 0 and (self.cpus is not None or self.memory is not None)
+
+    @property
     def is_enough(self) -> bool:
         """Whether it is not less than nothing."""
         return all(left is None or left >= 0 for left in (self.running, self.cpus, self.memory))
@@ -289,6 +302,14 @@ class _Owners:
         counted = await connection.execute(_COUNT_OWNERS, {"owners": [row.owner for row in quotas]})
         running = {row.owner: row for row in counted}
         return cls({row.owner: _room_of(row, running.get(row.owner)) for row in quotas})
+
+    async def look_ahead(self, connection: Connection, asked: Mapping[str, Any]) -> None:
+        """Shut out at once all whose next one in this lane does not fit; picking would find them out one by one."""
+        sized = [owner for owner, room in self.room.items() if room.is_sized]
+        if sized:
+            for row in await connection.execute(_HEADS, {**asked, "owners": sized}):
+                room = self.room[row.owner]
+                room.is_shut = not room.less(row.cpus, row.memory).is_enough
 
     @property
     def rooms(self) -> str:
@@ -339,6 +360,7 @@ async def _claim_of_lane(
 ) -> list[Claim]:
     taken: list[Claim] = []
     passed_over: list[UUID] = []
+    await owners.look_ahead(connection, {**within, "methods": methods.open})
     while len(taken) < most:
         open_to = {"rooms": owners.rooms, "methods": methods.open}
         asked = {**within, **open_to, "most": most - len(taken), "passed_over": passed_over}

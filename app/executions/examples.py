@@ -9,20 +9,25 @@ Example = dict[str, Any]
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OWN = f"/v1/executions/{_ID}"
 
+# The first is what "Try it out" sends: it has to be accepted where there is nothing yet.
 SUBMISSIONS: list[Any] = [
     {
         "image": "busybox:local",
         "command": ["sh", "-c", "echo hi"],
         "env": {"A": "1"},
         "secrets": {"API_TOKEN": "b7c1-not-a-real-one"},
-        "named_secrets": {"HUB_TOKEN": {"name": "hub-token"}, "DB": {"name": "db-password", "via": "env"}},
         "inputs": {"rows": 100},
         "files": {"rows.csv": {"text": "a,b\n1,2\n"}},
         "name": "first",
         "labels": {"team": "a"},
         "limits": {"timeout": 60, "grace": 5, "cpus": 1, "memory": "512MiB", "pids": 128},
     },
-    {"image": "busybox:local", "command": ["sh", "-c", "./train.sh"], "resume_from": _ID},
+    {
+        "image": "busybox:local",
+        "command": ["sh", "-c", "./train.sh"],
+        "named_secrets": {"HUB_TOKEN": {"name": "hub-token"}, "DB": {"name": "db-password", "via": "env"}},
+        "resume_from": _ID,
+    },
 ]
 
 RERUNS: list[Any] = [

@@ -28,9 +28,12 @@ from app.executions.states import Status, StopReason
 from app.executions.tables import Execution
 from app.logs.protocol import status_message
 from app.policy.judging import caps_for
+from app.quotas import admission
 
 # What has a meaning while it stops, and while it is prepared, runs or is paused.
 WHILE_STOPPING = frozenset({"grace", "notice"})
+# What a claim counts of it.
+_SIZES = frozenset({"cpus", "memory"})
 _CHANGEABLE = {Status.QUEUED: frozenset(Limits.model_fields), Status.STOPPING: WHILE_STOPPING}
 
 
@@ -74,6 +77,8 @@ async def patch(process: Process, caller: Caller, execution: UUID, want: Callabl
         caps = caps_for(process, judged)
         limits = within_caps(wanted.limits, caps, asked=wanted.limits_asked, of=wanted.limits_named)
         _check_in_time(record, wanted, limits)
+        if not _SIZES.isdisjoint(_moved(record, limits)):
+            await admission.resize(connection, judged, limits)
         changes = _changes(record, wanted, limits)
         if not changes:
             return Patched(record)

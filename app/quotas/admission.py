@@ -30,9 +30,7 @@ def is_judged(caller: Caller, settings: Settings) -> bool:
 
 def without_quotas(caller: Caller) -> Caller:
     """The same, for judging what is submitted later: by then what they have will be another amount."""
-    return replace(
-        caller, max_queued=ANY_NUMBER, bounds=replace(caller.bounds, max_log_bytes=None, max_storage=None)
-    )
+    return replace(caller, max_queued=ANY_NUMBER, bounds=replace(caller.bounds, max_log_bytes=None, max_storage=None))
 
 
 def check_fits(caller: Caller, limits: Limits) -> None:
@@ -46,6 +44,14 @@ def check_fits(caller: Caller, limits: Limits) -> None:
         error = InvalidRequest.of(wrong)
         error.hint = "GET /v1/me shows your quota; only an administrator changes it."
         raise error
+
+
+async def resize(connection: Connection, caller: Caller, limits: Limits) -> None:
+    """What is queued is about to get these limits; its row is locked, which no claim waits for. Raises
+    `InvalidRequest`.
+    """
+    await repository.hold_quota(connection, caller.owner)
+    check_fits(caller, limits)
 
 
 async def wait_for_turn(connection: Connection, caller: Caller, settings: Settings) -> None:

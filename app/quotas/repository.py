@@ -40,6 +40,8 @@ _KEPT = text("""
         SELECT coalesce(sum(bytes), 0) FROM files WHERE owner = :owner
     ) AS storage
 """)
+# What has expired counts no more, also what will be taken from it.
+_FORGET = text("DELETE FROM kept_bytes WHERE until < CAST(timezone('UTC', clock_timestamp()) AS date)")
 # Rows that differ in nothing but `n` become one.
 _FOLD = text("""
     WITH crowded AS (
@@ -61,6 +63,11 @@ async def lock_queue(connection: Connection, owner: str) -> None:
     await connection.execute(_LOCK_QUEUE, {"owner": owner})
 
 
+async def hold_quota(connection: Connection, owner: str) -> None:
+    """Until the transaction ends nobody claims anything of theirs by its size, nor changes what they may have."""
+    await connection.execute(select(Quota.owner).where(Quota.owner == owner).with_for_update(read=True))
+
+
 async def count(connection: Connection, owner: str) -> Usage:
     """What they have now."""
     row = (await connection.execute(_USAGE, {"owner": owner})).one()
@@ -75,6 +82,7 @@ async def count_kept(connection: Connection, owner: str) -> Kept:
 
 async def fold_kept(connection: Connection, *, most: int = 50_000) -> int:
     """Make fewer rows of the same sums; how many it made. To be called now and then, when nobody waits for it."""
+    await connection.execute(_FORGET)
     return (await connection.execute(_FOLD, {"most": most})).rowcount
 
 

@@ -189,6 +189,8 @@ async def test_everything_wrong_with_the_targets_of_a_schedule_is_told_at_once(
     made_one = await client.post(
         "/v1/schedules", json={"name": a_name(), "rule": rule, "targets": [{"execution": {"image": "b"}}]}
     )
+    nothing = {"name": a_name(), "rule": rule, "targets": [{"execution": {}}]}
+    assert told(await send(client, "/v1/schedules", nothing)) == [("targets[0].execution.image", "missing")]
     change = {"catch_up": -1, "targets": [{"execution": {"image": "b", "pool": "none", "name": 5}}]}
     refused = await client.patch(f"/v1/schedules/{made_one.json()['id']}", json=change)
     assert told(refused) == [

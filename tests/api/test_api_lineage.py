@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, update
 from uuid_utils.compat import uuid7
 
 from app.auth.model import DEAD_PER_OWNER, SESSIONS_PER_TOKEN, SHARES_PER_EXECUTION, TICKETS_PER_TOKEN, TOKENS_PER_OWNER
-from app.auth.repository import FORGOTTEN_AT_ONCE
+from app.auth.repository import FORGOTTEN_AT_ONCE, forget_tokens
 from app.auth.tables import Share, Ticket, Token
 from app.bootstrap import Process
 from app.db.engine import reading, transaction
@@ -184,6 +184,21 @@ async def test_what_is_over_is_forgotten_beyond_a_number_but_not_whose_it_was(
     async with reading(api.process.database) as connection:
         dead = select(func.count()).where(Token.owner == owner, Token.revoked_at.is_not(None))
         assert (await connection.execute(dead)).scalar_one() == DEAD_PER_OWNER
+
+
+async def test_what_is_forgotten_at_that_moment_hides_nothing(api: Api, client: httpx.AsyncClient) -> None:
+    stolen = await make(client)
+    child = await make(await api.client_with(stolen["token"]))
+    grandchild = await make(await api.client_with(child["token"]))
+    async with transaction(api.process.database) as connection:
+        long_ago = {"expires_at": clock() - timedelta(days=3650)}
+        await connection.execute(update(Token).where(Token.id == UUID(child["id"])).values(long_ago))
+    async with api.process.database.connect() as connection:
+        await forget_tokens(connection, child["owner"])
+        ending = asyncio.create_task(client.delete(f"{TOKENS}/{stolen['id']}", params={"descendants": True}))
+        await eventually(lambda: is_blocked_by(api.process, connection))
+        await connection.commit()
+    assert grandchild["id"] in (await ending).json()["tokens"]
 
 
 async def test_shares_that_are_made_at_once_are_counted_together(

@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from served import Api, Submit, running
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.auth.tokens import Scope
 from app.logs.tables import LogHead
+from app.quotas.tables import Quota
 from app.settings import Settings
+from support.eventually import eventually
+from support.racing import is_blocked_by
 from support.records import Records
 from worker import ending
 
@@ -200,6 +203,23 @@ async def test_what_is_larger_than_its_owner_may_ever_have_is_refused_by_name(
 
 
 # What is kept
+
+
+async def test_what_is_queued_grows_no_larger_than_its_owner_may_have(
+    api: Api, client: httpx.AsyncClient, owner: str, admin: httpx.AsyncClient, submit: Submit
+) -> None:
+    await put(admin, owner, max_cpus=2, max_memory="1GiB")
+    url = f"/v1/executions/{await submit(limits={'cpus': 1, 'memory': '512MiB'})}"
+    refused = await client.patch(url, json={"limits": {"cpus": 4}})
+    assert refused.status_code == 422, refused.text
+    assert [(each["field"], each["code"]) for each in refused.json()["errors"]] == [("limits.cpus", "over_quota")]
+    async with api.process.database.connect() as connection:
+        # As a claim does that has read how large it is.
+        await connection.execute(select(Quota.owner).where(Quota.owner == owner).with_for_update(key_share=True))
+        growing = asyncio.create_task(client.patch(url, json={"limits": {"cpus": 2}}))
+        await eventually(lambda: is_blocked_by(api.process, connection))
+        await connection.rollback()
+    assert (await growing).json()["limits"]["cpus"] == 2
 
 
 async def test_whoever_keeps_as_much_as_they_may_is_told_what_to_do(

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,20 @@ def test_what_is_no_duration_is_said_to_be_none(text: str) -> None:
     with pytest.raises(Failure, match="no duration") as refused:
         values.seconds(text)
     assert refused.value.code == 2
+
+
+def test_so_long_ago_is_a_time() -> None:
+    ago = datetime.now(UTC) - datetime.fromisoformat(values.moment("1h30m"))
+    assert timedelta(hours=1, minutes=30) <= ago < timedelta(hours=2)
+    assert values.moment("2026-11-01T00:00:00Z") == "2026-11-01T00:00:00Z"
+
+
+def test_a_clock_that_is_no_duration_is_refused_here() -> None:
+    assert values.limit("timeout=2m") == ("timeout", 120)
+    assert values.limit("queue_timeout=null") == ("queue_timeout", None)
+    assert values.limit("memory=2m") == ("memory", "2m")
+    with pytest.raises(Failure, match="`1x` is no duration"):
+        values.limit("timeout=1x")
 
 
 def test_where_input_files_come_from(tmp_path: Path) -> None:

@@ -143,6 +143,12 @@ def test_a_program_is_run_whole(ok: Callable[..., str], say: Say, read: Callable
     assert ok("outputs", "cat", found, "two") == "two"
     assert ok("outputs", "get", found, "p/*", "--to", str(tmp_path / "some")) == str(tmp_path / "some" / "p" / "one")
     assert ok("outputs", "get", found, "--zip", str(tmp_path / "all.zip")) == str(tmp_path / "all.zip")
+    code, _, said = say("outputs", "get", found, "nothing.*", "two", "--to", str(tmp_path))
+    assert (code, (tmp_path / "two").read_text()) == (122, "two")
+    assert "no output `nothing.*`" in said
+    (tmp_path / "file").touch()
+    code, _, said = say("outputs", "get", found, "two", "--to", str(tmp_path / "file"))
+    assert (code, said.splitlines()[0]) == (2, f"error: {tmp_path / 'file'}: File exists")
     assert (tmp_path / "all.zip").read_bytes().startswith(b"PK")
     assert ok("logs", found, "--grep", "valu") == "value"
     assert ok("logs", found, "--tail", "1", "--stream", "stdout", "--timestamps").endswith("+00:00 value")

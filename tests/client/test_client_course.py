@@ -57,9 +57,12 @@ def test_a_stop_from_elsewhere_is_noticed_at_once(client: Client) -> None:
     handle = client.run("busybox:local", ["sleep", "600"], limits={"grace": 1})
     with pytest.raises(WaitTimeout):
         handle.wait(0.5)
+    before = client.get(handle.id)
     handle.kill()
     assert handle.wait(30).status == "canceled"
     assert handle.status.canceled
+    # What has ended is not told as it was before, however short the wait.
+    assert before.wait(0).status == "canceled"
     handle.delete()
     with pytest.raises(NotFound):
         handle.refresh()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ from tailrace._html import shown
 from tailrace._lines import gap
 from tailrace._progress import Bar
 from tailrace._retrying import asked_to_wait, delay
-from tailrace._submission import Limits, Options
+from tailrace._submission import Limits, Options, as_json
 from tailrace._transport import label
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -63,9 +64,13 @@ def test_the_server_is_found_by_argument_variable_file_and_default(home: Path, m
     assert configured(profile="b").token == "tb"
     assert configured("https://d", "td") == tailrace.Config("https://d", "td", "argument", "argument")
     assert "td" not in repr(configured("https://d", "td"))
-    for wrong in ({"profile": "none"}, {"url": "ftp://a"}):
+    for wrong in ({"profile": "none"}, {"url": "ftp://a"}, {"url": "http://a:99999"}, {"url": "http://"}):
         with pytest.raises(ConfigError):
             configured(**wrong)
+    for token in ("trt_a b", "trt_a\nb", "trt_ä"):
+        with pytest.raises(ConfigError) as refused:
+            configured("https://d", token)
+        assert token not in str(refused.value)
     home.write_text("[default")
     with pytest.raises(ConfigError):
         configured()
@@ -141,7 +146,23 @@ def test_a_label_is_understood_as_it_was_meant(key: str, value: str) -> None:
     assert _label_of(label(key, None)) == (key, None)
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", ".", ""])
+def test_what_json_does_not_have_is_written_as_it_would_be_or_refused(tmp_path: Path) -> None:
+    class Number:
+        """As those of NumPy."""
+
+        def tolist(self) -> int:
+            return 5
+
+    given = {"n": Number(), "at": NOW, "path": tmp_path, "id": UUID(int=1), "several": {1}}
+    assert as_json(given) == {
+        "n": 5, "at": NOW.isoformat(), "path": str(tmp_path), "id": str(UUID(int=1)), "several": [1],
+    }  # fmt: skip
+    for wrong in (b"x", object()):
+        with pytest.raises(TypeError, match="nothing that JSON has"):
+            as_json({"a": [wrong]})
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", ".", "", "a\0b"])
 def test_nothing_is_written_outside(path: str, tmp_path: Path) -> None:
     with pytest.raises(TailraceError):
         inside(tmp_path, path)

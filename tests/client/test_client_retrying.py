@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from support.receiver import Received, Receiver, receiving
-from tailrace import ApiError, AsyncClient, BadRequest, ServerError, TailraceWarning, TooMany
+from tailrace import ApiError, AsyncClient, BadRequest, ConnectionFailed, ServerError, TailraceWarning, TooMany
 from tailrace._version import VERSION
 
 ME = json.dumps({"owner": "ann", "scopes": ["read"], "colour": "red"})
@@ -81,6 +81,27 @@ async def test_an_answer_that_is_no_problem_is_one_all_the_same(server: Receiver
         await asking.request("GET", "/v1/none")
     assert (refused.value.status, refused.value.code) == (404, "unknown")
     assert "404" in str(refused.value)
+
+
+async def test_a_page_is_no_answer(server: Receiver, asking: AsyncClient) -> None:
+    async def page(_: Received) -> web.StreamResponse:
+        return web.Response(text="<html>Log in</html>", content_type="text/html")
+
+    server.act = page
+    with pytest.raises(ConnectionFailed, match="something else is there"):
+        await asking.me()
+    assert len(server.received) == 1
+
+
+async def test_where_an_address_leads_is_said(server: Receiver, asking: AsyncClient) -> None:
+    server.act = Answers(301, Location="https://elsewhere.example/v1/me")
+    with pytest.raises(BadRequest, match=r"leads to https://elsewhere\.example/v1/me"):
+        await asking.me()
+    server.received.clear()
+    # The token is for one server.
+    with pytest.raises(ValueError, match="begins with /"):
+        await asking.request("GET", f"{server.url}/v1/me")
+    assert server.received == []
 
 
 async def test_another_version_is_told_once(server: Receiver, asking: AsyncClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, event, func, insert, select, text, update
 
 from app.db.engine import reading, transaction
 from app.executions.states import Cause
@@ -73,6 +73,32 @@ async def test_what_is_more_than_its_owner_may_ever_have_holds_nothing_up(record
     assert (await records.record(vast)).waiting_on == WaitingOn.QUOTA
 
 
+async def test_who_has_no_room_left_costs_a_claim_nothing_each(records: Records) -> None:
+    others = [await bound(records, max_cpus=1.0) for _ in range(6)]
+    for owner in others:
+        await records.submit(owner=owner, cpus=1.0, priority=1)
+    assert len(await records.take(most=8)) == len(others)
+    for owner in others:
+        await records.submit(owner=owner, cpus=1.0, priority=1)
+    # Whoever holds more comes after all of them.
+    for _ in range(3):
+        await records.submit(owner="much")
+    assert len(await records.take(most=2)) == 2
+    picks: list[str] = []
+    engine = records.process.database.sync_engine
+
+    def note(*told: Any) -> None:
+        picks.extend(["pick"] if "next_owners" in told[2] else [])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        (claim,) = await records.take(most=1)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert claim.record.owner == "much"
+    assert len(picks) == 1
+
+
 @repeated
 async def test_the_sum_holds_over_all_pools_however_many_claim_at_once(records: Records, repetitions: int) -> None:
     owner = await bound(records, max_cpus=2.0, max_memory=4 * GIB)
@@ -125,6 +151,9 @@ async def test_logs_count_while_they_are_written_and_until_they_are_gone(records
     assert await kept(records, owner) == Kept(1000, 0)
     await write_log(records, execution, expires=tomorrow - timedelta(days=5))
     assert await kept(records, owner) == Kept(0, 0)
+    async with transaction(records.process.database) as connection:
+        await repository.fold_kept(connection)
+        assert not (await connection.execute(select(kept_bytes).where(kept_bytes.c.owner == owner))).all()
     await write_log(records, execution, expires=None)
     assert await kept(records, owner) == Kept(1000, 0)
     await records.commit(lambda connection: connection.execute(delete(Execution).where(Execution.id == execution)))

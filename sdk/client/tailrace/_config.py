@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tailrace._errors import ConfigError
 
@@ -54,15 +55,29 @@ def configured(url: str | None = None, token: str | None = None, *, profile: str
     if profile:
         tokens.insert(1, tokens.pop())
     secret, secret_from = next(((value, where) for where, value in tokens if value), (None, None))
-    return Config(address, str(secret).strip() if secret else None, address_from, secret_from)
+    sendable = _sendable(str(secret).strip(), str(secret_from)) if secret else None
+    return Config(address, sendable, address_from, secret_from)
 
 
 def _checked(url: str, where: str) -> str:
-    if not url.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(url)
+        # Only to read a port tells that it is none.
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
         raise ConfigError(
             f"`{url}` ({where}) is no address of a Tailrace.", hint="It looks like https://tailrace.example.com."
         )
     return url
+
+
+def _sendable(token: str, where: str) -> str:
+    """What a header can have. The message does not show it."""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigError(f"The token ({where}) is none: it has spaces, line breaks, or letters that no token has.")
+    return token
 
 
 def _from_environment() -> list[tuple[str, str | None]]:

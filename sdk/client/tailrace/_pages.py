@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Generic, TypeVar
 
+from typing_extensions import override
+
 from tailrace._portal import iterate
 
 T = TypeVar("T")
@@ -19,6 +21,10 @@ class AsyncPages(Generic[T]):
     def pages(self) -> AsyncGenerator[list[T], None]:
         """The pages as they come."""
         return self._fetch()
+
+    @override
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(async for … in it, or .first(), .all())"
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self._items()
@@ -52,6 +58,10 @@ class Pages(Generic[T]):
     def pages(self) -> Iterator[list[T]]:
         """The pages as they come."""
         return iterate(self._pages.pages())
+
+    @override
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(for … in it, or .first(), .all())"
 
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from typing_extensions import TypedDict
 
@@ -113,12 +115,16 @@ def submission(image: str | None, command: Sequence[str], options: Mapping[str, 
 
 
 def as_json(value: Any) -> Any:
-    """The same with times, paths and the like as JSON has them."""
+    """The same with times, paths, ids, and what NumPy counts with, as JSON has them. Raises `TypeError` for others."""
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(item) for item in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    moment = getattr(value, "isoformat", None)
-    return moment() if moment else str(value)
+    for name in ("isoformat", "__fspath__", "tolist"):
+        if converted := getattr(value, name, None):
+            return as_json(converted())
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has: {value!r}")

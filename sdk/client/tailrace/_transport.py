@@ -122,6 +122,9 @@ class Transport:
         """An answer; or what went wrong, and after how many seconds at the earliest another attempt makes sense."""
         import httpx
 
+        if not request.path.startswith("/"):
+            # The token goes to the server that it is for, and to no other.
+            raise ValueError(f"`{request.path}` is no path of the API: it begins with /")
         try:
             response = await self._once(request, streamed=streamed)
         except httpx.TransportError as error:
@@ -130,6 +133,9 @@ class Transport:
             reason = str(error) or type(error).__name__
             return ConnectionFailed(self.config.url, reason), 0.0 if again else None
         self._look_at_version(response)
+        if _is_foreign(response):
+            await response.aclose()
+            return ConnectionFailed(self.config.url, "something else is there"), None
         if response.is_success or response.status_code == 304:
             return response, None
         refusal = await _refusal(response)
@@ -232,12 +238,19 @@ def _text(value: object) -> str:
     return str(moment() if moment else value)
 
 
+def _is_foreign(response: httpx.Response) -> bool:
+    """Whether a success is that of a login page or the like. A proxy may have taken out the header of ours."""
+    is_page = response.headers.get("content-type", "").startswith("text/html")
+    return response.is_success and is_page and "tailrace-version" not in response.headers
+
+
 async def _refusal(response: httpx.Response) -> ApiError:
     try:
         await response.aread()
         problem = response.json()
     except Exception:  # noqa: BLE001  a proxy may answer with anything, or break off
         problem = None
-    if not isinstance(problem, Mapping):
-        problem = {"detail": f"{response.status_code} {response.reason_phrase} from {response.request.url}."}
+    if not isinstance(problem, Mapping) or not ("title" in problem or "detail" in problem):
+        leads = f", which leads to {response.headers['location']}" if "location" in response.headers else ""
+        problem = {"detail": f"{response.status_code} {response.reason_phrase} from {response.request.url}{leads}."}
     return api_error(response.status_code, problem, request_id=response.headers.get("x-request-id"))

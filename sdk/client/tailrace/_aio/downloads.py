@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tailrace._errors import ConnectionFailed, TailraceError
 from tailrace._retrying import Patience
@@ -26,7 +27,8 @@ async def download(
         TailraceError: What came has not the checksum that it should have.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
+    # A name of its own: beside other downloads of the same, and however long the name of the file is.
+    part = target.with_name(f".{uuid4().hex}.part")
     try:
         with part.open("w+b") as file:
             await _fetch(transport, path, file, params)
@@ -77,7 +79,8 @@ def _digest(file: IO[bytes]) -> str:
 def inside(directory: Path, path: str) -> Path:
     """Where a path of a program's choice goes. Raises `TailraceError` if that is not inside."""
     root = directory.resolve()
-    target = (root / path).resolve()
+    # No file has such a name, and paths with it cannot even be asked about.
+    target = root if "\0" in path else (root / path).resolve()
     if not target.is_relative_to(root) or target == root:
         raise TailraceError(f"`{path}` is not a path below {directory}; it is not written.")
     return target

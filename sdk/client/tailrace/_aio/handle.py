@@ -201,7 +201,11 @@ class AsyncHandle(Watched[Record]):
         return Share(await self._api.ask("POST", f"{self._path}/shares", json=body))
 
     async def code(self, language: str = "python") -> str:
-        """A program that submits the same: `curl`, `bash`, `python`, `notebook`, `javascript`, `r` or `julia`."""
+        """A program that submits the same.
+
+        `language` is `curl`, `bash`, `python`, `python-client` (with this package), `notebook`, `javascript`, `r` or
+        `julia`.
+        """
         request = Request("GET", f"{self._path}/code", params={"language": language})
         return (await self._api.transport.send(request)).text
 

@@ -182,9 +182,11 @@ def _check(error: Exception) -> None:
         raise api_error(status, {"detail": error.rcvd.reason or f"Closed with {error.rcvd.code}."}) from error
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        if status in {401, 403, 404}:
-            detail = f"The server answered {status} where its log is followed."
-            raise api_error(status, {"detail": detail}) from error
+        # What passes are faults of servers, and being too many. Whatever else is not ours has no WebSockets.
+        if status < 500 and status not in {408, 425, 429}:
+            detail = f"The server answered {status} where its log is followed, by a WebSocket."
+            hint = None if status in {401, 403, 404} else "A proxy in between has to pass WebSockets on."
+            raise api_error(status, {"detail": detail, "hint": hint}) from error
 
 
 def _line(item: Mapping[str, Any]) -> Line | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tailrace._aio.api import Api
@@ -24,6 +24,8 @@ W = TypeVar("W", Record, BatchRecord)
 
 # The server holds a question for a minute at most; proxies in between often for less.
 HELD = 30.0
+# For how long at most a wait that has run out still asks what there is to say.
+GLANCE = 1.0
 
 
 class Watched(Generic[W]):
@@ -91,6 +93,9 @@ class Watched(Generic[W]):
         while not self.record.ended:
             began = time.monotonic()
             if began >= deadline:
+                await self._glance()
+                if self.record.ended:
+                    return
                 raise WaitTimeout(self.record, timeout)
             changed = await self._look(deadline - began, changes=bool(told))
             if changed:
@@ -101,6 +106,13 @@ class Watched(Generic[W]):
             elif not self.record.ended:
                 # It did not hold the question: it is about to stop, or not there.
                 await patience.rest(at_most=deadline - time.monotonic())
+
+    async def _glance(self) -> None:
+        """How it stands when the time is over, if the server says so at once."""
+        import anyio
+
+        with anyio.move_on_after(GLANCE), suppress(ConnectionFailed, ServerError):
+            await self.refresh()
 
     async def _look(self, within: float, *, changes: bool) -> bool:
         """One question that the server holds until the end, or until there are changes. Whether there are any."""

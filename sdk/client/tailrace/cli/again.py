@@ -66,7 +66,8 @@ def code(
     execution: ExecutionArgument,
     *,
     language: Annotated[
-        str, typer.Option("--language", "-l", help="curl, bash, python, notebook, javascript, r or julia.")
+        str,
+        typer.Option("--language", "-l", help="curl, bash, python, python-client, notebook, javascript, r or julia."),
     ] = "curl",
 ) -> None:
     """Print a program that submits the same, shows its log, and fetches its outputs. No secrets are in it."""

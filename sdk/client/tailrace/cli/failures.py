@@ -6,6 +6,7 @@ from typing import Any
 
 # Usage is 2 everywhere. What Tailrace has to say stands just below what `timeout`, `docker run` and shells say, and far
 # from what programs use: so the exit code of `run` tells whose it is.
+FAILED_HERE = 1
 USAGE = 2
 REFUSED = 121
 NOT_FOUND = 122
@@ -88,6 +89,12 @@ def _of_system(error: Exception) -> Failure | None:
     # What breaks while it is streamed.
     if type(error).__module__.startswith("httpx"):
         return Failure(f"The connection broke off: {str(error) or type(error).__name__}", code=UNREACHABLE)
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+    if isinstance(
+        error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError
+    ):
         return Failure(f"{error.filename}: {error.strerror}", code=USAGE)
+    # The disk is full, say.
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{where}{error.strerror}", code=FAILED_HERE)
     return None

@@ -49,23 +49,23 @@ class Lines:
             sys.stdout.write("\n")
             self._open = None
         begins = self._open != line.stream
-        if line.stream == "system":
-            self._tell(line.text)
-            return
-        stream = sys.stdout if line.stream == "stdout" else sys.stderr
         at = line.at.astimezone(timezone.utc).isoformat(timespec="milliseconds") if line.at else ""
         stamp = f"{at} " if self.timestamps and begins and at else ""
+        if line.stream == "system":
+            self._tell(line.text, stamp)
+            return
+        stream = sys.stdout if line.stream == "stdout" else sys.stderr
         stream.write(f"{stamp}{line.text}{'' if line.continues else chr(10)}")
         stream.flush()
         self._open = line.stream if line.continues else None
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, stamp: str) -> None:
         if not self.story:
             return
         if self._styled is not None:
-            self._styled.print(f"— {plain(text)}", style="dim")
+            self._styled.print(f"{stamp}— {plain(text)}", style="dim")
         else:
-            remark(f"— {plain(text)}")
+            remark(f"{stamp}— {plain(text)}")
 
 
 class Interrupts:

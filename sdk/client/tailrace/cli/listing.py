@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tailrace.cli import values
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, FormatOption, show_list
 from tailrace.cli.session import session
@@ -52,6 +53,7 @@ def _labels(texts: list[str] | None) -> dict[str, str | None]:
     "ls",
     "tailrace ls",
     "tailrace ls --status failed --label team=a --since 2026-11-01T00:00:00Z",
+    "tailrace ls --since 2h30m",
     "tailrace ls -q 'resnet gpu' -n 100 -o json | jq '.[].message'",
     "tailrace ls --batch @last -o id | xargs tailrace cancel",
 )
@@ -68,7 +70,7 @@ def ls(
     batch: Annotated[str | None, typer.Option(help="Of this batch.")] = None,
     schedule: Annotated[str | None, typer.Option(help="That this schedule has submitted.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="That came from there: api, schedule, rerun …")] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Submitted then or later, RFC 3339.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Since then: RFC 3339, or 10m ago.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Submitted before then.")] = None,
     archived: Annotated[str | None, typer.Option(help="false, any, or true: only those.")] = None,
     warnings: Annotated[bool, typer.Option("--warnings", help="With warnings.")] = False,
@@ -80,7 +82,8 @@ def ls(
     with session() as api:
         filters = {
             "status": status, "cause": cause, "q": query, "label": _labels(label), "image": image, "method": method,
-            "pool": pool, "owner": owner, "source": source, "created_after": since, "created_before": until,
+            "pool": pool, "owner": owner, "source": source,
+            "created_after": since and values.moment(since), "created_before": until and values.moment(until),
             "archived": archived, "has_warnings": warnings or None, "sort": sort,
             "batch": api.one_of("batch", batch, "/v1/batches") if batch else None,
             "schedule": api.one_of("schedule", schedule) if schedule else None,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from tailrace.cli.failures import NOT_FOUND, Failure
 from tailrace.cli.looking import ExecutionArgument
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, FormatOption, copy, remark, show_list, write
@@ -54,12 +55,18 @@ def get(
         if as_zip is not None:
             write(str(handle.outputs.zip(as_zip)))
             return
+        missing = []
         for pattern in paths or ["*"]:
             found = handle.outputs.download(to, pattern)
             for path in found:
                 write(str(path))
             if not found:
-                remark("There are none." if pattern == "*" else f"There is none that is called {pattern}.")
+                missing.append(pattern)
+        if not paths and missing:
+            remark("There are none.")
+        elif missing:
+            hint = f"`tailrace outputs ls {execution}` lists what there is."
+            raise Failure(f"There is no output `{'`, `'.join(missing)}`.", hint=hint, code=NOT_FOUND)
 
 
 @app.verb("cat", "tailrace outputs cat @last report.html", "tailrace outputs cat @last table.csv | head")

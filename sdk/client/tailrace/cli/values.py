@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -50,12 +51,18 @@ def seconds(text: str) -> int:
     return round(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
 
 
+def moment(text: str) -> str:
+    """What is so long ago, as RFC 3339; anything else as it is."""
+    if not _DURATION.fullmatch(text):
+        return text
+    return (datetime.now(timezone.utc) - timedelta(seconds=seconds(text))).isoformat()
+
+
 def limit(text: str) -> tuple[str, Any]:
     """`memory=1GiB`, `timeout=2h`, `cpus=0.5`."""
     key, value = pair(text, "--limit")
-    if key in CLOCKS and _DURATION.fullmatch(value):
-        return key, seconds(value)
-    return key, value_of(value)
+    said = value_of(value)
+    return key, seconds(said) if key in CLOCKS and isinstance(said, str) else said
 
 
 def label(text: str) -> tuple[str, str]:
