@@ -80,7 +80,7 @@ _HINTS = {
         "greater_than_equal", "less_than_equal", "greater_than", "less_than", "too_short", "too_long",
         "string_too_short", "string_too_long", "string_pattern_mismatch",
     ),
-    "Capital and small letters are not the same.": ("literal_error", "enum"),
+    "Write one of these as it stands there; capital and small letters are not the same.": ("literal_error", "enum"),
     "Half a surrogate pair (`\\ud800`) is no character.": ("string_unicode",),
 }  # fmt: skip
 _HINT_OF = {code: hint for hint, codes in _HINTS.items() for code in codes}
