@@ -52,7 +52,8 @@ async def cut_and_resume(tailrace: Running, cuts: int) -> None:
         if reader.end is not None:
             # It ended sooner than it was cut often enough: the rest of the cuts go into the past.
             reader = Follower(tailrace, execution)
-    assert live > cuts / 4, "most cuts came after the end"
+    # How many is a matter of how busy the machine is, since the program does not wait for us.
+    assert live > cuts / 10, "almost all cuts came after the end"
     await reader.read()
     assert reader.text() == expected(100_000)
     assert not reader.gaps
