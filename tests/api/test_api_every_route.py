@@ -17,6 +17,7 @@ from hand import Hand
 from served import USER_SCOPES, Api
 
 from app.auth.tokens import Scope
+from app.events.feed import RESYNC_BEYOND
 from app.logs.protocol import CloseCode
 from app.main import create_app
 from app.settings import Settings
@@ -162,11 +163,16 @@ async def _call_as_a_guest(caller: Caller) -> None:
 
 
 async def _follow_events(caller: Caller, token: str) -> str:
-    """What they are told, from the beginning until something of their own."""
+    """What they are told, from long ago until something of their own."""
     client = await caller.api.client_with(token)
+    async with knock(caller.api.app, "/v1/events", token) as socket:
+        hello = await socket.first()
+    assert hello is not None
     own = (await client.post("/v1/executions", json=RUN)).json()["id"]
+    # Whoever is too far behind is told to list anew instead.
+    after = max(0, hello["cursor"] - RESYNC_BEYOND // 2)
     seen = ""
-    async with knock(caller.api.app, "/v1/events?after=0", token) as socket:
+    async with knock(caller.api.app, f"/v1/events?after={after}", token) as socket:
         async for frame in socket.frames():
             seen += json.dumps(frame)
             if own in seen:
