@@ -15,13 +15,25 @@ from app.errors import ServiceError
 from app.executions import submitting as executions
 from app.executions.vocabulary import InputName
 from app.quotas import admission
+from app.reasons import together
 from app.schedules import targets
-from app.schedules.targets import NOTHING, Origin
+from app.schedules.targets import NOTHING, Body, Origin
 
 _JUDGES = {"execution": executions.find_reasons, "batch": batches.find_reasons}
 _INPUT = TypeAdapter(InputName)
 # Each may be a batch of very many: once they have taken so long, seconds, no more of them are looked at.
 _LOOK_FOR = 5.0
+
+
+async def rehearse(process: Process, caller: Caller, bodies: Mapping[str, Body], origin: Origin) -> None:
+    """Submit these bodies, by their paths, and take it back. Raises what a submission raises, but for quotas."""
+    unlimited = admission.without_quotas(caller)
+    try:
+        prepared = await targets.prepare(process, unlimited, bodies, origin, rehearsing=True)
+        async with process.database.connect() as connection:  # never committed
+            await targets.accept(connection, process, unlimited, prepared)
+    except targets.REFUSALS as refused:
+        raise together([refused, *await find_reasons(process, caller, bodies, origin)]) from None
 
 
 async def find_reasons(

@@ -16,8 +16,6 @@ from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded, ServiceError
-from app.quotas import admission
-from app.reasons import together
 from app.schedules import judging, repository, targets
 from app.schedules.firing import upcoming_columns
 from app.schedules.model import Overlap, Rule, Run, RunStatus, ScheduleRecord
@@ -183,15 +181,8 @@ async def _judge_targets(
     """
     asked = wanted.targets or ()
     targets.check_size("targets", asked)
-    unlimited = admission.without_quotas(caller)
     origin = Origin.of_schedule(schedule, now, wanted.time_input)
-    bodies = targets.by_path([target.body for target in asked])
-    try:
-        prepared = await targets.prepare(process, unlimited, bodies, origin, rehearsing=True)
-        async with process.database.connect() as connection:  # never committed
-            await targets.accept(connection, process, unlimited, prepared)
-    except targets.REFUSALS as refused:
-        raise together([refused, *await judging.find_reasons(process, caller, bodies, origin)]) from None
+    await judging.rehearse(process, caller, targets.by_path([target.body for target in asked]), origin)
     secret = await targets.find_secret_inputs(process, caller, targets.by_path(asked))
     kept, sealed = targets.seal(process.vault, schedule, asked, secret)
     might = {"as_admin": caller.may(Scope.ADMIN), "scopes": sorted(caller.scopes)}

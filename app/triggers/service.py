@@ -17,8 +17,6 @@ from app.auth.tokens import Scope
 from app.bootstrap import Process
 from app.db.engine import Connection, reading, transaction
 from app.errors import Conflict, FieldError, InvalidRequest, NotFound, QuotaExceeded, ServiceError
-from app.quotas import admission
-from app.reasons import together
 from app.schedules import judging, targets
 from app.schedules.targets import Origin, Target
 from app.triggers import repository
@@ -209,20 +207,10 @@ async def _judge_target(process: Process, caller: Caller, trigger: UUID, target:
     targets.check_size(TARGET, [target])
     secret = await targets.find_secret_inputs(process, caller, {TARGET: target})
     if not target.names_methods:
-        await _rehearse(process, caller, target)
+        await judging.rehearse(process, caller, {TARGET: target.body}, _NOBODY)
     (kept,), sealed = targets.seal(process.vault, trigger, [target], secret)
     might = {"as_admin": caller.may(Scope.ADMIN), "scopes": sorted(caller.scopes)}
     return {"target": kept, "sealed": sealed, **might}
-
-
-async def _rehearse(process: Process, caller: Caller, target: Target) -> None:
-    unlimited, bodies = admission.without_quotas(caller), {TARGET: target.body}
-    try:
-        prepared = await targets.prepare(process, unlimited, bodies, _NOBODY, rehearsing=True)
-        async with process.database.connect() as connection:  # never committed
-            await targets.accept(connection, process, unlimited, prepared)
-    except targets.REFUSALS as refused:
-        raise together([refused, *await judging.find_reasons(process, caller, bodies, _NOBODY)]) from None
 
 
 async def find_reasons(process: Process, caller: Caller, document: Any) -> list[ServiceError]:
