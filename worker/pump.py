@@ -2,6 +2,8 @@
 
 `attach` is complete and fast, but a reader that stands still blocks the container: after `PATIENCE` we let go of it
 and read on in the engine's own log, behind the bytes that were taken in already. So does an adopter.
+
+Nothing is passed on before it is committed that the container runs: whoever sees a line of it sees it running.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ SHORT_AT_MOST = 2
 
 
 class Pump:
-    """Carries the output of one container. `complete` tells afterwards whether nothing can have been lost."""
+    """Carries the output of one container, as soon as `may_tell` is set.
+
+    `complete` tells afterwards whether nothing can have been lost.
+    """
 
     def __init__(self, runtime: ContainerRuntime, container: str, sink: LogSink, watch: ExitWatch) -> None:
         self._runtime = runtime
@@ -38,6 +43,7 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self.attached = asyncio.Event()
+        self.may_tell = asyncio.Event()
         self.complete = False
         self._missed = False
         self._lost = False
@@ -113,6 +119,7 @@ class Pump:
             async with self._runtime.attach(self._container) as pieces:
                 self.attached.set()
                 async for piece in pieces:
+                    await self._until_it_may_tell()
                     await self._sink.feed(piece, patience=PATIENCE)
         except Stalled:
             log.info("log.catching_up", container=self._container)
@@ -126,8 +133,18 @@ class Pump:
             return False
         return True
 
+    async def _until_it_may_tell(self) -> None:
+        if self.may_tell.is_set():
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.may_tell.wait()
+        except TimeoutError:
+            raise Stalled from None
+
     async def _read_log(self, *, follow: bool) -> bool:
         """Go on behind what was received. False when the engine did not answer."""
+        await self.may_tell.wait()
         if self._sink.rolling:
             return await self._read_newest(follow=follow)
         skip = {stream: self._sink.received(stream) for stream in Stream}

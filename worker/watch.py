@@ -50,6 +50,8 @@ class Watch:
                 # Both streams are open before the start, so that neither the first byte nor the exit is missed.
                 await self._oversight.unless_stopped(self._both_open(exiting, pumping))
                 await start()
+            # From here on the record says that it runs.
+            self._pump.may_tell.set()
             ended = await beside(
                 result_of(exiting),
                 self._oversight.obey(self._container),

@@ -74,6 +74,7 @@ EXECUTION: Example = {
     "hint": None,
     "stop": None,
     "pause": None,
+    "saves_checkpoints": True,
     "attempt": 1,
     "max_attempts": 1,
     "retry_on": [],

@@ -248,6 +248,9 @@ class Execution(BaseModel):
     hint: str | None = Field(description="What to do about the cause")
     stop: StopView | None
     pause: PauseView | None
+    saves_checkpoints: bool = Field(
+        description="Its program has said so, or one of its `exit_codes` means it: it can be paused by `checkpoint`"
+    )
     attempt: int
     max_attempts: int
     retry_on: tuple[RetryReason, ...]
@@ -311,6 +314,7 @@ class Execution(BaseModel):
             hint=(EXPLANATIONS[record.cause].hint or None) if record.cause else None,
             stop=StopView.of(record.stop),
             pause=PauseView.of(record.pause),
+            saves_checkpoints=record.saves_checkpoints,
             progress=_progress_of(record),
             queue_seconds=_seconds(queued, left_queue),
             run_seconds=_seconds(record.started_at, record.finished_at),

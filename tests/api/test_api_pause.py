@@ -29,6 +29,7 @@ async def test_it_is_the_checkpoint_by_default_of_who_saves_some(
     client: httpx.AsyncClient, running: str, hand: Hand
 ) -> None:
     before = await hand.row(running)
+    assert (await client.get(own(running))).json()["saves_checkpoints"]
     response = await client.post(own(running, "/pause"))
     assert response.status_code == 202
     body = response.json()

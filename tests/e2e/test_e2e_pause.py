@@ -295,7 +295,11 @@ async def test_a_frozen_container_stays_so_when_its_worker_is_replaced(installat
 
 async def test_a_pause_that_was_asked_for_goes_on_with_the_next_worker(installation: Running) -> None:
     execution = await installation.submit("sh", "-c", SAVES, "sh", "100000", limits={"grace": 300})
-    await until_it_says(installation, execution, "counted 2")
+
+    async def can_be_asked() -> bool:
+        return bool((await installation.execution(execution))["saves_checkpoints"])
+
+    await eventually(can_be_asked, within=90)
     await installation.stop("worker", signal.SIGKILL)
     await ask(installation, execution, "pause", mode="checkpoint")
     await installation.start("worker", "worker")

@@ -66,7 +66,7 @@ async def make_container(runtime: DockerRuntime) -> AsyncIterator[MakeContainer]
 
 @asynccontextmanager
 async def pumping(
-    runtime: DockerRuntime, container: str, log: Log, *, start: bool
+    runtime: DockerRuntime, container: str, log: Log, *, start: bool, may_tell: bool = True
 ) -> AsyncIterator[tuple[Pump, asyncio.Task[None]]]:
     """A worker that watches over it and carries what it writes; at the end of the block it lets go of it."""
 
@@ -82,6 +82,8 @@ async def pumping(
             await watch.ready.wait()
             await pump.attached.wait()
             await runtime.start(container)
+        if may_tell:
+            pump.may_tell.set()
         yield pump, carrying
     finally:
         for task in (watching, carrying):
@@ -116,6 +118,23 @@ async def test_what_nobody_takes_for_a_while_is_read_behind_the_exit(
     committing.cancel()
     written = await Logbook(records, writer).written(claim.lease.execution)
     assert written == b"".join(b"%01000d\n" % number for number in range(1, 9_001))
+
+
+async def test_nothing_is_told_before_the_record_says_that_it_runs(
+    process: Process, runtime: DockerRuntime, make_container: MakeContainer
+) -> None:
+    async with writing(await Records.of(process)) as logbook:
+        log = await logbook.begin()
+        container = await make_container("sh", "-c", "echo early; sleep 3; echo late", log_size=MIB)
+        async with pumping(runtime, container, log, start=True, may_tell=False) as (pump, carrying):
+            # For longer than the engine's stream may be left standing.
+            await until_exited(runtime, container)
+            assert not any(log.sink.received(stream) for stream in Stream)
+            pump.may_tell.set()
+            await carrying
+            assert pump.complete
+        await log.sink.drain()
+        assert await logbook.written(log.execution) == b"early\nlate\n"
 
 
 async def test_an_adopter_says_what_the_engine_has_thrown_away_meanwhile(
