@@ -1,6 +1,6 @@
 """The in-container kit of Tailrace: stop at a good moment, save the work, report progress, hand back a result.
 
-One file, standard library only, Python 3.8 or newer. A program in its simplest useful form::
+One file, standard library only, Python 3.8 or newer. A program in its simplest useful form:
 
     import json, tailrace_job
 
@@ -42,7 +42,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, Mapping, NamedTuple, NoReturn
 
 EXIT_SAVED = 85
+"""The exit code of a program that was asked to stop, saved a checkpoint, and stopped."""
 EXIT_CANCELED = 86
+"""The exit code of a program that gives up by itself: it is canceled, and has not failed."""
 _EXIT_UNSAVED = 128 + signal.SIGTERM
 _RESULT_LIMIT = 256 * 1024  # bytes of JSON
 _LOOK_EVERY = 0.05  # seconds between two looks at the stop file
@@ -53,7 +55,9 @@ _local = not _mount.is_dir()
 _base = Path.cwd() if _local else _mount
 
 outputs: Path
+"""Whatever is in this directory at the end is collected."""
 checkpoint_dir: Path
+"""What is in this directory is kept, and there when it goes on. `save` and `load` know it."""
 
 
 class TerminationRequested(BaseException):
@@ -399,6 +403,7 @@ def _sync_directory(path: Path) -> None:
 
 
 inputs = _Inputs()
+"""The inputs of the execution, by name. Read when they are first looked at."""
 _stop = _Stop()
 _progress = _Progress()
 if hasattr(os, "register_at_fork"):

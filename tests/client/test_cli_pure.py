@@ -10,36 +10,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import typer
 
 from app.executions.model import Limits
 from app.executions.requests import Submission
 from app.executions.states import STATUS_OF
+from support.verbs import commands
+from tailrace import Happening
 from tailrace.cli import values
+from tailrace.cli.doctor import versions
 from tailrace.cli.failures import Failure
 from tailrace.cli.following import exit_code
+from tailrace.cli.happening import told
 from tailrace.cli.login import keep
 from tailrace.cli.output import Format, show_document, show_list
-from tailrace.cli.program import VERBS, Program, app, execute
+from tailrace.cli.program import execute
 from tailrace.cli.shown import lasting, plain, short, size
 from tailrace.cli.submission import FIELDS, document
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def commands() -> dict[str, object]:
-    """Every verb by what is typed: `worker drain`."""
-    program = typer.main.get_command(app)
-    assert isinstance(program, Program)
-    found: dict[str, object] = {}
-    for name, verb in VERBS.items():
-        command = program.get_command(None, name)
-        assert command is not None, name
-        if verb.is_noun:
-            found |= {f"{name} {inner}": each for inner, each in command.commands.items()}
-        else:
-            found[name] = command
-    return found
 
 
 def test_every_verb_has_help_with_an_example_of_itself() -> None:
@@ -266,6 +254,35 @@ def test_ids_are_as_long_as_it_takes_to_tell_them_apart() -> None:
         "01a20085-9d2b-767e-8bf4-60949ebcaaaf",
     ]
     assert [short(ids), short(ids[1:]), short([])] == [18, 13, 13]
+
+
+def test_the_older_of_two_versions_is_to_be_updated() -> None:
+    assert versions("0.2.0", "0.2.0").state == "ok"
+    for ours, theirs, older in (("0.2.0", "0.10.0", "the client"), ("1.0.0", "0.10.0", "the server")):
+        finding = versions(ours, theirs)
+        assert finding.state == "warning"
+        assert older in (finding.advice or "")
+
+
+def test_what_happens_is_one_line_each() -> None:
+    at = {"at": "2026-11-22T10:09:46.6Z"}
+    moved = {"type": "execution", "id": "01a1", "name": "a\nb", "from": "queued", "status": "failed", "message": "No."}
+    lines = [
+        told(Happening({**at, **moved})),
+        told(Happening({**at, **moved, "from": None, "status": "queued", "message": None})),
+        told(Happening({**at, **moved, "from": "failed", "message": "Archived."})),
+        told(Happening({"type": "progress", "id": "01a1", "percent": 50, "phase": "half", **at})),
+        told(Happening({"type": "deleted", "id": "01a1", "status": "failed"})),
+        told(Happening({"type": "resync", "cursor": 7})),
+    ]
+    assert [line.split("  ", 1)[-1] for line in lines] == [
+        "01a1 (a�b) queued → failed: No.",
+        "01a1 (a�b) queued",
+        "01a1 (a�b) failed: Archived.",
+        "01a1 50 % half",
+        "01a1 deleted",
+        "— Too much has happened to tell it: look at `tailrace ls`.",
+    ]
 
 
 def test_sizes_and_durations_for_people() -> None:

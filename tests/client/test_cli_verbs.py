@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,8 @@ import pytest
 import yaml
 
 from support.running import Running
+from tailrace import Client
+from tailrace.cli.doctor import live
 from tailrace.cli.program import execute
 
 Say = Callable[..., tuple[int, str, str]]
@@ -163,6 +167,7 @@ def test_a_detached_one_is_followed_later(say: Say) -> None:
     code, out, err = say("run", "-d", "busybox:local", "--", "sh", "-c", "echo one; sleep 0.3; echo two; exit 3")
     assert (code, err) == (0, "")
     assert say("logs", "-f", out.strip()) == (0, "one\ntwo\n", "")
+    assert say("logs", "-f", "--json", out.strip()) == say("logs", "--json", out.strip())
     code, _, _ = say("wait", out.strip())
     assert code == 3
 
@@ -177,15 +182,22 @@ def test_nothing_is_kept_of_what_is_only_asked(ok: Callable[..., str], say: Say)
 
 def test_many_at_once(ok: Callable[..., str], say: Say, read: Callable[..., Any], tmp_path: Path) -> None:
     script = "echo $INPUT_SEED > /tailrace/outputs/n; [ $INPUT_SEED != 2 ]"
-    code, out, _ = say(
+    code, out, err = say(
         "batch", "run", "--image", "busybox:local", "--matrix", "seed=1,2", "--max-parallel", "2", "-o", "json",
         "--", "sh", "-c", script,
     )  # fmt: skip
     batch = json.loads(out)
+    failed = read("ls", "--batch", batch["id"], "--status", "failed")[0]["id"]
+    assert err.splitlines()[:2] == [
+        f"The first that did not succeed, 1: {failed}",
+        "failed, exit_nonzero: Exit code 1.",
+    ]
+    assert f"tailrace logs {failed}" in err
     assert (code, batch["status"], batch["progress"]["by_status"]["failed"]) == (125, "failed", 1)
     assert len(read("ls", "--batch", batch["id"])) == 2
     assert read("batch", "show", batch["id"][:23])["id"] == batch["id"]
     assert batch["id"] in ok("batch", "ls", "-o", "id").splitlines()
+    assert [item["needs"] for item in read("batch", "needs", batch["id"])] == [[], []]
     assert ok("batch", "outputs", batch["id"], "--zip", str(tmp_path / "b.zip")) == str(tmp_path / "b.zip")
     again = ok("batch", "rerun", batch["id"])
     code, _, _ = say("batch", "wait", again)
@@ -245,6 +257,7 @@ def test_what_an_operator_needs(ok: Callable[..., str], say: Say, read: Callable
     assert read("pool", "create", pool, "--max-running", "3")["max_running"] == 3
     assert read("pool", "set", pool, "--max-running", "none", "--description", "d")["max_running"] is None
     assert pool in ok("pool", "ls", "-o", "id").splitlines()
+    assert read("pool", "show", pool)["description"] == "d"
     ok("pool", "delete", pool, "--yes")
 
     worker = read("worker", "ls")[0]
@@ -267,19 +280,130 @@ def test_what_an_operator_needs(ok: Callable[..., str], say: Say, read: Callable
         code, _, err = say("run", "-d", "busybox:local")
         assert (code, "hint: " in err) == (121, True)
         assert [item["state"] for item in read("doctor") if item["check"] == "token"] == ["warning"]
-    ok("token", "revoke", found["id"], "--yes")
+    assert read("token", "show", "for a test")["scopes"] == ["read"]
+    ok("token", "revoke", found["id"], "--yes", "--descendants")
     with environment(TAILRACE_URL=os.environ["TAILRACE_URL"], TAILRACE_TOKEN=token.strip()):
         code, _, err = say("ls")
         assert (code, "hint: " in err) == (121, True)
 
-    quota = ok("request", "PUT", f"/v1/quotas/{pool}", "--set", "max_running=4")
-    assert json.loads(quota)["owner"] == pool
-    ok("request", "DELETE", f"/v1/quotas/{pool}")
+    assert read("quota", "set", pool, "--max-running", "4", "--max-storage", "1GiB")["max_storage"] == 2**30
+    changed = read("quota", "set", pool, "--max-running", "none")
+    assert (changed["max_running"], changed["max_storage"]) == (None, 2**30)
+    assert pool in ok("quota", "ls")
+    assert "0 B of 1.0 GiB" in ok("quota", "show", pool)
+    assert read("quota", "show")["owner"] == "admin"
+    assert read("audit", "ls", "--action", "put_quota", "--since", "1h", "-n", "1")[0]["object"] == f"quotas/{pool}"
+    assert "put_quota" in ok("audit", "export", "--object", f"quotas/{pool}")
+    assert ok("audit", "export", str(tmp_path / "audit.csv"), "--csv", "--object", f"quotas/{pool}")
+    assert (tmp_path / "audit.csv").read_text().startswith("id,at,")
+    ok("quota", "delete", pool, "--yes")
+    assert "for ever" in ok("retention")
+
+
+def test_who_is_told_what_happens(ok: Callable[..., str], say: Say, read: Callable[..., Any], tmp_path: Path) -> None:
+    mark = uuid4().hex[:12]
+    url = f"http://93.184.216.34/{mark}"
+    code, secret, err = say("webhook", "create", url, "--event", "execution.failed", "-l", "team=a")
+    assert (code, secret.startswith("whsec_"), url in err) == (0, True, True)
+    found = read("webhook", "show", url)
+    assert (found["events"], found["labels"]) == (["execution.failed"], {"team": "a"})
+    assert read("webhook", "disable", url)["enabled"] is False
+    code, _, err = say("webhook", "ping", url)
+    assert code == 121
+    assert f"`tailrace webhook set {found['id']} --set enabled=true`" in err
+    assert read("webhook", "set", url, "--set", "description=Ours")["description"] == "Ours"
+    assert ok("webhook", "rotate", found["id"][:23], "--overlap", "1h").startswith("whsec_")
+    ok("webhook", "enable", url)
+    ping = read("webhook", "ping", url)
+    assert ok("webhook", "deliveries", url, "-o", "id") == ping["id"]
+    assert json.loads(ok("webhook", "message", url, ping["id"]))["type"] == "webhook.ping"
+    assert read("webhook", "redeliver", url, ping["id"])["id"] == ping["id"]
+    assert url in ok("webhook", "ls")
+    ok("webhook", "delete", url, "--yes")
+
+    (tmp_path / "to").write_text(f"ntfys://93.184.216.34/{mark}\n")
+    made = read(
+        "notification", "create", "--to-from", str(tmp_path / "to"), "--alert-after", "3", "--description", mark
+    )
+    assert (made["channel"], made["alert_after"]) == ("ntfys", 3)
+    assert "3 in a row of one name" in ok("notification", "show", mark)
+    assert read("notification", "set", mark, "--set", "alert_after=5")["alert_after"] == 5
+    ok("notification", "disable", mark)
+    assert say("notification", "test", mark)[0] == 121
+    ok("notification", "enable", mark)
+    assert read("notification", "log", mark) == []
+    assert made["id"] in ok("notification", "ls", "-o", "id").splitlines()
+    ok("notification", "delete", mark, "--yes")
+
+
+def test_what_others_post_runs(ok: Callable[..., str], read: Callable[..., Any]) -> None:
+    name = f"t-{uuid4().hex[:8]}"
+    address = ok(
+        "trigger", "create", name, "--image", "busybox:local", "--set", "target.execution.hold=true", "--", "true"
+    )
+    path = address.removeprefix(os.environ["TAILRACE_URL"])
+    made = json.loads(ok("request", "POST", path, "--set", "ref=v2"))["execution"]
+    assert read("show", made)["inputs"] == {"ref": "v2"}
+    assert made in ok("trigger", "deliveries", name)
+    assert read("trigger", "set", name, "--set", "max_per_minute=10")["max_per_minute"] == 10
+    assert "10 a minute" in ok("trigger", "show", name)
+    assert ok("trigger", "rotate", name) != address
+    address, secret = ok("trigger", "rotate", name, "--set", "signature=github").splitlines()
+    assert secret not in address
+    assert "disabled" in ok("trigger", "disable", name)
+    assert name in ok("trigger", "ls")
+    ok("trigger", "enable", name)
+    ok("trigger", "delete", name, "--yes")
+    ok("cancel", made)
+
+
+def test_files_are_put_and_fetched(ok: Callable[..., str], read: Callable[..., Any], say: Say, tmp_path: Path) -> None:
+    name = f"{uuid4().hex[:12]}.csv"
+    (tmp_path / name).write_bytes(b"a,b\n\xff\n")
+    file = ok("file", "put", str(tmp_path / name), "-l", "team=a")
+    assert ok("file", "ls", "--name", name[:8], "-l", "team=a", "-o", "id") == file
+    assert read("file", "show", name)["bytes"] == 6
+    assert ok("file", "get", name, "--to", str(tmp_path / "copy")) == str(tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"a,b\n\xff\n"
+    ok("file", "delete", name, "--yes")
+    code, _, err = say("file", "show", file)
+    assert (code, "`tailrace file ls`" in err) == (122, True)
+
+
+def test_what_has_ended_is_taken_along(ok: Callable[..., str], read: Callable[..., Any], tmp_path: Path) -> None:
+    ended = held(ok, "--name", "taken along")
+    ok("cancel", ended)
+    assert read("attempts", ended) == []
+    assert read("usage", ended)["execution"] == ended
+    assert read("events", ended)[-1]["to"] == "canceled"
+    address = ok("share", "create", ended, "--for", "1h", "--note", "look").splitlines()[0]
+    assert ended in address
+    share = read("share", "ls", ended)[0]
+    assert share["note"] == "look"
+    ok("share", "delete", ended, share["id"], "--yes")
+    assert "revoked" in ok("share", "ls", ended)
+    assert ok("bundle", "export", ended, str(tmp_path / "run.zip")) == str(tmp_path / "run.zip")
+    ok("delete", ended, "--yes")
+    assert ok("bundle", "import", str(tmp_path / "run.zip")) == ended
+    assert read("show", ended)["source"] == "import"
+
+
+def test_a_schedule_and_a_method_are_changed(ok: Callable[..., str], read: Callable[..., Any], tmp_path: Path) -> None:
+    name = f"s-{uuid4().hex[:8]}"
+    ok("schedule", "create", name, "--every", "1d", "--image", "busybox:local")
+    assert read("schedule", "set", name, "--set", "overlap=queue")["overlap"] == "queue"
+    ok("schedule", "delete", name, "--yes")
+    (tmp_path / "m.yaml").write_text(f"name: {name}\nversion: 1.0.0\nimage: busybox:local\ncommand: ['true']\n")
+    ok("method", "import", str(tmp_path / "m.yaml"))
+    assert read("method", "set", name, "--set", "max_running=2")["name"] == name
+    ok("method", "delete", name, "--yes")
 
 
 def test_the_doctor_says_what_is_bad_and_what_to_do(say: Say, read: Callable[..., Any], ok: Callable[..., str]) -> None:
     states = {item["check"]: item["state"] for item in read("doctor")}
-    assert {"address", "connection", "versions", "database", "Redis", "token", "workers", "queue"} <= set(states)
+    assert {"address", "connection", "versions", "database", "Redis", "token", "live", "workers", "queue"} <= set(
+        states
+    )
     assert "bad" not in states.values()
     assert "✓ database" in ok("doctor")
     with environment(TAILRACE_URL=os.environ["TAILRACE_URL"]):
@@ -290,7 +414,42 @@ def test_the_doctor_says_what_is_bad_and_what_to_do(say: Say, read: Callable[...
     assert (code, findings[-1]["check"], findings[-1]["state"]) == (1, "connection", "bad")
     assert findings[-1]["advice"]
     code, _, err = say("--url", "http://127.0.0.1:1", "ls")
-    assert (code, "does not answer" in err) == (123, True)
+    told, failed, hint = err.splitlines()
+    assert code == 123
+    assert told == "— No connection to http://127.0.0.1:1 (Connection refused); trying again for 3 s."
+    assert failed == "error: http://127.0.0.1:1 does not answer: Connection refused"
+    assert "tailrace doctor" in hint
+
+
+def test_the_doctor_looks_who_can_read_the_token(ok: Callable[..., str], read: Callable[..., Any]) -> None:
+    config = Path(os.environ["TAILRACE_CONFIG"])
+    config.write_text("[default]\ntoken = 'trt_known'\n")
+    config.chmod(0o640)
+    finding = next(item for item in read("doctor") if item["check"] == "secrecy")
+    assert (finding["state"], f"chmod 600 {config}" in finding["advice"]) == ("warning", True)
+    config.chmod(0o600)
+    assert "secrecy" not in ok("doctor")
+
+
+def test_the_doctor_finds_a_proxy_that_keeps_websockets_back() -> None:
+    """It answers whatever is asked, as nothing that follows can use."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            with Client(f"http://127.0.0.1:{server.server_port}", "trt_known") as client:
+                finding = live(client)
+        finally:
+            server.shutdown()
+    assert (finding.state, "Upgrade" in (finding.advice or "")) == ("bad", True)
 
 
 def test_logging_in_keeps_what_was_taken(tailrace: Running, say: Say, ok: Callable[..., str], tmp_path: Path) -> None:
@@ -323,3 +482,6 @@ def test_an_address_for_the_browser_needs_no_token(ok: Callable[..., str], read:
     with environment(TAILRACE_URL=os.environ["TAILRACE_URL"]):
         assert json.loads(ok("request", "GET", path))["id"] == waits
     ok("cancel", waits)
+    ticket = ok("open").removeprefix(f"{os.environ['TAILRACE_URL']}/login#")
+    with environment(TAILRACE_URL=os.environ["TAILRACE_URL"], TAILRACE_TOKEN=ticket):
+        assert json.loads(ok("request", "POST", "/v1/session"))["owner"] == "admin"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tailrace import AsyncClient, Client, Conflict, ExecutionFailed, Gap, Invalid, NotFound, WaitTimeout
+from tailrace import AsyncClient, Client, Conflict, ExecutionFailed, Gap, Invalid, NotFound, Record, WaitTimeout
 
 SCRIPT = """
 echo one; echo two >&2; printf thr; sleep 1.3; echo ee
@@ -72,6 +72,16 @@ async def test_the_same_without_blocking(aclient: AsyncClient) -> None:
     handles = await asyncio.gather(*(aclient.run("busybox:local", ["echo", str(n)]) for n in range(3)))
     await asyncio.gather(*(handle.wait(60, check=True) for handle in handles))
     assert [[line.text async for line in handle.logs()] for handle in handles] == [["0"], ["1"], ["2"]]
+
+
+async def test_who_waits_may_act_at_a_change(aclient: AsyncClient) -> None:
+    handle = await aclient.run("busybox:local", ["sleep", "600"])
+
+    async def kill(record: Record) -> None:
+        if record.status == "running":
+            await handle.kill()
+
+    assert (await handle.wait(60, on_change=kill)).status == "canceled"
 
 
 async def test_only_newlines_end_lines(aclient: AsyncClient) -> None:

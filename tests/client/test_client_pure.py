@@ -12,13 +12,16 @@ from typing import Any, get_args
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tailrace
+from app.__main__ import _configure
 from app.executions.query import _label_of
 from app.executions.requests import Submission
 from app.executions.states import Status as ServerStatus
+from app.settings import Settings
 from app.version import VERSION
 from support.running import REPOSITORY
 from tailrace import ConfigError, Gap, Record, Status
@@ -31,7 +34,7 @@ from tailrace._lines import gap
 from tailrace._progress import Bar
 from tailrace._retrying import asked_to_wait, delay
 from tailrace._submission import Limits, Options, as_json
-from tailrace._transport import label
+from tailrace._transport import IDLE, label
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -220,6 +223,10 @@ def test_importing_it_costs_little_and_loads_nothing_large() -> None:
     program = f"import sys, tailrace; print([name for name in {large} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_an_idle_connection_is_given_up_before_the_server_closes_it() -> None:
+    assert _configure(FastAPI(), Settings()).timeout_keep_alive > IDLE
 
 
 def test_it_is_written_for_python_3_10() -> None:

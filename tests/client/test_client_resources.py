@@ -155,6 +155,43 @@ def test_it_can_be_held_paused_changed_shared_and_put_aside(client: Client) -> N
     assert handle.usage()["execution"] == handle.id
 
 
+def test_who_is_told_and_who_may_have_how_much(client: Client, tmp_path: Path) -> None:
+    name = uuid4().hex
+    rule = client.notifications.create(to=f"ntfys://93.184.216.34/{name}", alert_after=3, enabled=False)
+    assert (rule.channel, rule.alert_after) == ("ntfys", 3)
+    assert client.notifications.update(rule.id, alert_after=5).alert_after == 5
+    assert rule.id in [each.id for each in client.notifications.list()]
+    with pytest.raises(Conflict):
+        client.notifications.test(rule.id)
+    assert client.notifications.log(rule.id).all() == []
+    client.notifications.delete(rule.id)
+    set_ = client.quotas.set(name, max_running=2, max_cpus=1.5, max_storage="1GiB")
+    assert (set_.max_running, set_.max_cpus, set_.max_storage, set_.max_queued) == (2, 1.5, 2**30, None)
+    assert client.quotas.get(name).quota.running.limit == 2
+    assert name in [quota.owner for quota in client.quotas.list()]
+    client.quotas.delete(name)
+    done = client.audit.list(object=f"quotas/{name}").all()
+    assert [entry.action for entry in done] == ["delete_quota", "put_quota"]
+    lines = client.audit.export(tmp_path / "audit", object=f"quotas/{name}").read_text().splitlines()
+    assert len(lines) == 2
+
+
+def test_what_is_shown_counted_and_kept(client: Client) -> None:
+    handle = client.run("busybox:local", hold=True)
+    share = handle.share(note="look")
+    assert [each.id for each in handle.shares()] == [share.id]
+    handle.unshare(share.id)
+    assert handle.shares()[0].revoked_at is not None
+    handle.cancel()
+    assert client.counts(group_by=["status"])["total"] >= 1
+    assert client.retention(days=0)["days"] == 0
+    schedule = client.schedules.create(
+        name=uuid4().hex, rule={"every": 86400}, targets=[{"execution": {"image": "busybox:local"}}], enabled=False
+    )
+    assert len(client.schedules.upcoming(schedule.id, count=2)) == 2
+    client.schedules.delete(schedule.id)
+
+
 def test_a_call_that_blocks_costs_little_more(client: Client) -> None:
     """The way to the loop and back, beside what the request itself takes."""
 

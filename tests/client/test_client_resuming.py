@@ -1,34 +1,25 @@
 """What breaks while one watches: connections, servers, and lines that just fall silent."""
 
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from stack.ports import free_port
 from support.eventually import eventually
-from support.fault_proxy import FaultProxy, fault_proxy
+from support.fault_proxy import FaultProxy
 from support.own import StartOwn
 from support.running import Running
-from tailrace import AsyncClient, ConnectionFailed, Line
+from tailrace import AsyncClient, ConnectionFailed, Line, NotTailrace
 from tailrace._aio.logs import LogReader
 
 FLOOD = "for i in $(seq 10); do seq $((i * 4000 - 3999)) $((i * 4000)); sleep 0.1; done"
-
-
-@pytest.fixture
-async def line(tailrace: Running) -> AsyncIterator[FaultProxy]:
-    """A line to the API that can break."""
-    async with fault_proxy(("127.0.0.1", 0), ("127.0.0.1", int(tailrace.url.rpartition(":")[2]))) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def far(tailrace: Running, line: FaultProxy) -> AsyncIterator[AsyncClient]:
-    """A client behind that line."""
-    async with AsyncClient(f"http://127.0.0.1:{line.port}", tailrace.token) as client:
-        yield client
 
 
 async def test_a_log_that_is_cut_again_and_again_is_whole(far: AsyncClient, line: FaultProxy) -> None:
@@ -79,6 +70,52 @@ async def test_a_server_that_is_not_there_is_told_after_a_while(tailrace: Runnin
         assert failed.value.hint
 
 
+async def test_a_download_that_is_cut_goes_on_where_it_was(
+    far: AsyncClient, line: FaultProxy, aclient: AsyncClient, tmp_path: Path
+) -> None:
+    content = os.urandom(2_500_000)
+    file = await aclient.files.upload(content, name="large")
+    await line.cut_after(1_000_000)
+    before = line.accepted
+    # No connection lives long enough for all of it.
+    written = await far.files.download(file.id, tmp_path / "large")
+    assert written.read_bytes() == content
+    assert 2 <= line.accepted - before <= 3
+    assert await asyncio.to_thread(os.listdir, tmp_path) == ["large"]
+    await aclient.files.delete(file.id)
+
+
+async def test_a_server_that_is_away_is_told_once_and_so_is_that_it_is_back(
+    far: AsyncClient, line: FaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle = await far.run("busybox:local", ["sh", "-c", "echo one; sleep 600"])
+    seen: list[str] = []
+
+    async def follow() -> None:
+        async for item in handle.logs(follow=True):
+            seen.append(item.text)  # noqa: PERF401  they are looked at meanwhile
+
+    def told() -> list[str]:
+        return [record.message for record in caplog.records if record.name == "tailrace"]
+
+    following = asyncio.create_task(follow())
+    await eventually(lambda: seen)
+    await line.refuse()
+    await eventually(lambda: len(told()) == 1)
+    # Who asks meanwhile has nothing to add.
+    asking = asyncio.create_task(far.me())
+    await line.heal()
+    await asking
+    await eventually(lambda: len(told()) == 2)
+    await handle.kill()
+    await following
+    assert told() == [
+        f"No connection to {far.url} (Connection refused); trying again until it is back.",
+        f"{far.url} is back.",
+    ]
+    assert seen == ["one"]
+
+
 async def test_a_line_that_falls_silent_is_given_up(far: AsyncClient, line: FaultProxy) -> None:
     handle = await far.run("busybox:local", ["sh", "-c", "echo one; sleep 2; echo two"])
     reader = LogReader(far._transport, handle.id, {"streams": "stdout"}, quiet=0.5)
@@ -90,6 +127,76 @@ async def test_a_line_that_falls_silent_is_given_up(far: AsyncClient, line: Faul
             await line.swallow()
             await line.heal()
     assert [item.text for item in lines] == ["one", "two"]
+
+
+@asynccontextmanager
+async def saying(answer: bytes) -> AsyncIterator[str]:
+    """The address of a server that says this to everybody."""
+
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(act, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 OK\r\n\r\nwelcome",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"220 mail.example.com ESMTP\r\n",
+    ],
+)
+async def test_what_has_no_websockets_is_not_followed_for_ever(answer: bytes) -> None:
+    async with saying(answer) as url, AsyncClient(url, "trt_known") as client:
+        with pytest.raises(NotTailrace) as failed:
+            await client.events().first()
+    assert "WebSocket" in str(failed.value)
+    assert failed.value.hint
+    assert "proxy" in failed.value.hint
+
+
+async def test_what_has_others_is_not_followed_either() -> None:
+    async def greet(socket: ServerConnection) -> None:
+        await socket.send(json.dumps(["hello"]))
+        await socket.wait_closed()
+
+    async with serve(greet, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with AsyncClient(f"http://127.0.0.1:{port}", "trt_known") as client:
+            with pytest.raises(NotTailrace, match="something else is there"):
+                await client.events().first()
+
+
+async def test_events_are_followed_through_cuts(far: AsyncClient, line: FaultProxy, aclient: AsyncClient) -> None:
+    mark = uuid4().hex
+    other = await aclient.run("busybox:local", hold=True)
+    begun = asyncio.create_task(aclient.events().first())
+
+    async def has_begun() -> bool:
+        await other.change(note=uuid4().hex)
+        return begun.done()
+
+    await eventually(has_begun)
+    known = await begun
+    assert known is not None
+    handles = [await aclient.run("busybox:local", hold=True, labels={"mark": mark}) for _ in range(3)]
+    seen: list[tuple[str | None, str | None]] = []
+    async for told in far.events(after=known.cursor, label={"mark": mark}, status=["queued", "canceled"]):
+        seen.append((told.id, told.status))
+        if len(seen) == 3:
+            await line.cut()
+            for handle in handles:
+                await handle.cancel()
+        if len(seen) == 6:
+            break
+    assert seen == [(handle.id, status) for status in ("queued", "canceled") for handle in handles]
+    assert line.accepted >= 2
+    await other.cancel()
 
 
 async def test_a_server_that_restarts_is_waited_for(own: StartOwn) -> None:

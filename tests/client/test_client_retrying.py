@@ -1,11 +1,13 @@
 """What is tried again, and what is not: beside a server that answers as it is told."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from aiohttp import web
 
+from support.eventually import eventually
 from support.receiver import Received, Receiver, receiving
 from tailrace import ApiError, AsyncClient, BadRequest, ConnectionFailed, ServerError, TailraceWarning, TooMany
 from tailrace._version import VERSION
@@ -110,3 +112,41 @@ async def test_another_version_is_told_once(server: Receiver, asking: AsyncClien
         await asking.me()
     # Every other warning is an error here.
     await asking.me()
+
+
+async def test_what_an_address_asks_for_stays_in_it(server: Receiver, asking: AsyncClient) -> None:
+    server.act = Answers(200)
+    await asking.request("GET", "/v1/executions?label=a%3Db&q=x+y&limit=", params={"owner": ["ann", "bob"]})
+    await asking.request("GET", "/v1/me?share=trs_1")
+    assert [request.path for request in server.received] == [
+        "/v1/executions?label=a%3Db&q=x+y&limit=&owner=ann&owner=bob",
+        "/v1/me?share=trs_1",
+    ]
+
+
+async def test_a_server_that_is_too_busy_is_told_and_how_long_it_is_tried(
+    server: Receiver, asking: AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.act = Answers(503, 503, 503, 200)
+    await asking.me()
+    first, second = caplog.messages
+    assert first.startswith(f"{server.url} answers 503, ")
+    assert first.endswith("trying again for 3 s.")
+    assert second == f"{server.url} is back."
+
+
+async def test_who_waits_for_many_can_still_do_something(server: Receiver, asking: AsyncClient) -> None:
+    stopped = asyncio.Event()
+
+    async def act(request: Received) -> web.StreamResponse:
+        if "wait=" in request.path:
+            await stopped.wait()
+        return web.json_response({"id": "01a1", "status": "canceled" if stopped.is_set() else "running"})
+
+    server.act = act
+    handles = [await asking.get("01a1") for _ in range(150)]
+    waiting = asyncio.gather(*(handle.wait() for handle in handles))
+    await eventually(lambda: sum("wait=" in request.path for request in server.received) == len(handles))
+    await handles[0].cancel()
+    stopped.set()
+    assert {record.status for record in await waiting} == {"canceled"}

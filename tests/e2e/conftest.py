@@ -11,3 +11,11 @@ async def tailrace(tailrace: Running) -> AsyncIterator[Running]:
     yield tailrace
     complaints = [line for line in tailrace.log.read_text(errors="replace").splitlines() if "[error" in line]
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+async def installation(patient: Running) -> Running:
+    """The `patient` of a module, which loses its workers, with a worker, whatever the test before did to it."""
+    if "worker" not in patient.processes:
+        await patient.start("worker", "worker")
+    return patient

@@ -108,9 +108,9 @@ async def test_a_rerun_goes_on_from_its_own_checkpoint(tailrace: Running) -> Non
     await tailrace.cancel(first)
     record = await tailrace.ended(first)
     assert record["checkpoint"]["files"] == 1
-    assert (await tailrace.request("POST", f"/v1/executions/{first}/archive")).status_code == 200
-    rerun = f"/v1/executions/{first}/rerun"
-    again = (await tailrace.request("POST", rerun, json={"from_checkpoint": True})).json()
-    assert (await check_history(tailrace, again["id"]))["status"] == "succeeded"
-    assert (await tailrace.log_text(again["id"])).splitlines()[0] == "begins at 1"
+    handle = await tailrace.api.get(first)
+    await handle.archive()
+    again = await handle.rerun(from_checkpoint=True)
+    assert (await check_history(tailrace, again.id))["status"] == "succeeded"
+    assert (await tailrace.log_text(again.id)).splitlines()[0] == "begins at 1"
     assert (await tailrace.log_text(first)).splitlines()[0] == "begins at 0"

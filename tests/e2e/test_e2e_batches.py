@@ -1,12 +1,13 @@
 """Batches with real containers: a pipeline passes files on, places are kept, the first failure ends it."""
 
-import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from support.eventually import eventually
 from support.history import check_history
 from support.running import Json, Running
+from tailrace import AsyncBatch, BatchRecord, Record
 
 SUM = """
 cd /tailrace/inputs && ls || exit 1
@@ -14,37 +15,26 @@ test -x right/n && ! test -x left/deep/n || exit 2
 touch left/new 2> /dev/null && exit 3
 echo $(($(cat left/deep/n) + $(cat right/n))) > /tailrace/outputs/sum
 """
-OVER = {"succeeded", "failed", "canceled"}
 
 
-async def submit(tailrace: Running, **fields: Any) -> Json:
-    body = {"defaults": {"image": "busybox:local"}, **fields}
-    response = await tailrace.request("POST", "/v1/batches", json=body)
-    assert response.status_code == 201, response.text
-    batch: Json = response.json()
-    return batch
+async def submit(tailrace: Running, **fields: Any) -> AsyncBatch:
+    return await tailrace.api.batch({"defaults": {"image": "busybox:local"}, **fields})
 
 
-async def ended(tailrace: Running, batch: Json) -> Json:
-    """The batch once nothing of it is active."""
-
-    async def check() -> Json | None:
-        now: Json = await tailrace.get(batch["links"]["self"])
-        return now if now["status"] in OVER else None
-
-    return await eventually(check, within=120) or {}
+async def ended(batch: AsyncBatch) -> BatchRecord:
+    """It once nothing of it is active."""
+    return await batch.wait(120)
 
 
-async def children(tailrace: Running, batch: Json) -> list[Json]:
-    items = (await tailrace.get(batch["links"]["executions"]))["items"]
-    return sorted(items, key=lambda item: item["lineage"]["batch"]["index"])
+async def children(batch: AsyncBatch) -> list[Record]:
+    return [child.record for child in await batch.handles()]
 
 
 def shell(script: str, **fields: Any) -> Json:
     return {"command": ["sh", "-c", script], **fields}
 
 
-async def test_a_pipeline_passes_files_on(tailrace: Running) -> None:
+async def test_a_pipeline_passes_files_on(tailrace: Running, tmp_path: Path) -> None:
     batch = await submit(
         tailrace,
         items=[
@@ -57,14 +47,13 @@ async def test_a_pipeline_passes_files_on(tailrace: Running) -> None:
             ),
         ],
     )
-    assert (await ended(tailrace, batch))["status"] == "succeeded"
-    *_, last = await children(tailrace, batch)
+    assert (await ended(batch))["status"] == "succeeded"
+    *_, last = await children(batch)
     assert await tailrace.output(last["id"], "sum") == b"42\n"
     assert await tailrace.log_text(last["id"]) == "left\nright\n"
     assert "The outputs of left, right are in place: 2 files." in await tailrace.log_text(last["id"], streams="system")
     await check_history(tailrace, last["id"])
-    content = (await tailrace.request("GET", batch["links"]["outputs"])).content
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with zipfile.ZipFile(await batch.zip(tmp_path / "all.zip")) as archive:
         assert archive.namelist() == ["0-left/deep/n", "1-right/n", "2-sum/sum"]
 
 
@@ -77,18 +66,16 @@ async def test_a_pipeline_is_run_again_from_where_it_failed(tailrace: Running) -
             shell("cat /tailrace/inputs/first/word", key="third", needs=["first", "second"]),
         ],
     )
-    assert (await ended(tailrace, batch))["status"] == "failed"
-    _, failed, canceled = await children(tailrace, batch)
+    assert (await ended(batch))["status"] == "failed"
+    _, failed, canceled = await children(batch)
     assert (failed["exit_code"], canceled["cause"]) == (3, "canceled_by_system")
     assert canceled["message"] == f"Canceled since it needs `second`, which has ended failed ({failed['id']})."
-    again = (await tailrace.request("POST", batch["links"]["rerun"])).json()
-    assert (await ended(tailrace, again))["status"] == "failed"
-    second, third = await children(tailrace, again)
-    single = (
-        await tailrace.request("POST", second["links"]["rerun"], json={"command": ["ls", "/tailrace/inputs"]})
-    ).json()
-    assert (await tailrace.ended(single["id"]))["status"] == "succeeded"
-    assert await tailrace.log_text(single["id"]) == "first\n"
+    again = await batch.rerun()
+    assert (await ended(again))["status"] == "failed"
+    second, third = await children(again)
+    single = await (await tailrace.api.get(second.id)).rerun(command=["ls", "/tailrace/inputs"])
+    assert (await single.wait(90)).status == "succeeded"
+    assert await tailrace.log_text(single.id) == "first\n"
     assert (second["lineage"]["batch"]["index"], second["status"], third["status"]) == (1, "failed", "canceled")
     assert "The outputs of first are in place: 1 file." in await tailrace.log_text(second["id"], streams="system")
 
@@ -96,10 +83,10 @@ async def test_a_pipeline_is_run_again_from_where_it_failed(tailrace: Running) -
 async def test_children_know_their_place_and_keep_to_the_limit(tailrace: Running) -> None:
     script = "echo $TAILRACE_BATCH_INDEX of $TAILRACE_BATCH_COUNT in $TAILRACE_BATCH_ID with $INPUT_N"
     batch = await submit(tailrace, items=[shell(script, inputs={"n": n}) for n in (5, 6, 7)], max_parallel=1)
-    assert (await ended(tailrace, batch))["status"] == "succeeded"
-    items = await children(tailrace, batch)
+    assert (await ended(batch))["status"] == "succeeded"
+    items = await children(batch)
     assert [await tailrace.log_text(item["id"]) for item in items] == [
-        f"{index} of 3 in {batch['id']} with {index + 5}\n" for index in range(3)
+        f"{index} of 3 in {batch.id} with {index + 5}\n" for index in range(3)
     ]
     times = [(item["started_at"], item["finished_at"]) for item in items]
     assert sorted(time for pair in times for time in pair) == [time for pair in times for time in pair]
@@ -112,9 +99,9 @@ async def test_the_first_failure_stops_what_runs(tailrace: Running) -> None:
         items=[shell("while true; do sleep 0.1; done"), shell("exit 1"), shell("true", hold=True)],
         fail_fast=True,
     )
-    over = await ended(tailrace, batch)
+    over = await ended(batch)
     assert (over["status"], over["stop"]["reason"]) == ("failed", "fail_fast")
-    first, second, third = await children(tailrace, batch)
+    first, second, third = await children(batch)
     assert (second["status"], third["status"], first["status"]) == ("failed", "canceled", "canceled")
     assert {first["cause"], third["cause"]} == {"canceled_by_system"}
     why = f"Its batch fails fast. Child 1, {second['id']}, ended exit_nonzero."
@@ -131,8 +118,8 @@ async def test_a_child_finds_what_the_execution_it_is_about_has_left(tailrace: R
         defaults={"image": "busybox:local", **shell("cat /tailrace/inputs/execution/word; echo $INPUT_EXECUTION")},
         query={"label": {"set": "post"}},
     )
-    assert (await ended(tailrace, batch))["status"] == "succeeded"
-    (child,) = await children(tailrace, batch)
+    assert (await ended(batch))["status"] == "succeeded"
+    (child,) = await children(batch)
     assert await tailrace.log_text(child["id"]) == f"found\n{one}\n"
 
 
@@ -145,28 +132,27 @@ async def test_a_batch_is_canceled_with_everything_that_runs(tailrace: Running) 
     )
 
     async def two_run() -> bool:
-        return bool((await tailrace.get(batch["links"]["self"]))["progress"]["by_status"]["running"] == 2)
+        return bool((await batch.refresh()).progress.by_status["running"] == 2)
 
     await eventually(two_run, within=60)
-    response = await tailrace.request("POST", batch["links"]["cancel"])
-    assert (response.status_code, response.json()["progress"]["by_status"]["canceled"]) == (202, 1)
-    over = await ended(tailrace, batch)
+    assert (await batch.cancel()).progress.by_status["canceled"] == 1
+    over = await ended(batch)
     assert (over["status"], over["progress"]["by_status"]["canceled"]) == ("canceled", 3)
-    assert {item["cause"] for item in await children(tailrace, batch)} == {"canceled_by_user"}
+    assert {item["cause"] for item in await children(batch)} == {"canceled_by_user"}
 
 
 async def test_a_batch_is_deleted_with_everything_that_runs(tailrace: Running) -> None:
     batch = await submit(
         tailrace, defaults={"image": "busybox:local", "limits": {"grace": 1}}, items=[shell("true"), shell("sleep 600")]
     )
-    first, second = [child["id"] for child in await children(tailrace, batch)]
+    first, second = [child["id"] for child in await children(batch)]
     await tailrace.ended(first)
     await tailrace.reaches(second, "running")
-    answer = await tailrace.request("DELETE", batch["links"]["self"])
-    assert (answer.status_code, answer.json()["status"]) == (202, "stopping")
+    await batch.delete()
+    assert (await batch.refresh()).status == "stopping"
 
     async def is_gone() -> bool:
-        return (await tailrace.request("GET", batch["links"]["self"])).status_code == 404
+        return (await tailrace.request("GET", batch.record.links["self"])).status_code == 404
 
     await eventually(is_gone, within=90)
     assert (await tailrace.request("GET", f"/v1/executions/{second}")).status_code == 404

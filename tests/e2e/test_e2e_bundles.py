@@ -139,9 +139,8 @@ async def test_what_was_deleted_comes_back_as_it_was(tailrace: Running, own: Sta
     assert told[0] == told[1] == told[2]
     code, said = await run_verify(elsewhere.environment, "--all")
     assert code == 0, said
-    rerun = await tailrace.request("POST", f"/v1/executions/{execution}/rerun", json={"from_checkpoint": True})
-    assert rerun.status_code == 201, rerun.text
-    assert (await tailrace.ended(rerun.json()["id"]))["status"] == "succeeded"
+    rerun = await (await tailrace.api.get(execution)).rerun(from_checkpoint=True)
+    assert (await rerun.wait(90)).status == "succeeded"
 
 
 def before_instance(content: bytes) -> str:
@@ -157,7 +156,7 @@ async def view_of(installation: Running, execution: str, record: Json) -> dict[s
     log = await installation.request("GET", f"/v1/executions/{execution}/logs", params={"format": "ndjson"})
     return {
         "events": [event for event in events if not (event["message"] or "").startswith("Imported by")],
-        "attempts": (await installation.get(f"/v1/executions/{execution}/attempts"))["items"],
+        "attempts": await installation.attempts(execution),
         "outputs": outputs,
         "random": await installation.output(execution, "random"),
         "raw": raw.content,
@@ -177,8 +176,7 @@ async def test_of_two_who_import_the_same_at_once_one_does(own: StartOwn, origin
     answers = await asyncio.gather(*(imported(elsewhere, each) for each in [bundle, zipped(other)] * 3))
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
     content = await elsewhere.output(original["id"], "a/b/c.txt")
-    outputs = (await elsewhere.get(f"/v1/executions/{original['id']}/outputs"))["items"]
-    (listed,) = [item for item in outputs if item["path"] == "a/b/c.txt"]
+    (listed,) = [item for item in await elsewhere.outputs(original["id"]) if item["path"] == "a/b/c.txt"]
     assert hashlib.sha256(content).hexdigest() == listed["sha256"]
 
 
@@ -429,7 +427,7 @@ async def test_nobody_sees_a_part_of_an_import_and_who_dies_over_it_leaves_nothi
     await elsewhere.start("api", "app", TAILRACE_CRASH_AT="")
     await elsewhere.until_ready()
     assert (await elsewhere.request("GET", f"/v1/executions/{other}")).status_code == 404
-    assert (await elsewhere.get("/v1/executions"))["items"] == []
+    assert await elsewhere.api.list().all() == []
     assert (await elsewhere.get("/v1/stats/counts"))["total"] == 0
     assert (await imported(elsewhere, content)).status_code == 409
     segments = "SELECT count(*) FROM log_segments WHERE execution_id = $1"
@@ -447,8 +445,8 @@ async def test_nobody_sees_a_part_of_an_import_and_who_dies_over_it_leaves_nothi
         await connection.close()
     response = await imported(elsewhere, content)
     assert response.status_code == 201, response.text
-    last = await elsewhere.request("GET", f"/v1/executions/{other}/logs", params={"tail": 1, "format": "ndjson"})
-    assert json.loads(last.content)["text"] == f"{LONG_LOG - 1:6} " + "x" * 16_000
+    (last,) = await elsewhere.lines(other, tail=1)
+    assert last.text == f"{LONG_LOG - 1:6} " + "x" * 16_000
     assert (await elsewhere.request("DELETE", f"/v1/executions/{other}")).status_code == 204
     async with asyncio.timeout(60):
         connection = await asyncpg.connect(elsewhere.database_url)

@@ -107,7 +107,7 @@ async def test_outputs_are_collected_on(way: str, tailrace: Running) -> None:
     record = await check_history(tailrace, execution)
     assert record["status"] == status
     assert record["outputs"] == {"files": 1, "bytes": 4, "partial": partial, "expired_at": None}
-    (file,) = (await tailrace.get(f"/v1/executions/{execution}/outputs"))["items"]
+    (file,) = await tailrace.outputs(execution)
     assert (file["path"], file["bytes"]) == ("d/file", 4)
     assert await tailrace.output(execution, "d/file") == b"yes\n"
     assert (await the_attempt(tailrace, execution))["checkpoint_files"] == 1
@@ -134,7 +134,7 @@ async def test_all_outputs_come_as_one_zip(tailrace: Running) -> None:
 async def test_an_execution_without_outputs_has_an_empty_zip(tailrace: Running) -> None:
     execution = await tailrace.submit("true")
     await check_history(tailrace, execution)
-    assert (await tailrace.get(f"/v1/executions/{execution}/outputs"))["items"] == []
+    assert await tailrace.outputs(execution) == []
     response = await tailrace.request("GET", f"/v1/executions/{execution}/outputs.zip")
     assert zipfile.ZipFile(io.BytesIO(response.content)).namelist() == []
 

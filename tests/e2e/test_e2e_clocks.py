@@ -10,7 +10,8 @@ from support.history import check_history, moment
 from support.own import StartOwn
 from support.programs import MARGIN, the_attempt, until_it_says
 from support.registry import silent_registry
-from support.running import Json, Running
+from support.running import Running
+from tailrace import Record
 
 # Says what it finds of its time whenever that has changed.
 TELL = """
@@ -22,11 +23,8 @@ TELL = """
 """
 
 
-async def change(installation: Running, execution: str, **limits: Any) -> Json:
-    answer = await installation.request("PATCH", f"/v1/executions/{execution}", json={"limits": limits})
-    assert answer.status_code == 200, answer.text
-    record: Json = answer.json()
-    return record
+async def change(installation: Running, execution: str, **limits: Any) -> Record:
+    return await (await installation.api.get(execution)).change(limits=limits)
 
 
 async def finds(installation: Running, execution: str, word: str, deadline: str) -> None:
@@ -60,7 +58,7 @@ async def test_an_idle_program_may_be_tried_again(tailrace: Running) -> None:
     )
     record = await check_history(tailrace, execution)
     assert (record["status"], record["attempt"]) == ("succeeded", 2)
-    attempts = (await tailrace.get(f"/v1/executions/{execution}/attempts"))["items"]
+    attempts = await tailrace.attempts(execution)
     assert [attempt["cause"] for attempt in attempts] == ["idle_timeout", "ok"]
 
 
@@ -117,7 +115,7 @@ async def test_the_grace_of_one_that_stops_can_be_cut_short(tailrace: Running) -
 
 async def test_what_waits_for_too_long_ends_in_the_queue(tailrace: Running) -> None:
     pool = f"pool-{uuid4().hex[:8]}"
-    assert (await tailrace.request("POST", "/v1/pools", json={"name": pool})).status_code == 201
+    await tailrace.api.pools.create(name=pool)
     execution = await tailrace.submit("true", pool=pool, limits={"queue_timeout": 1})
     held = await tailrace.submit("true", pool=pool, limits={"queue_timeout": 1}, hold=True)
     record = await check_history(tailrace, execution)
@@ -125,7 +123,7 @@ async def test_what_waits_for_too_long_ends_in_the_queue(tailrace: Running) -> N
     assert record["message"] == "Waited in the queue for its queue_timeout of 1 s."
     assert record["queue_seconds"] >= 1
     assert (await tailrace.execution(held))["status"] == "queued"
-    await tailrace.request("POST", f"/v1/executions/{held}/release")
+    await (await tailrace.api.get(held)).release()
     assert (await check_history(tailrace, held))["cause"] == "queue_timeout"
 
 

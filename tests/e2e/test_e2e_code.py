@@ -63,19 +63,18 @@ async def _original(tailrace: Running, *, code: int) -> Json:
 
 
 async def _code(tailrace: Running, record: Json, language: Language, directory: Path) -> tuple[Path, dict[str, str]]:
-    response = await tailrace.request("GET", f"/v1/executions/{record['id']}/code", params={"language": language})
-    assert response.status_code == 200, response.text
-    assert SECRET not in response.text
+    code = await (await tailrace.api.get(record["id"])).code(language)
+    assert SECRET not in code
     path = directory / f"code{FORMS[language].suffix}"
-    path.write_text(response.text)
+    path.write_text(code)
     return path, {"TAILRACE_TOKEN": tailrace.token, "PASSWORD": SECRET}
 
 
 async def _newest(tailrace: Running, than: Json) -> Json:
-    page = await tailrace.get("/v1/executions", params={"q": "awkward", "limit": 1})
-    newest: Json = page["items"][0]
-    assert newest["id"] != than["id"]
-    return newest
+    newest = await tailrace.api.list(q="awkward").first()
+    assert newest is not None
+    assert newest.id != than["id"]
+    return dict(newest)
 
 
 async def _check(tailrace: Running, record: Json, said: str, directory: Path) -> None:

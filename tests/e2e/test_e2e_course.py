@@ -50,10 +50,11 @@ async def test_a_code_for_checkpoints_lets_a_program_be_paused_that_never_announ
     """
     execution = await tailrace.submit("sh", "-c", program, exit_codes=CODES, limits={"grace": 60})
     await until_it_says(tailrace, execution, "ready")
-    assert (await tailrace.request("POST", f"/v1/executions/{execution}/pause")).status_code == 202
+    handle = await tailrace.api.get(execution)
+    await handle.pause()
     paused = await tailrace.reaches(execution, "paused")
     assert paused["pause"]["mode"] == "checkpoint"
-    assert (await tailrace.request("POST", f"/v1/executions/{execution}/resume")).status_code in {200, 202}
+    await handle.resume()
     record = await check_history(tailrace, execution)
     assert (record["status"], record["exit_code"], record["attempt"]) == ("succeeded", 3, 2)
     assert await tailrace.log_text(execution) == "ready\nresumed\n"

@@ -11,24 +11,19 @@ from support.eventually import eventually
 from support.history import check_history
 from support.own import StartOwn
 from support.programs import until_it_says
-from support.running import STOPS_WITHIN, Json, Running
+from support.running import STOPS_WITHIN, Running
 from support.witness import Witness
+from tailrace import Worker
 
 WITHIN = 60.0
 # Runs until a file appears in its checkpoint directory, which is done by stopping it.
 UNTIL_TOLD = "echo ready; while [ ! -f /tailrace/stop ]; do sleep 0.1; done; exit 0"
 
 
-async def the_worker(installation: Running) -> Json:
+async def the_worker(installation: Running) -> Worker:
     """The only one that is not gone."""
-    (worker,) = (await installation.get("/v1/workers"))["items"]
-    found: Json = worker
-    return found
-
-
-async def tell(installation: Running, worker: Json, verb: str) -> None:
-    response = await installation.request("POST", f"/v1/workers/{worker['id']}/{verb}")
-    assert response.status_code == 200, response.text
+    (worker,) = await installation.api.workers.list().all()
+    return worker
 
 
 async def runs_one(installation: Running) -> str:
@@ -58,14 +53,14 @@ async def test_a_paused_worker_finishes_what_it_has_and_takes_nothing_until_it_i
     running = await runs_one(installation)
     worker = await the_worker(installation)
     assert (worker["state"], worker["busy"], worker["executions"]) == ("active", 1, [running])
-    await tell(installation, worker, "pause")
+    await installation.api.workers.pause(worker.id)
     queued = await installation.submit("true")
     await waits_for_a_worker(installation, queued)
     await installation.cancel(running)
     await check_history(installation, running)
     assert (await the_worker(installation))["state"] == "paused"
     assert (await installation.execution(queued))["status"] == "queued"
-    await tell(installation, worker, "resume")
+    await installation.api.workers.resume(worker.id)
     assert (await check_history(installation, queued))["status"] == "succeeded"
 
 
@@ -73,7 +68,7 @@ async def test_a_drained_worker_ends_well_when_nothing_of_it_runs_any_more(own: 
     installation = await own(slots=2)
     running = await runs_one(installation)
     worker = await the_worker(installation)
-    await tell(installation, worker, "drain")
+    await installation.api.workers.drain(worker.id)
     queued = await installation.submit("true")
     await waits_for_a_worker(installation, queued)
     assert installation.processes["worker"].returncode is None
@@ -83,7 +78,7 @@ async def test_a_drained_worker_ends_well_when_nothing_of_it_runs_any_more(own: 
     assert (record["status"], record["attempt"]) == ("succeeded", 1)
     await witness.nothing_left(running)
     assert (await installation.execution(queued))["status"] == "queued"
-    assert (await installation.get("/v1/workers"))["items"] == []
+    assert await installation.api.workers.list().all() == []
     await installation.start("worker", "worker")
     assert (await check_history(installation, queued))["status"] == "succeeded"
 
@@ -92,30 +87,41 @@ async def test_an_idle_worker_drains_at_once_and_a_resumed_one_does_not(own: Sta
     installation = await own(slots=1)
     running = await runs_one(installation)
     worker = await the_worker(installation)
-    await tell(installation, worker, "drain")
-    await tell(installation, worker, "resume")
+    await installation.api.workers.drain(worker.id)
+    await installation.api.workers.resume(worker.id)
     await installation.cancel(running)
     await check_history(installation, running)
     assert (await check_history(installation, await installation.submit("true")))["status"] == "succeeded"
-    await tell(installation, await the_worker(installation), "drain")
+    await installation.api.workers.drain(worker.id)
     assert await ended_by_itself(installation, "worker") == 0
 
 
-@pytest.mark.parametrize("starter", ["python -m worker", "arq"])
-async def test_sigterm_can_mean_to_drain(own: StartOwn, starter: str) -> None:
+async def drains_on_sigterm(own: StartOwn, starter: str) -> Running:
+    """One whose worker takes SIGTERM for that."""
     installation = await own(slots=2)
     await installation.stop("worker")
     if starter == "arq":
         await start_arq(installation, name="worker", TAILRACE_ON_SIGTERM="drain")
     else:
         await installation.start("worker", "worker", TAILRACE_ON_SIGTERM="drain")
-    running = await runs_one(installation)
+    return installation
+
+
+async def told_to_drain(installation: Running) -> None:
+    """Send its worker SIGTERM, and wait until it has understood."""
     installation.processes["worker"].send_signal(signal.SIGTERM)
 
     async def drains() -> bool:
-        return bool((await the_worker(installation))["state"] == "draining")
+        return (await the_worker(installation)).state == "draining"
 
     await eventually(drains, within=WITHIN)
+
+
+@pytest.mark.parametrize("starter", ["python -m worker", "arq"])
+async def test_sigterm_can_mean_to_drain(own: StartOwn, starter: str) -> None:
+    installation = await drains_on_sigterm(own, starter)
+    running = await runs_one(installation)
+    await told_to_drain(installation)
     queued = await installation.submit("true")
     await waits_for_a_worker(installation, queued)
     await installation.cancel(running)
@@ -130,20 +136,10 @@ async def test_sigterm_can_mean_to_drain(own: StartOwn, starter: str) -> None:
 async def test_a_second_signal_does_not_wait(
     own: StartOwn, witness: Witness, starter: str, second: signal.Signals
 ) -> None:
-    installation = await own(slots=2)
-    await installation.stop("worker")
-    if starter == "arq":
-        await start_arq(installation, name="worker", TAILRACE_ON_SIGTERM="drain")
-    else:
-        await installation.start("worker", "worker", TAILRACE_ON_SIGTERM="drain")
+    installation = await drains_on_sigterm(own, starter)
     running = await runs_one(installation)
     container = (await witness.the_container(running)).id
-    installation.processes["worker"].send_signal(signal.SIGTERM)
-
-    async def drains() -> bool:
-        return bool((await the_worker(installation))["state"] == "draining")
-
-    await eventually(drains, within=WITHIN)
+    await told_to_drain(installation)
     began = time.monotonic()
     installation.processes["worker"].send_signal(second)
     assert await ended_by_itself(installation, "worker") == 0
@@ -169,14 +165,14 @@ async def test_a_draining_worker_still_takes_over_what_another_left(own: StartOw
     running = await runs_one(installation)
     await installation.start("second", "worker")
     other = await runs_one(installation)
-    (second,) = [worker for worker in (await installation.get("/v1/workers"))["items"] if worker["id"] != first["id"]]
+    (second,) = [worker async for worker in installation.api.workers.list() if worker.id != first.id]
     assert second["executions"] == [other]
-    await tell(installation, second, "drain")
+    await installation.api.workers.drain(second.id)
     await installation.stop("worker", signal.SIGKILL)
 
     async def has_both() -> bool:
-        held = {worker["id"]: worker["executions"] for worker in (await installation.get("/v1/workers"))["items"]}
-        return held == {second["id"]: sorted([running, other])}
+        held = {worker.id: worker["executions"] async for worker in installation.api.workers.list()}
+        return held == {second.id: sorted([running, other])}
 
     await eventually(has_both, within=WITHIN)
     for execution in (running, other):

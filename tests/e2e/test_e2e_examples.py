@@ -11,10 +11,10 @@ import pytest
 
 from stack.engine import ensure_engine
 from stack.examples import build_examples
-from support.running import REPOSITORY, TERMINAL, Json, Running
+from support.running import REPOSITORY, Json, Running
+from tailrace import BatchRecord, Record
 
 METHODS = sorted((REPOSITORY / "examples" / "methods").glob("*.yaml"))
-YAML = {"Content-Type": "application/yaml"}
 TABLE = "height,weight,group\n" + "".join(f"{150 + n},{50 + n % 7},{'ab'[n % 2]}\n" for n in range(40))
 
 
@@ -28,38 +28,26 @@ async def examples(tailrace: Running) -> Running:
 
     await asyncio.to_thread(build)
     for path in METHODS:
-        content = await asyncio.to_thread(path.read_bytes)
-        response = await tailrace.request("POST", "/v1/methods:import?publish=true", content=content, headers=YAML)
-        assert response.status_code in {200, 201}, (path.name, response.text)
+        await tailrace.api.methods.load(path, publish=True)
     return tailrace
 
 
-async def run(examples: Running, method: str, **fields: Any) -> Json:
+async def run(examples: Running, method: str, **fields: Any) -> Record:
     """The record of an execution by method that has ended well."""
-    response = await examples.request("POST", "/v1/executions", json={"method": method, **fields})
-    assert response.status_code == 201, response.text
-    record = await examples.ended(response.json()["id"])
-    assert record["status"] == "succeeded", record["message"]
-    return record
+    handle = await examples.api.submit({"method": method, **fields})
+    return await handle.wait(90, check=True)
 
 
-async def run_all(examples: Running, **fields: Any) -> tuple[Json, list[Json]]:
+async def run_all(examples: Running, **fields: Any) -> tuple[BatchRecord, list[Record]]:
     """A batch that has ended well, and its children."""
-    response = await examples.request("POST", "/v1/batches", json=fields)
-    assert response.status_code == 201, response.text
-    batch = response.json()["id"]
-    page = await examples.get("/v1/executions", params={"batch": batch, "limit": 100})
-    children = [await examples.ended(child["id"]) for child in page["items"]]
-    assert {child["status"] for child in children} == {"succeeded"}, [child["message"] for child in children]
-    ended: Json = await examples.get(f"/v1/batches/{batch}")
-    assert ended["status"] in TERMINAL
-    return ended, sorted(children, key=lambda child: child["lineage"]["batch"]["index"])
+    batch = await examples.api.batch(fields)
+    ended = await batch.wait(180, check=True)
+    return ended, [child.record for child in await batch.handles()]
 
 
-async def outputs_of(examples: Running, record: Json) -> dict[str, str]:
+async def outputs_of(examples: Running, record: Record) -> Json:
     """Paths and media types."""
-    items = (await examples.get(f"/v1/executions/{record['id']}/outputs"))["items"]
-    return {item["path"]: item["media_type"] for item in items}
+    return {item["path"]: item["media_type"] for item in await examples.outputs(record.id)}
 
 
 async def test_a_table_becomes_a_report(examples: Running) -> None:

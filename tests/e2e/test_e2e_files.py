@@ -19,24 +19,23 @@ SHOW = """
 
 async def test_a_program_finds_its_files_and_so_does_its_rerun(tailrace: Running) -> None:
     content = bytes(range(256)) * 40_000
-    answer = await tailrace.request("POST", "/v1/files", params={"name": "large.bin"}, content=content)
-    assert answer.status_code == 201, answer.text
+    large = await tailrace.api.files.upload(content, name="large.bin")
     files = {
         "d/rows.csv": {"text": "a,b\n1,2\n"},
         "d/e/raw": {"base64": "AAECAw=="},
-        "large.bin": {"id": answer.json()["id"]},
+        "large.bin": large,
     }
     first = await tailrace.submit("sh", "-c", SHOW, files=files, user="65534:65534")
     record = await check_history(tailrace, first)
     assert record["status"] == "succeeded", record
     lines = (await tailrace.log_text(first, streams="stdout")).splitlines()
     assert [line.split()[1] for line in lines[:3]] == ["./d/e/raw", "./d/rows.csv", "./large.bin"]
-    assert lines[2].split()[0] == answer.json()["sha256"]
+    assert lines[2].split()[0] == large.sha256
     assert lines[3:] == ["read-only"]
     assert "3 input files of" in await tailrace.log_text(first, streams="system")
-    again = await tailrace.request("POST", f"/v1/executions/{first}/rerun", json={})
-    assert (await tailrace.ended(again.json()["id"]))["status"] == "succeeded"
-    assert (await tailrace.log_text(again.json()["id"], streams="stdout")).splitlines() == lines
+    again = await (await tailrace.api.get(first)).rerun()
+    assert (await again.wait(90)).status == "succeeded"
+    assert (await tailrace.log_text(again.id, streams="stdout")).splitlines() == lines
 
 
 async def test_nothing_is_left_of_a_connection_that_breaks_off(tailrace: Running) -> None:
@@ -55,8 +54,7 @@ async def test_nothing_is_left_of_a_connection_that_breaks_off(tailrace: Running
 
     await asyncio.to_thread(send_half)
     await eventually(lambda: _files(store) == before, within=60)
-    listed = await tailrace.get("/v1/files", params={"name": "half"})
-    assert listed["items"] == []
+    assert await tailrace.api.files.list(name="half").all() == []
 
 
 async def test_a_file_that_is_too_large_is_refused_before_it_is_sent(tailrace: Running) -> None:
@@ -77,14 +75,12 @@ def _files(directory: Path) -> list[str]:
 
 async def test_each_child_of_a_query_for_files_has_its_file(tailrace: Running) -> None:
     for name in ("part-a.txt", "part-b.txt"):
-        answer = await tailrace.request("POST", "/v1/files", params={"name": name}, content=name.encode())
-        assert answer.status_code == 201, answer.text
+        await tailrace.api.files.upload(name.encode(), name=name)
     body = {
         "defaults": {"image": "busybox:local", "command": ["sh", "-c", 'cat "$INPUT_FILE"']},
         "query": {"files": {"name": "part-"}},
     }
-    batch = (await tailrace.request("POST", "/v1/batches", json=body)).json()["id"]
-    children = await tailrace.get("/v1/executions", params={"batch": batch, "sort": "created"})
-    for child, name in zip(children["items"], ("part-a.txt", "part-b.txt"), strict=True):
-        assert (await tailrace.ended(child["id"]))["status"] == "succeeded"
-        assert await tailrace.log_text(child["id"], streams="stdout") == name
+    children = await (await tailrace.api.batch(body)).handles()
+    for child, name in zip(children, ("part-a.txt", "part-b.txt"), strict=True):
+        assert (await child.wait(90)).status == "succeeded"
+        assert await tailrace.log_text(child.id, streams="stdout") == name

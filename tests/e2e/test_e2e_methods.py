@@ -3,27 +3,17 @@
 from typing import Any
 from uuid import uuid4
 
-from support.running import Json, Running
+from support.running import Running
 
-METHODS = "/v1/methods"
 # Each argument on a line of its own, and what the environment has of it.
 SHOW = 'for each; do echo "[$each]"; done; echo "$INPUT_WORD"; cat /tailrace/inputs.json; cat "$2"'
 
 
 async def publish(tailrace: Running, **document: Any) -> str:
     name = f"m-{uuid4().hex[:12]}"
-    made = await tailrace.request("POST", METHODS, json={"name": name, "version": "1.0.0", **document})
-    assert made.status_code == 201, made.text
-    done = await tailrace.request("POST", f"{METHODS}/{name}/versions/1.0.0/publish")
-    assert done.status_code == 200, done.text
+    await tailrace.api.methods.create(name=name, version="1.0.0", **document)
+    await tailrace.api.methods.publish(name, "1.0.0")
     return name
-
-
-async def submit(tailrace: Running, path: str, **body: Any) -> Json:
-    response = await tailrace.request("POST", path, json=body)
-    assert response.status_code == 201, response.text
-    record: Json = response.json()
-    return record
 
 
 async def test_an_input_reaches_the_program_as_one_argument_whatever_it_is(tailrace: Running) -> None:
@@ -41,10 +31,10 @@ async def test_an_input_reaches_the_program_as_one_argument_whatever_it_is(tailr
         },
     )
     inputs = {"word": hostile, "table": {"text": "1,2\n", "name": "t.csv"}}
-    execution = await submit(tailrace, "/v1/executions", method=name, inputs=inputs)
-    ended = await tailrace.ended(execution["id"])
+    execution = await tailrace.api.run(method=name, inputs=inputs)
+    ended = await execution.wait(90)
     assert (ended["status"], ended["outputs"]["files"]) == ("succeeded", 0)
-    log = (await tailrace.log_text(execution["id"])).splitlines()
+    log = (await tailrace.log_text(execution.id)).splitlines()
     assert log[:3] == [f"[--word={hostile}]", "[/tailrace/inputs/table/t.csv]", hostile]
     assert log[-1].endswith("1,2")
 
@@ -71,28 +61,28 @@ async def test_steps_hand_on_what_they_leave(tailrace: Running) -> None:
             "second": {"method": f"{add}@1.0.0", "inputs": {"more": "{{more}}"}, "needs": ["first"]},
         },
     )
-    batch = await submit(tailrace, "/v1/batches", method=whole, inputs={"start": 40})
-    listed = await tailrace.get(batch["links"]["executions"])
-    (second,) = [item for item in listed["items"] if item["lineage"]["batch"]["key"] == "second"]
-    ended = await tailrace.ended(second["id"])
+    batch = await tailrace.api.batch({"method": whole, "inputs": {"start": 40}})
+    _, second = await batch.handles()
+    assert second.record.lineage.batch["key"] == "second"
+    ended = await second.wait(90)
     assert (ended["status"], ended["method"]["name"]) == ("succeeded", add)
-    assert await tailrace.output(second["id"], "sum") == b"42\n"
+    assert await second.outputs.read("sum") == b"42\n"
 
 
 async def test_a_method_that_fails_again_and_again_is_disabled(tailrace: Running) -> None:
     name = await publish(tailrace, image="busybox:local", command=["false"])
     guarded = {"pause_after_failures": 2, "max_running": 1}
-    await tailrace.request("PATCH", f"{METHODS}/{name}", json=guarded)
-    failing = [await submit(tailrace, "/v1/executions", method=name) for _ in range(4)]
+    await tailrace.api.methods.update(name, **guarded)
+    failing = [await tailrace.api.run(method=name) for _ in range(4)]
     for execution in failing[:2]:
-        assert (await tailrace.ended(execution["id"]))["status"] == "failed"
-    method = await tailrace.get(f"{METHODS}/{name}")
+        assert (await execution.wait(90)).status == "failed"
+    method = await tailrace.api.methods.get(name)
     assert (method["runnable"], method["disabled"]["by"]) == (False, "system")
-    assert failing[1]["id"] in method["disabled"]["reason"]
-    waiting = [(await tailrace.get(f"/v1/executions/{each['id']}"))["waiting_on"] for each in failing[2:]]
+    assert failing[1].id in method["disabled"]["reason"]
+    waiting = [(await each.refresh()).waiting_on for each in failing[2:]]
     assert waiting == ["hold", "hold"]
     refused = await tailrace.request("POST", "/v1/executions", json={"method": name})
     assert refused.status_code == 409
-    await tailrace.request("POST", f"{METHODS}/{name}/enable")
+    await tailrace.api.methods.enable(name)
     for execution in failing[2:]:
-        assert (await tailrace.ended(execution["id"]))["status"] == "failed"
+        assert (await execution.wait(90)).status == "failed"

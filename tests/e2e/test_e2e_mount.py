@@ -129,7 +129,7 @@ async def test_a_hostile_tree_is_left_out_and_the_rest_is_kept(tailrace: Running
     assert "links, devices, sockets and FIFOs" in warnings
     assert "hard links" in warnings
     if place == "outputs":
-        files = (await tailrace.get(f"/v1/executions/{record['id']}/outputs"))["items"]
+        files = await tailrace.outputs(record["id"])
         assert {"good"} <= {file["path"] for file in files}
         assert not [file for file in files if file["path"].endswith("trap") and file["bytes"] > 10]
         contents = [await tailrace.output(str(record["id"]), file["path"]) for file in files]
@@ -153,7 +153,7 @@ async def test_a_trap_among_the_outputs_is_never_followed(
 ) -> None:
     record = await check_history(tailrace, trappers[name])
     assert record["status"] == "succeeded"
-    files = (await tailrace.get(f"/v1/executions/{record['id']}/outputs"))["items"]
+    files = await tailrace.outputs(record["id"])
     kept = {file["path"]: await tailrace.output(str(record["id"]), file["path"]) for file in files}
     own = {"good": b"good\n", "trap/x": b"x\n"}
     assert kept.items() <= own.items()

@@ -54,14 +54,6 @@ async def patient(
 
 
 @pytest.fixture
-async def installation(patient: Running) -> Running:
-    """The same with a worker, whatever the test before did to it."""
-    if "worker" not in patient.processes:
-        await patient.start("worker", "worker")
-    return patient
-
-
-@pytest.fixture
 async def postgres_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedPostgres]:
     """A PostgreSQL that the test may break, with the tables in it."""
     async with migrated_postgres(tmp_path_factory.mktemp("postgres")) as server:

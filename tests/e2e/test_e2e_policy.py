@@ -37,8 +37,7 @@ async def test_the_policy_holds_in_the_container_and_is_asked_again_before_it_is
     fresh = tmp_path / "fresh"
     fresh.write_text("images: [other]")
     fresh.replace(path)
-    response = await tailrace.request("POST", f"/v1/executions/{waiting}/release")
-    assert response.status_code == 200, response.text
+    await (await tailrace.api.get(waiting)).release()
     refused = await check_history(tailrace, waiting)
     assert (refused["status"], refused["cause"], refused["started_at"]) == ("failed", "image_denied", None)
     assert "`image` may not be `busybox:local` by the policy here" in refused["message"]

@@ -8,11 +8,6 @@ from support.tokens import another_user
 POOL = "gpu-1"
 
 
-async def change_pool(installation: Running, pool: str, **limits: int | None) -> None:
-    response = await installation.request("PATCH", f"/v1/pools/{pool}", json=limits)
-    assert response.status_code == 200, response.text
-
-
 async def started_at(installation: Running, execution: str) -> str:
     record = await check_history(installation, execution)
     assert record["status"] == "succeeded"
@@ -24,15 +19,15 @@ async def test_a_worker_runs_what_is_submitted_to_its_pool_and_nothing_else(own:
     installation = await own(slots=2)
     body = {"image": "busybox:local", "pool": POOL}
     assert (await installation.request("POST", "/v1/executions", json=body)).status_code == 422
-    assert (await installation.request("POST", "/v1/pools", json={"name": POOL})).status_code == 201
+    await installation.api.pools.create(name=POOL)
     execution = await installation.submit("true", pool=POOL)
     # The worker of the other pool has long had time for this one when it is done with that one.
     await check_history(installation, await installation.submit("true"))
     assert (await installation.execution(execution))["waiting_on"] == "pool"
     await installation.start("second", "worker", TAILRACE_POOL=POOL)
     await check_history(installation, execution)
-    pools = {worker["id"]: worker["pool"] for worker in (await installation.get("/v1/workers"))["items"]}
-    (attempt,) = (await installation.get(f"/v1/executions/{execution}/attempts"))["items"]
+    pools = {worker["id"]: worker["pool"] async for worker in installation.api.workers.list()}
+    (attempt,) = await installation.attempts(execution)
     assert pools[attempt["worker_id"]] == POOL
     assert sorted(pools.values()) == ["default", POOL]
 
@@ -51,15 +46,15 @@ async def test_somebody_with_much_to_do_does_not_hold_up_somebody_with_little(ow
 
 async def test_no_more_run_than_the_pool_allows_and_more_as_soon_as_it_does(own: StartOwn) -> None:
     installation = await own(slots=4)
-    await change_pool(installation, "default", max_running=1)
+    await installation.api.pools.update("default", max_running=1)
     executions = [await installation.submit("sleep", "600", limits={"grace": 0}) for _ in range(3)]
     await installation.reaches(executions[0], "running")
     assert {(await installation.execution(each))["waiting_on"] for each in executions[1:]} == {"quota"}
-    assert (await installation.get("/v1/pools/default"))["running"] == 1
-    await change_pool(installation, "default", max_running=2)
+    assert (await installation.api.pools.get("default"))["running"] == 1
+    await installation.api.pools.update("default", max_running=2)
     await installation.reaches(executions[1], "running")
     assert (await installation.execution(executions[2]))["waiting_on"] == "quota"
-    await change_pool(installation, "default", max_running=None)
+    await installation.api.pools.update("default", max_running=None)
     await installation.reaches(executions[2], "running")
     for execution in executions:
         await installation.cancel(execution)

@@ -8,17 +8,12 @@ import pytest
 from support.history import check_history, moment
 from support.logs import Follower
 from support.programs import ANNOUNCE
-from support.running import Json, Running, lines_of
+from support.running import Json, Running
 from support.witness import Witness
 
 # Each attempt knows its number; the checkpoint counts them.
 COUNT = "n=$(cat /tailrace/checkpoint/n 2>/dev/null || echo 0); echo $((n+1)) > /tailrace/checkpoint/n; "
 FAIL_TWICE = COUNT + 'echo "attempt $TAILRACE_ATTEMPT after $n"; [ $n -ge 2 ] || exit 3; echo done'
-
-
-async def attempts_of(installation: Running, execution: str) -> list[Json]:
-    items: list[Json] = (await installation.get(f"/v1/executions/{execution}/attempts"))["items"]
-    return items
 
 
 async def test_a_program_that_fails_twice_succeeds_at_last_and_goes_on_from_its_checkpoint(
@@ -31,7 +26,7 @@ async def test_a_program_that_fails_twice_succeeds_at_last_and_goes_on_from_its_
     assert (record["status"], record["attempt"], record["exit_code"]) == ("succeeded", 3, 0)
     assert reader.text() == "attempt 1 after 0\nattempt 2 after 1\nattempt 3 after 2\ndone\n"
     assert await tailrace.log_text(execution) == reader.text()
-    attempts = await attempts_of(tailrace, execution)
+    attempts = await tailrace.attempts(execution)
     assert [(attempt["cause"], attempt["exit_code"]) for attempt in attempts] == [
         ("exit_nonzero", 3),
         ("exit_nonzero", 3),
@@ -46,9 +41,8 @@ async def test_a_program_that_fails_twice_succeeds_at_last_and_goes_on_from_its_
 async def test_the_log_of_each_attempt_can_be_told_from_the_others(tailrace: Running) -> None:
     execution = await tailrace.submit("sh", "-c", FAIL_TWICE, max_attempts=3, retry_on=["exit_nonzero"])
     await check_history(tailrace, execution)
-    frames = await tailrace.frames(execution)
-    texts = {seq: text for seq, _, text in lines_of(frames, "o")}
-    for number, attempt in enumerate(await attempts_of(tailrace, execution), 1):
+    texts = {line.seq: line.text for line in await tailrace.lines(execution, stream="stdout")}
+    for number, attempt in enumerate(await tailrace.attempts(execution), 1):
         own = [text for seq, text in texts.items() if attempt["log"]["after"] < seq <= attempt["log"]["last"]]
         assert own[0].startswith(f"attempt {number} ")
         assert not any(text.startswith("attempt ") for text in own[1:])
@@ -74,7 +68,7 @@ async def test_a_timeout_is_tried_again_where_it_was_asked_for(tailrace: Running
     )
     record = await check_history(tailrace, execution)
     assert (record["status"], record["attempt"], record["stop"]) == ("succeeded", 2, None)
-    first, _ = await attempts_of(tailrace, execution)
+    first, _ = await tailrace.attempts(execution)
     assert first["cause"] == "run_timeout"
     assert [event["to"] for event in await tailrace.events(execution)] == [
         *("queued", "preparing", "running", "stopping"),

@@ -4,35 +4,31 @@ from typing import Any
 
 from support.eventually import eventually
 from support.own import StartOwn
-from support.running import Json, Running
+from support.running import Running
+from tailrace import Record, Schedule
 
 TELL = ["sh", "-c", "echo $TAILRACE_LOGICAL_TIME $INPUT_AT"]
 
 
-async def add(tailrace: Running, **fields: Any) -> Json:
+async def add(tailrace: Running, **fields: Any) -> Schedule:
     target = {"execution": {"image": "busybox:local", "command": TELL}}
     body = {"name": "every second", "rule": {"every": 1}, "targets": [target], "time_input": "AT", **fields}
-    response = await tailrace.request("POST", "/v1/schedules", json=body)
-    assert response.status_code == 201, response.text
-    schedule: Json = response.json()
-    return schedule
+    return await tailrace.api.schedules.create(**body)
 
 
-async def made(tailrace: Running, schedule: Json) -> list[Json]:
+async def made(tailrace: Running, schedule: Schedule) -> list[Record]:
     """What it has submitted, the first first."""
-    page = await tailrace.get("/v1/executions", params={"schedule": schedule["id"], "sort": "created", "limit": 200})
-    items: list[Json] = page["items"]
-    return items
+    return await tailrace.api.list(schedule=schedule.id, sort="created").all()
 
 
 async def test_it_fires_by_itself_and_the_program_knows_for_what_time(tailrace: Running) -> None:
     schedule = await add(tailrace)
     first, *_ = await eventually(lambda: made(tailrace, schedule), within=60)
-    await tailrace.request("PATCH", f"/v1/schedules/{schedule['id']}", json={"enabled": False})
+    await tailrace.api.schedules.pause(schedule.id)
     ended = await tailrace.ended(first["id"])
     assert (ended["status"], ended["lineage"]["schedule"]) == ("succeeded", schedule["id"])
     assert await tailrace.log_text(first["id"]) == f"{first['logical_time']} {first['logical_time']}\n"
-    await tailrace.request("DELETE", f"/v1/schedules/{schedule['id']}")
+    await tailrace.api.schedules.delete(schedule.id)
 
 
 async def test_a_firing_whose_worker_dies_behind_its_commit_is_made_once(own: StartOwn) -> None:
@@ -50,8 +46,8 @@ async def test_a_firing_whose_worker_dies_behind_its_commit_is_made_once(own: St
         return len(await made(tailrace, schedule)) > 1
 
     await eventually(followed, within=90)
-    await tailrace.request("PATCH", f"/v1/schedules/{schedule['id']}", json={"enabled": False})
+    await tailrace.api.schedules.pause(schedule.id)
     times = [execution["logical_time"] for execution in await made(tailrace, schedule)]
     assert len(set(times)) == len(times)
-    runs = (await tailrace.get(f"/v1/schedules/{schedule['id']}/runs", params={"status": "fired"}))["items"]
+    runs = await tailrace.api.schedules.firings(schedule.id, status="fired").all()
     assert [run["at"] for run in runs] == times[::-1]

@@ -213,15 +213,14 @@ async def test_secrets_by_name_reach_the_program_and_nobody_else(own: StartOwn, 
     """What they were when it was submitted holds for all attempts, though they are changed and deleted meanwhile."""
     installation = await own(slots=1, TAILRACE_SECRETS=str(memory))
     for name, value in NAMED.items():
-        put = await installation.request("PUT", f"/v1/secrets/my-{name}", json={"value": value})
-        assert put.status_code == 201
+        await installation.api.secrets.put(f"my-{name}", value)
     named = {"FILE": {"name": "my-FILE"}, "VARIABLE": {"name": "my-VARIABLE", "via": "env"}}
     execution = await installation.submit(
         "python3", "-c", BY_NAME, image="python:local", hold=True, named_secrets=named, max_attempts=2, retry_on=[7]
     )
-    await installation.request("PUT", "/v1/secrets/my-FILE", json={"value": "another value"})
-    await installation.request("DELETE", "/v1/secrets/my-VARIABLE")
-    await installation.request("POST", f"/v1/executions/{execution}/release")
+    await installation.api.secrets.put("my-FILE", "another value")
+    await installation.api.secrets.delete("my-VARIABLE")
+    await (await installation.api.get(execution)).release()
     await until_it_says(installation, execution, "ready")
     seen = (await inspect(execution)).encode()
     assert TOKEN.encode() in json.dumps(json.loads(seen), ensure_ascii=False).encode()

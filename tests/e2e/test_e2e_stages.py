@@ -230,9 +230,10 @@ async def test_every_attempt_is_set_up_anew_and_a_checkpoint_is_gone_on_from(tai
     stages = {"setup": sh("echo setup"), "teardown": sh("echo teardown")}
     execution = await tailrace.submit("sh", "-c", program, **stages, limits={"grace": 60})
     await until_it_says(tailrace, execution, "ready")
-    assert (await tailrace.request("POST", f"/v1/executions/{execution}/pause")).status_code == 202
+    handle = await tailrace.api.get(execution)
+    await handle.pause()
     await tailrace.reaches(execution, "paused")
-    await tailrace.request("POST", f"/v1/executions/{execution}/resume")
+    await handle.resume()
     record = await check_history(tailrace, execution)
     assert (record["status"], record["attempt"]) == ("succeeded", 2)
     lines = (await tailrace.log_text(execution)).splitlines()
@@ -249,9 +250,10 @@ async def test_frozen_and_thawed_it_is_in_the_same_stage(tailrace: Running) -> N
         return bool((await tailrace.execution(execution))["phase"] == phase)
 
     await eventually(lambda: is_in("setup"))
-    await tailrace.request("POST", f"/v1/executions/{execution}/pause", json={"mode": "freeze"})
+    handle = await tailrace.api.get(execution)
+    await handle.pause("freeze")
     await tailrace.reaches(execution, "paused")
-    await tailrace.request("POST", f"/v1/executions/{execution}/resume")
+    await handle.resume()
     await eventually(lambda: is_in("setup"))
     await tailrace.cancel(execution)
     assert (await check_history(tailrace, execution))["status"] == "canceled"

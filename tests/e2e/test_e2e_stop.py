@@ -146,9 +146,8 @@ async def test_the_stop_file_says_why_and_until_when(tailrace: Running) -> None:
     await until_it_says(tailrace, execution, "ready")
     stop = (await tailrace.cancel(execution)).json()["stop"]
     await check_history(tailrace, execution)
-    notice = (await tailrace.frames(execution, "streams=stdout"))[1:]
-    lines = [line[2] for frame in notice if frame["type"] == "lines" for line in frame["lines"]]
-    content = json.loads(lines[-1])
+    *_, last = await tailrace.lines(execution, stream="stdout")
+    content = json.loads(last.text)
     assert content.keys() == {"reason", "by", "deadline"}
     assert (content["reason"], content["by"]) == ("cancel", "admin")
     assert content["deadline"] == pytest.approx(moment(stop["deadline"]).timestamp(), abs=0.01)

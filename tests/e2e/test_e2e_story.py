@@ -4,15 +4,15 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator
+from datetime import datetime
 from itertools import pairwise
 
-import orjson
 import pytest
 
 from app.crash_points import CrashPoint
 from support.crashes import crashing_worker, dies
 from support.eventually import eventually
-from support.history import check_history, moment
+from support.history import check_history
 from support.migrations import NewDatabase
 from support.own import StartOwn
 from support.programs import until_it_says
@@ -30,6 +30,12 @@ async def story(installation: Running, execution: str) -> list[str]:
     return (await installation.log_text(execution, streams="system")).splitlines()
 
 
+def to_the_millisecond(at: datetime | None) -> str:
+    """A time as the API writes it, with all that a record of the log can hold of it."""
+    assert at is not None
+    return at.isoformat(timespec="milliseconds").removesuffix("+00:00")
+
+
 def check(lines: list[str], *patterns: str) -> None:
     """One line per pattern, in this order."""
     assert len(lines) == len(patterns), lines
@@ -41,13 +47,11 @@ async def test_a_short_life_is_told_in_four_lines_with_the_times_of_what_they_te
     execution = await tailrace.submit("echo", "hi")
     record = await check_history(tailrace, execution)
     check(await story(tailrace, execution), QUEUED, PREPARED, STARTED, r"Ended, ok: Finished with exit code 0\.")
-    text = await tailrace.log_text(execution, format="ndjson", streams="stdout,system")
-    lines = [orjson.loads(line) for line in text.splitlines()]
-    assert [line["seq"] for line in lines] == [1, 2, 3, 4, 5]
-    # To the millisecond, since that is what a record of the log can hold.
-    events = [event["at"][:23] for event in await tailrace.events(execution)]
-    assert [line["at"][:23] for line in lines[:2]] == events[:2]
-    assert [line["text"] for line in lines[3:]] == ["hi", "Ended, ok: Finished with exit code 0."]
+    lines = await tailrace.lines(execution, stream=["stdout", "system"])
+    assert [line.seq for line in lines] == [1, 2, 3, 4, 5]
+    events = [event["at"] for event in await tailrace.events(execution)]
+    assert [to_the_millisecond(line.at) for line in lines[:2]] == [event[:23] for event in events[:2]]
+    assert [line.text for line in lines[3:]] == ["hi", "Ended, ok: Finished with exit code 0."]
     assert (record["log"]["lines"], record["log"]["bytes"]) == (5, len("hi\n"))
 
 
@@ -64,7 +68,7 @@ async def test_what_was_held_and_released_is_told(tailrace: Running) -> None:
     # Had it been claimed, it would be over when this one is.
     await check_history(ada, await ada.submit("true"))
     assert (await ada.execution(execution))["waiting_on"] == "hold"
-    assert (await ada.request("POST", f"/v1/executions/{execution}/release")).status_code == 200
+    await (await ada.api.get(execution)).release()
     await check_history(ada, execution)
     queued, released, prepared, *_ = await story(ada, execution)
     assert (queued, released) == ("Queued by ada in pool default.", "Released by ada.")
@@ -151,8 +155,7 @@ async def test_what_is_collected_and_what_the_program_warns_of_is_told(tailrace:
         r"Collected 2 outputs of 2\.0 KiB and 1 checkpoint file of 1 B\.",
         r"Ended, ok: .*",
     )
-    text = await tailrace.log_text(execution, format="ndjson", streams="stdout,system")
-    seqs = {line["text"].split(" ")[0]: line["seq"] for line in map(orjson.loads, text.splitlines())}
+    seqs = {line.text.split(" ")[0]: line.seq for line in await tailrace.lines(execution, stream="stdout,system")}
     assert seqs["no"] < seqs["Collected"] < seqs["Ended,"], "what the program said last comes before what became of it"
 
 
@@ -167,9 +170,9 @@ async def test_another_attempt_is_told_with_its_reason(tailrace: Running) -> Non
         *(PREPARED.replace("Attempt 1", "Attempt 2"), STARTED),
         r"Ended, ok: .*",
     )
-    text = await tailrace.log_text(execution, format="ndjson", streams="system")
-    times = [moment(orjson.loads(line)["at"]) for line in text.splitlines()]
-    queued, prepared = times[4:6]
+    queued, prepared = [line.at for line in await tailrace.lines(execution, stream="system")][4:6]
+    assert queued is not None
+    assert prepared is not None
     assert (prepared - queued).total_seconds() >= 0.4, "the times are those of the waiting"
 
 
@@ -186,9 +189,8 @@ async def test_what_happened_while_no_worker_lived_is_told_by_the_next(own: Star
     assert lines[3] == "Stop: admin asked for it."
     assert lines[4].startswith("Taken over by ")
     assert lines[-2:] == ["SIGKILL is sent.", "Ended, canceled_by_user: Canceled by admin."]
-    text = await installation.log_text(execution, format="ndjson", streams="system")
-    told_at = {line["text"]: line["at"] for line in map(orjson.loads, text.splitlines())}
-    assert told_at["Stop: admin asked for it."][:23] == asked_at[:23]
+    told_at = {line.text: line.at for line in await installation.lines(execution, stream="system")}
+    assert to_the_millisecond(told_at["Stop: admin asked for it."]) == asked_at[:23]
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +237,6 @@ async def test_lines_of_ours_never_come_after_the_end(tailrace: Running) -> None
     executions = [await tailrace.submit("sh", "-c", f"exit {number % 3}") for number in range(8)]
     await asyncio.gather(*(check_history(tailrace, execution) for execution in executions))
     for execution in executions:
-        text = await tailrace.log_text(execution, format="ndjson", streams="stdout,stderr,system")
-        lines = [orjson.loads(line) for line in text.splitlines()]
-        assert lines[-1]["text"].startswith("Ended, ")
-        assert all(before["seq"] + 1 == after["seq"] for before, after in pairwise(lines))
+        lines = await tailrace.lines(execution, stream=["stdout", "stderr", "system"])
+        assert lines[-1].text.startswith("Ended, ")
+        assert all(before.seq + 1 == after.seq for before, after in pairwise(lines))

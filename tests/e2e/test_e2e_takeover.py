@@ -16,7 +16,7 @@ from support.migrations import NewDatabase
 from support.own import StartOwn
 from support.programs import ANNOUNCE, UNTIL_STOP, the_attempt, until_it_says
 from support.registry import silent_registry, tagged
-from support.running import Running, lines_of, running
+from support.running import Running, running
 from support.witness import Witness
 
 COUNTER = "i=0; while [ $i -lt %d ]; do echo $i; echo err $i >&2; i=$((i+1)); sleep 0.01; done; echo end"
@@ -31,14 +31,6 @@ async def patient(
     directory = tmp_path_factory.mktemp("patient")
     async with running(directory, database_url=await new_database(), redis_url=redis_url, slots=4) as installation:
         yield installation
-
-
-@pytest.fixture
-async def installation(patient: Running) -> Running:
-    """The same with a worker, whatever the test before did to it."""
-    if "worker" not in patient.processes:
-        await patient.start("worker", "worker")
-    return patient
 
 
 async def system_lines(installation: Running, execution: str) -> list[str]:
@@ -227,9 +219,9 @@ async def test_a_flood_beyond_its_cap_is_taken_over_without_repeating_itself(ins
     await installation.cancel(execution, force=True)
     await check_history(installation, execution)
     lines = [
-        (seq, int(text))
-        for seq, letter, text in lines_of(await installation.frames(execution))
-        if letter == "o" and text.isdigit()
+        (line.seq, int(line.text))
+        for line in await installation.lines(execution, stream="stdout")
+        if line.text.isdigit()
     ]
     # What comes before a gap, and the last of all, may be a number that was cut.
     numbers = [number for (seq, number), (following, _) in pairwise(lines) if following == seq + 1]
@@ -281,7 +273,7 @@ async def test_two_workers_share_the_work_and_one_takes_over_from_the_other(own:
     await installation.start("second", "worker")
 
     async def both_are_there() -> bool:
-        return len((await installation.get("/v1/workers"))["items"]) == 2
+        return len(await installation.api.workers.list().all()) == 2
 
     await eventually(both_are_there, within=60)
     executions = [await installation.submit("sh", "-c", COUNTER % 1000) for _ in range(4)]

@@ -1,10 +1,12 @@
 """What a program uses is measured while it runs, by whichever worker holds it."""
 
 import signal
+from collections.abc import Mapping
+from typing import Any
 
 from support.eventually import eventually
 from support.own import StartOwn
-from support.running import Json, Running
+from support.running import Running
 
 MIB = 2**20
 # Holds 64 MiB and a file of 1 MiB, and counts until it is stopped.
@@ -19,9 +21,8 @@ while not os.path.exists("/tailrace/stop"):
 """
 
 
-async def usage_of(installation: Running, execution: str) -> Json:
-    usage: Json = await installation.get(f"/v1/executions/{execution}/usage")
-    return usage
+async def usage_of(installation: Running, execution: str) -> Mapping[str, Any]:
+    return await (await installation.api.get(execution)).usage()
 
 
 async def test_what_a_program_uses_is_measured_also_when_its_worker_is_replaced(own: StartOwn) -> None:
@@ -31,7 +32,7 @@ async def test_what_a_program_uses_is_measured_also_when_its_worker_is_replaced(
     )
     idle = await installation.submit("sleep", "600")
 
-    async def seen(*, samples: int) -> Json | None:
+    async def seen(*, samples: int) -> Mapping[str, Any] | None:
         usage = await usage_of(installation, burning)
         if len(usage["samples"]) < samples or (usage["peak"]["cores"] or 0) < 0.05:
             return None

@@ -11,22 +11,12 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from support.eventually import eventually
 from support.own import StartOwn
 from support.receiver import Receiver, receiving
-from support.running import Json, Running
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as receiver:
         yield receiver
-
-
-async def _add(installation: Running, receiver: Receiver, *events: str) -> Json:
-    response = await installation.request(
-        "POST", "/v1/webhooks", json={"url": receiver.url, "events": [f"execution.{event}" for event in events]}
-    )
-    assert response.status_code == 201, response.text
-    webhook: Json = response.json()
-    return webhook
 
 
 async def test_two_workers_tell_every_step_once_and_a_third_goes_on_after_their_death(
@@ -36,10 +26,11 @@ async def test_two_workers_tell_every_step_once_and_a_third_goes_on_after_their_
     await installation.start("second", "worker")
 
     async def both() -> bool:
-        return len((await installation.get("/v1/workers"))["items"]) == 2
+        return len(await installation.api.workers.list().all()) == 2
 
     await eventually(both, within=60)
-    webhook = await _add(installation, receiver, "queued", "preparing", "running", "succeeded")
+    events = [f"execution.{event}" for event in ("queued", "preparing", "running", "succeeded")]
+    webhook = await installation.api.webhooks.create(url=receiver.url, events=events)
     executions = [await installation.submit("true") for _ in range(4)]
     for execution in executions:
         assert (await installation.ended(execution))["status"] == "succeeded"
@@ -61,9 +52,9 @@ async def test_two_workers_tell_every_step_once_and_a_third_goes_on_after_their_
     await installation.start("worker", "worker")
 
     async def told_of_its_end() -> bool:
-        page = await installation.get(f"/v1/webhooks/{webhook['id']}/deliveries", params={"execution": execution})
-        events = [each["event"] for each in page["items"] if each["state"] == "delivered"]
-        return "execution.succeeded" in events and len(events) == len(page["items"])
+        deliveries = await installation.api.webhooks.deliveries(webhook.id, execution=execution).all()
+        events = [each["event"] for each in deliveries if each["state"] == "delivered"]
+        return "execution.succeeded" in events and len(events) == len(deliveries)
 
     await eventually(told_of_its_end, within=90)
     ids = Counter(each.headers["webhook-id"] for each in receiver.received)

@@ -60,8 +60,7 @@ class Island:
 
     async def attempt(self, execution: str) -> Json:
         """The last one."""
-        attempts: list[Json] = (await self.installation.get(f"/v1/executions/{execution}/attempts"))["items"]
-        return attempts[-1]
+        return (await self.installation.attempts(execution))[-1]
 
     async def nothing_left(self) -> None:
         """Wait until neither the engine nor the disk has anything of it."""

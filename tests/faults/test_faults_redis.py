@@ -31,8 +31,7 @@ async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embed
 
 
 async def count_ended(installation: Running, executions: list[str]) -> int:
-    listed = (await installation.get("/v1/executions", params={"limit": 200}))["items"]
-    ended = {item["id"] for item in listed if item["finished_at"] is not None}
+    ended = {record.id async for record in installation.api.list() if record.ended}
     return len(ended & set(executions))
 
 

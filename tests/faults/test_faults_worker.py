@@ -33,8 +33,7 @@ async def actor_of(installation: Running, name: str) -> str:
     pid = installation.processes[name].pid
 
     async def hosts() -> list[str]:
-        workers = (await installation.get("/v1/workers"))["items"]
-        return [worker["host"] for worker in workers if worker["pid"] == pid]
+        return [worker["host"] async for worker in installation.api.workers.list() if worker["pid"] == pid]
 
     return f"worker {(await eventually(hosts))[0]}/{pid}"
 

@@ -73,7 +73,7 @@ def check_names(names: list[str], files: list[Json]) -> None:
 
 async def check_nothing_left(tailrace: Running, witness: Witness, execution: str) -> None:
     """No container, no process, no control group, no layer and no workspace."""
-    (attempt,) = (await tailrace.get(f"/v1/executions/{execution}/attempts"))["items"]
+    (attempt,) = await tailrace.attempts(execution)
     container = attempt["container_id"]
     await witness.nothing_left(execution)
     await eventually(lambda: not (tailrace.data / "work" / execution).exists())

@@ -41,7 +41,7 @@ async def test_users_are_mapped_where_the_engine_does_so(own: StartOwn, open_dir
             return str(MAPPED_FROM) in await tailrace.log_text(execution)
 
         await eventually(has_started, within=60)
-        (attempt,) = (await tailrace.get(f"/v1/executions/{execution}/attempts"))["items"]
+        (attempt,) = await tailrace.attempts(execution)
         assert owners_of(engine.processes_of(attempt["container_id"])) == {MAPPED_FROM}
         await tailrace.cancel(execution)
         record = await check_history(tailrace, execution)

@@ -31,8 +31,7 @@ async def check_history(installation: Running, execution: str, *, log_complete: 
     _check_record(record)
     assert log_complete is None or record["log"]["complete"] is log_complete
     _check_events(record, await installation.events(execution))
-    attempts = (await installation.get(f"/v1/executions/{execution}/attempts"))["items"]
-    _check_attempts(record, attempts)
+    _check_attempts(record, await installation.attempts(execution))
     _check_story(record, (await installation.log_text(execution, streams="system")).splitlines())
     return record
 

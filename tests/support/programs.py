@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from support.eventually import eventually
+import asyncio
+
 from support.running import Json, Running
 
 # A program says so that it watches for the stop file; 85 and 86 mean something from then on.
@@ -14,15 +15,18 @@ MARGIN = 20.0
 
 async def until_it_says(installation: Running, execution: str, line: str) -> None:
     """Wait for a whole line of the program."""
-
-    async def said() -> bool:
-        return line in (await installation.log_text(execution)).splitlines()
-
-    await eventually(said, within=90)
+    begun: dict[str, str] = {}
+    async with asyncio.timeout(90):
+        async for piece in (await installation.api.get(execution)).logs(follow=True):
+            said = begun.pop(piece.stream, "") + piece.text
+            if said == line:
+                return
+            if piece.continues:
+                begun[piece.stream] = said
+    raise AssertionError(f"It ended without saying {line!r}: {await installation.log_text(execution)}")
 
 
 async def the_attempt(installation: Running, execution: str) -> Json:
     """The only attempt of an execution."""
-    (attempt,) = (await installation.get(f"/v1/executions/{execution}/attempts"))["items"]
-    found: Json = attempt
-    return found
+    (attempt,) = await installation.attempts(execution)
+    return attempt

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from app.db.engine import open_engine, reading
 from app.executions.tables import Instance
 from stack.ports import free_port
 from support.eventually import eventually
+from tailrace import AsyncClient, Line
 from worker.container import INSTANCE_LABEL
 from worker.engine.docker import DockerRuntime
 
@@ -49,6 +51,8 @@ class Running:
     url: str
     token: str
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    # All that were opened: those of this one, and of what is made of it by `replace`.
+    clients: list[AsyncClient] = field(default_factory=list)
     # What a client of the log does: on a thin line the answer to its ping waits behind the log.
     ping_timeout: float | None = 20.0
 
@@ -63,6 +67,12 @@ class Running:
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+    @cached_property
+    def api(self) -> AsyncClient:
+        """What users have. It asks again while the API is away: what is about refusals is asked by `request`."""
+        self.clients.append(AsyncClient(self.url, self.token))
+        return self.clients[-1]
 
     async def start(self, name: str, module: str, **environment: str) -> asyncio.subprocess.Process:
         """Start a process of it: `start("worker", "worker")`."""
@@ -93,6 +103,8 @@ class Running:
         raise AssertionError(f"{name} did not end at {number.name}:\n{self.log.read_text(errors='replace')[-6000:]}")
 
     async def stop_all(self) -> None:
+        for client in self.clients:
+            await client.close()
         for name in list(self.processes):
             await self.stop(name)
 
@@ -117,29 +129,19 @@ class Running:
             return await client.request(method, path, **options)
 
     async def get(self, path: str, **options: Any) -> Any:
-        response = await self.request("GET", path, **options)
-        assert response.status_code == 200, response.text
-        return response.json()
+        return await self.api.request("GET", path, **options)
 
     async def submit(self, *command: str, **fields: Any) -> str:
         """Submit to busybox unless another image is named; the execution's id."""
         body = {"image": "busybox:local", **({"command": list(command)} if command else {}), **fields}
-        response = await self.request("POST", "/v1/executions", json=body)
-        assert response.status_code == 201, response.text
-        execution: str = response.json()["id"]
-        return execution
+        return (await self.api.submit(body)).id
 
     async def execution(self, execution: str) -> Json:
-        record: Json = await self.get(f"/v1/executions/{execution}")
-        return record
+        return dict((await self.api.get(execution)).record)
 
     async def ended(self, execution: str, *, within: float = 90.0) -> Json:
         """The record once it is terminal."""
-        async with asyncio.timeout(within):
-            while True:
-                record: Json = await self.get(f"/v1/executions/{execution}", params={"wait": 30})
-                if record["status"] in TERMINAL:
-                    return record
+        return dict(await (await self.api.get(execution)).wait(within))
 
     async def reaches(self, execution: str, *statuses: str, within: float = 60.0) -> Json:
         """The record once its status is one of these."""
@@ -154,18 +156,25 @@ class Running:
         return await self.request("POST", f"/v1/executions/{execution}/cancel", json={"force": force})
 
     async def events(self, execution: str) -> list[Json]:
-        items: list[Json] = (await self.get(f"/v1/executions/{execution}/events"))["items"]
-        return items
+        return [dict(event) for event in await (await self.api.get(execution)).events()]
+
+    async def attempts(self, execution: str) -> list[Json]:
+        return [dict(attempt) for attempt in await (await self.api.get(execution)).attempts()]
+
+    async def lines(self, execution: str, **selection: Any) -> list[Line]:
+        """Its log; `follow=True` until its end."""
+        return await (await self.api.get(execution)).logs(**selection).all()
 
     async def log_text(self, execution: str, **parameters: Any) -> str:
-        response = await self.request("GET", f"/v1/executions/{execution}/logs", params=parameters)
-        assert response.status_code == 200, response.text
-        return response.text
+        """The same as the API puts it together."""
+        text: str | None = await self.get(f"/v1/executions/{execution}/logs", params=parameters)
+        return text or ""
+
+    async def outputs(self, execution: str) -> list[Json]:
+        return [dict(file) async for file in (await self.api.get(execution)).outputs.list()]
 
     async def output(self, execution: str, path: str) -> bytes:
-        response = await self.request("GET", f"/v1/executions/{execution}/outputs/{path}")
-        assert response.status_code == 200, response.text
-        return response.content
+        return await (await self.api.get(execution)).outputs.read(path)
 
     def tail(self, execution: str, query: str = "after=0") -> connect:
         """The WebSocket, as an async context manager."""

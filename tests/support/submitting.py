@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
-
-import httpx
 
 from support.running import Running
-
-PATIENCE = 0.2
-# Answers that ask to try again.
-AGAIN = {httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE}
+from tailrace import AsyncClient
 
 
 async def submit_surely(installation: Running, *command: str) -> str:
-    """Submit with a key, again and again until it is accepted; the execution's id."""
-    body = {"image": "busybox:local", "command": list(command)}
-    headers = {"Idempotency-Key": uuid4().hex}
-    while True:
-        try:
-            answer = await installation.request("POST", "/v1/executions", json=body, headers=headers)
-        except httpx.TransportError:
-            answer = None
-        if answer is not None and answer.status_code not in AGAIN:
-            assert answer.status_code == httpx.codes.CREATED, answer.text
-            execution: str = answer.json()["id"]
-            return execution
-        await asyncio.sleep(PATIENCE)
+    """Submit again and again until it is accepted; the execution's id."""
+    async with AsyncClient(installation.url, installation.token, patience=math.inf) as client:
+        return (await client.run("busybox:local", command)).id
 
 
 async def submit_while(installation: Running, act: Callable[[], Awaitable[None]], *command: str) -> list[str]:
@@ -43,10 +28,4 @@ async def submit_while(installation: Running, act: Callable[[], Awaitable[None]]
 
 async def list_all(installation: Running) -> list[str]:
     """Every execution there is, page after page."""
-    found: list[str] = []
-    page = await installation.get("/v1/executions", params={"limit": 200})
-    while True:
-        found += [item["id"] for item in page["items"]]
-        if page["next"] is None:
-            return found
-        page = await installation.get("/v1/executions", params={"limit": 200, "cursor": page["next"]})
+    return [record.id async for record in installation.api.list()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import insert
 from uuid_utils.compat import uuid7
@@ -25,4 +26,4 @@ async def another_user(installation: Running, owner: str, scopes: Sequence[Scope
         await connection.execute(
             insert(Token).values(id=uuid7(), hash=hash_token(token), name=owner, owner=owner, scopes=list(scopes))
         )
-    return Running(environment=installation.environment, log=installation.log, url=installation.url, token=token)
+    return replace(installation, token=token)

@@ -16,12 +16,16 @@ DEFAULT_URL = "http://127.0.0.1:8700"
 
 @dataclass(frozen=True)
 class Config:
-    """An address and a token. Where each comes from is told by `url_from` and `token_from`."""
+    """An address and a token, and where each comes from."""
 
     url: str
+    """Without a slash at its end."""
     token: str | None = field(default=None, repr=False)
+    """None is for a server that asks for none, or to find out that there is none."""
     url_from: str = "argument"
+    """`argument`, `TAILRACE_URL`, `configuration file`, `default` and the like."""
     token_from: str | None = None
+    """The same; None if there is none."""
 
 
 def config_path() -> Path:

@@ -42,16 +42,18 @@ class Field(Generic[T]):
 
 
 class Document(Mapping[str, Any]):
-    """An answer of the API. Fields are attributes; as a mapping it is the JSON as it came (`raw`, `dict(…)`).
+    """An answer of the API. Fields are attributes; as a mapping it is the JSON as it came: `dict(record)`.
 
     Values of closed sets are plain strings, so a value that this version does not know is a string like any other.
     """
 
     known: ClassVar[frozenset[str]] = frozenset()
+    """The names of the fields that this version knows."""
     _shown: ClassVar[tuple[str, ...]] = ("id", "name")
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
+        """The JSON as it came."""
 
     @property
     def extra(self) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """What can go wrong.
 
-TailraceError
-├── ConfigError            the configuration is wrong: a profile that does not exist, a file that cannot be read
-├── ConnectionFailed       no answer, after all attempts
-├── ApiError               the API refused; with its problem
-│   ├── BadRequest         400, and every other 4xx without a class of its own
-│   ├── Unauthorized       401
-│   ├── Forbidden          403
-│   ├── NotFound           404: no such thing, or somebody else's
-│   ├── Conflict           409, 412: its status does not allow it, or it was changed meanwhile
-│   ├── Invalid            422: `errors` names every field
-│   ├── TooMany            429: a quota, or a rate
-│   └── ServerError        5xx, after all attempts
-├── WaitTimeout            it has not ended yet (a `TimeoutError` as well)
-└── ExecutionFailed        it ended, but not well, and `check=True` was asked for
+    TailraceError
+    ├── ConfigError            the configuration is wrong: a profile that does not exist, a file that cannot be read
+    ├── ConnectionFailed       no answer, after all attempts
+    │   └── NotTailrace        something answers there, but no Tailrace
+    ├── ApiError               the API refused; with its problem
+    │   ├── BadRequest         400, and every other 4xx without a class of its own
+    │   ├── Unauthorized       401
+    │   ├── Forbidden          403
+    │   ├── NotFound           404: no such thing, or somebody else's
+    │   ├── Conflict           409, 412: its status does not allow it, or it was changed meanwhile
+    │   ├── Invalid            422: `errors` names every field
+    │   ├── TooMany            429: a quota, or a rate
+    │   └── ServerError        5xx, after all attempts
+    ├── WaitTimeout            it has not ended yet (a `TimeoutError` as well)
+    └── ExecutionFailed        it ended, but not well, and `check=True` was asked for
+
+Whatever else is raised is a mistake in a call, such as a `TypeError`, or one of ours.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ if TYPE_CHECKING:
 
 
 class TailraceError(Exception):
-    """The root of everything that this package raises on purpose. `hint` says what to do, or is None."""
+    """The root of everything that this package raises on purpose."""
 
     hint: str | None = None
+    """What to do about it, or None."""
 
 
 class TailraceWarning(UserWarning):
@@ -47,17 +51,45 @@ class ConfigError(TailraceError):
 
 
 class ConnectionFailed(TailraceError):
-    """No answer came, however often it was tried."""
+    """No answer came, however often it was tried.
+
+    Attributes:
+        url: The server's address, or that of the request.
+        reason: What the network said.
+    """
+
+    _says = "does not answer"
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url} does not answer: {reason}")
+        super().__init__(f"{url} {self._says}: {reason}")
         self.url = url
         self.reason = reason
         self.hint = "Is it running, and is the address right? TAILRACE_URL or the configuration file says which it is."
 
 
+class NotTailrace(ConnectionFailed):
+    """Something answers at the address, but it is no Tailrace, or a proxy that does not let it through."""
+
+    _says = "does not answer as a Tailrace does"
+
+    def __init__(self, url: str, reason: str = "something else is there", *, hint: str | None = None) -> None:
+        super().__init__(url, reason)
+        self.hint = hint or self.hint
+
+
 class ApiError(TailraceError):
-    """The API refused. `code` is stable; `errors` are `{"field", "code", "message"}`, one for every wrong field."""
+    """The API refused.
+
+    Attributes:
+        status: The HTTP status.
+        code: What was wrong, in a word that does not change, such as `not_found`.
+        title: The same in a few words.
+        detail: The same as a sentence.
+        hint: What to do about it, or None.
+        errors: One `{"field", "code", "message"}` for every wrong field.
+        problem: All of the answer (RFC 9457).
+        request_id: By which the server's log has it.
+    """
 
     def __init__(self, status: int, problem: Mapping[str, Any] | None = None, *, request_id: str | None = None) -> None:
         problem = problem or {}
@@ -111,7 +143,11 @@ class ServerError(ApiError):
 
 
 class WaitTimeout(TailraceError, TimeoutError):
-    """It has not ended within the time; `record` is as it was then."""
+    """It has not ended within the time.
+
+    Attributes:
+        record: As it was then.
+    """
 
     def __init__(self, record: Record | BatchRecord, seconds: float) -> None:
         super().__init__(f"{record.name or record.id} is {record.status} after {seconds:g} s.")
@@ -119,7 +155,11 @@ class WaitTimeout(TailraceError, TimeoutError):
 
 
 class ExecutionFailed(TailraceError):
-    """It ended, but did not succeed; `record` says why."""
+    """It ended, but did not succeed.
+
+    Attributes:
+        record: Says why: its `cause`, its `message`, its `exit_code`.
+    """
 
     def __init__(self, record: Record | BatchRecord) -> None:
         why = f" ({record.cause})" if record.cause else ""

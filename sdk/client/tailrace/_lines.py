@@ -16,16 +16,18 @@ STREAMS = {"o": "stdout", "e": "stderr", "s": "system"}
 
 @dataclass(frozen=True)
 class Line:
-    """A record of the log: a line, or a piece of one that goes on (`continues`) in the next of its stream.
-
-    `seq` is its number in the whole log; `stream` is `stdout`, `stderr`, `system` or `gap`.
-    """
+    """A record of the log: a line, or a piece of a long one. As a string it is its text."""
 
     seq: int
+    """Its number in the whole log, from 1. `handle.logs(after=seq)` goes on behind it."""
     at: datetime | None
+    """When it was written, by the server's clock; a gap has none."""
     stream: str
+    """`stdout`, `stderr`, `system` (what Tailrace tells), or `gap`."""
     text: str
+    """Without the line break."""
     continues: bool = False
+    """Whether the line goes on in the next of its stream."""
 
     @property
     def end(self) -> str:
@@ -39,11 +41,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Gap(Line):
-    """Lines `first` to `last` are not kept. Its `text` says so, and its `stream` is `gap`."""
+    """Stands for lines that are not kept. Its `text` says so, and its `stream` is `gap`."""
 
     first: int = 0
+    """The `seq` of the first that is missing."""
     last: int = 0
+    """The `seq` of the last."""
     reason: str = ""
+    """Why, in a word, such as `expired`."""
 
 
 def gap(item: Mapping[str, Any]) -> Gap:

@@ -7,6 +7,7 @@ from tailrace._document import (
     anything,
     flag,
     maybe_part,
+    maybe_seconds,
     maybe_text,
     maybe_time,
     maybe_whole,
@@ -239,6 +240,42 @@ class Delivery(Document):
     _shown = ("id", "event", "state")
 
 
+class Notification(Document):
+    """A rule that says to whom it is told how executions end. Where exactly it leads to is not shown."""
+
+    id = text("UUID")
+    owner = text("Whose ends; `*` is everybody's")
+    channel = text("The service: how its address begins")
+    batches = flag("Whether it tells of whole batches")
+    statuses = texts("Ends that are told")
+    causes = texts("Only ends by one of these; none is all")
+    pools = texts("Only of these; none is all")
+    methods = texts("Only of these; none is all")
+    labels = table("Only of what has all of them")
+    alert_after = maybe_whole("Only when so many in a row have failed")
+    per = text("What counts as the same for that")
+    enabled = flag("Whether anything is said")
+    description = maybe_text("For people")
+    created_at = maybe_time("When it was made")
+    _shown = ("id", "channel")
+
+
+class Message(Document):
+    """One message of a notification. `unsure` is what may have arrived, and is not sent again."""
+
+    id = text("UUID")
+    kind = text("What it tells")
+    title = text("Its title")
+    state = text("What became of it")
+    tries = whole("How often it was sent")
+    error = maybe_text("Why it was not taken")
+    execution = maybe_text("Of which execution")
+    batch = maybe_text("Of which batch")
+    created_at = maybe_time("When it was to be sent")
+    done_at = maybe_time("When it was, or was given up")
+    _shown = ("id", "kind", "state")
+
+
 class Secret(Document):
     """A secret under a name; its value is never shown."""
 
@@ -259,6 +296,8 @@ class Share(Document):
     links = table("`self`, `logs`, `tail`, `outputs`")
     created_at = maybe_time("When it was made")
     expires_at = maybe_time("Until when it shows anything")
+    revoked_at = maybe_time("Since when it does not")
+    last_used_at = maybe_time("When somebody looked last")
     _shown = ("id", "execution")
 
 
@@ -275,7 +314,65 @@ class Quotas(Document):
 
     queued = part(Quota, "Executions that wait")
     running = part(Quota, "Executions that take a slot")
+    cpus = part(Quota, "Processors of those")
+    memory = part(Quota, "Bytes of memory of those")
+    log_bytes = part(Quota, "Bytes of logs")
+    storage = part(Quota, "Bytes of outputs, checkpoints and files")
     file_bytes = part(Quota, "Bytes of files")
+
+
+class OwnerQuota(Document):
+    """The limits that somebody gave an owner; None is no limit, or the default. `quota` is not in lists."""
+
+    owner = text("Whose they are")
+    max_queued = maybe_whole("How many may wait")
+    max_running = maybe_whole("How many may take a slot")
+    max_cpus = maybe_seconds("Processors of what takes a slot, together")
+    max_memory = maybe_whole("Bytes of memory of what takes a slot, together")
+    max_log_bytes = maybe_whole("Bytes of logs that are kept")
+    max_storage = maybe_whole("Bytes of outputs, checkpoints and files that are kept")
+    updated_at = maybe_time("When they were set; None if never")
+    quota = part(Quotas, "How it stands")
+    _shown = ("owner", "max_queued", "max_running")
+
+
+class AuditEntry(Document):
+    """Who asked for what, and how it was answered."""
+
+    id = whole("Number")
+    at = maybe_time("When")
+    action = text("The operation")
+    object = maybe_text("Its path below /v1/")
+    owner = maybe_text("Whose that is")
+    actor = text("Who asked")
+    token_id = maybe_text("With which token")
+    token_name = maybe_text("What that is called")
+    address = maybe_text("From where")
+    request_id = maybe_text("As in the server's log")
+    status = whole("Of the answer")
+    _shown = ("id", "actor", "action", "status")
+
+
+class Happening(Document):
+    """Something that happened to one of all executions, or to a batch. By its type it has more: docs/events.md."""
+
+    type = text("`execution`, `batch`, `deleted`, `progress`; `resync` where too much has happened to tell it")
+    cursor = maybe_whole("To go on behind it; progress has none")
+    id = maybe_text("Of which execution or batch")
+    status = maybe_text("How it stands now")
+    cause = maybe_text("Why it ended")
+    message = maybe_text("As a sentence")
+    actor = maybe_text("Who did it")
+    at = maybe_time("When")
+    exit_code = maybe_whole("Of the program")
+    name = maybe_text("For people")
+    owner = maybe_text("Whose it is")
+    pool = maybe_text("In which pool")
+    labels = table("To find it again")
+    image = maybe_text("As it was asked for")
+    percent = maybe_whole("Of progress: 0 to 100")
+    phase = maybe_text("Of progress: what it does")
+    _shown = ("type", "id", "status", "percent")
 
 
 class Me(Document):

@@ -16,14 +16,19 @@ PLOTLY = "application/vnd.plotly.v1+json"
 class Plot:
     """A picture, or a figure of Plotly's: data only, and nothing of it is ever run here.
 
-    `kind` is `image` or `plotly`. At the end of a cell of a notebook it is shown.
+    At the end of a cell of a notebook it is shown.
     """
 
     path: str
+    """Below the outputs."""
     kind: str
+    """`image` or `plotly`."""
     media_type: str
+    """Such as `image/png`."""
     content: bytes = field(repr=False)
+    """The file."""
     figure: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What Plotly takes: `plotly.graph_objects.Figure(plot.figure)`."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file as the program left it."""

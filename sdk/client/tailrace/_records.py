@@ -157,6 +157,7 @@ class Record(Document):
     def __init__(self, raw: Mapping[str, Any]) -> None:
         super().__init__(raw)
         self.seen_at = datetime.now(timezone.utc)
+        """When it was looked at, by the clock here."""
 
     @property
     def ended(self) -> bool:

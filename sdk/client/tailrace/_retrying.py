@@ -7,6 +7,10 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tailrace._outage import Outage
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
@@ -42,10 +46,11 @@ def asked_to_wait(headers: Mapping[str, str]) -> float | None:
 
 
 class Patience:
-    """For how many seconds one call is tried again; `math.inf` is for ever."""
+    """For how many seconds one call is tried again; `math.inf` is for ever. `outage` is told of what goes on."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, outage: Outage | None = None) -> None:
         self._ends = time.monotonic() + seconds
+        self._outage = outage
         self.attempts = 0
 
     async def rest(self, error: Exception | None = None, *, at_least: float = 0.0, at_most: float = math.inf) -> None:
@@ -55,6 +60,11 @@ class Patience:
         self.attempts += 1
         # All who were told the same number should not come back in the same moment.
         wanted = max(delay(self.attempts), at_least * random.uniform(1.0, 1.1))  # noqa: S311  no secret
-        if error is not None and time.monotonic() + wanted > self._ends:
+        left = self._ends - time.monotonic()
+        if error is not None and wanted > left:
+            if self._outage is not None:
+                self._outage.given_up()
             raise error
+        if error is not None and self._outage is not None:
+            self._outage.lasts(error, attempts=self.attempts, pause=wanted, left=left)
         await anyio.sleep(max(0.0, min(wanted, at_most)))

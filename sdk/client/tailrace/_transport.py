@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 from uuid import uuid4
 
 from tailrace._config import Config
-from tailrace._errors import ApiError, ConnectionFailed, TailraceWarning, api_error
+from tailrace._errors import ApiError, ConnectionFailed, NotTailrace, TailraceWarning, api_error
+from tailrace._outage import Outage, reason_of
 from tailrace._retrying import MISTAKE, MISTAKES, PASSING, REFUSED, SAFE_METHODS, Patience, asked_to_wait
 from tailrace._version import VERSION
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"tailrace-python/{VERSION}"
 CONNECT_TIMEOUT = 10.0
+# The server closes what has been idle for 5 s. What may not be sent twice must not be sent into that.
+IDLE = 4.0
 
 
 def segment(value: object) -> str:
@@ -38,7 +41,10 @@ def new_key() -> str:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. `repeatable` are those that may be sent twice; by default what HTTP says, or with a key."""
+    """What is asked for. `repeatable` are those that may be sent twice; by default what HTTP says, or with a key.
+
+    `patience` is for how many seconds it is tried again, where that is not the client's own.
+    """
 
     method: str
     path: str
@@ -49,6 +55,7 @@ class Request:
     key: str | None = None
     timeout: float | None = None
     repeatable: bool | None = None
+    patience: float | None = None
 
     @property
     def may_be_repeated(self) -> bool:
@@ -70,6 +77,7 @@ class Transport:
         self.config = config
         self.timeout = timeout
         self.patience = patience
+        self.outage = Outage(config.url)
         self._http: httpx.AsyncClient | None = None
         self._opened_in: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._told_version = False
@@ -108,13 +116,15 @@ class Transport:
             await http.aclose()
 
     async def _answer(self, request: Request, *, streamed: bool) -> httpx.Response:
-        patience = Patience(self.patience)
+        patience = Patience(self.patience if request.patience is None else request.patience, self.outage)
         while True:
             answer, at_least = await self._attempt(request, streamed=streamed)
             if not isinstance(answer, Exception):
+                self.outage.over()
                 return answer
             mistaken = isinstance(answer, ApiError) and answer.status == MISTAKE
             if at_least is None or (mistaken and patience.attempts + 1 >= MISTAKES):
+                self.outage.given_up()
                 raise answer
             await patience.rest(answer, at_least=at_least)
 
@@ -130,12 +140,11 @@ class Transport:
         except httpx.TransportError as error:
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             again = request.may_be_repeated or never_sent
-            reason = str(error) or type(error).__name__
-            return ConnectionFailed(self.config.url, reason), 0.0 if again else None
+            return ConnectionFailed(self.config.url, reason_of(error)), 0.0 if again else None
         self._look_at_version(response)
         if _is_foreign(response):
             await response.aclose()
-            return ConnectionFailed(self.config.url, "something else is there"), None
+            return NotTailrace(self.config.url), None
         if response.is_success or response.status_code == 304:
             return response, None
         refusal = await _refusal(response)
@@ -146,11 +155,12 @@ class Transport:
         import httpx
 
         http = self._client()
+        path, _, query = request.path.partition("?")
         content = request.content() if callable(request.content) else request.content
         built = http.build_request(
             request.method.upper(),
-            request.path,
-            params=_parameters(request.params),
+            path,
+            params=[*parse_qsl(query, keep_blank_values=True), *_parameters(request.params)],
             json=request.json,
             content=content,
             headers=request.all_headers,
@@ -170,7 +180,8 @@ class Transport:
             self._http = httpx.AsyncClient(
                 base_url=self.config.url,
                 headers=self.headers,
-                limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15),
+                # Who waits for many executions holds a connection for each, and may ask for something else meanwhile.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=IDLE),
                 verify=_certificates(self.config.url),
             )
             # Who forgets to close it leaves nothing open.

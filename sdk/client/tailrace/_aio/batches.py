@@ -14,6 +14,7 @@ from tailrace._aio.downloads import download
 from tailrace._aio.files import AsyncFiles
 from tailrace._aio.handle import AsyncHandle
 from tailrace._aio.watched import Watched
+from tailrace._document import Document
 from tailrace._nouns import BatchRecord
 from tailrace._pages import AsyncPages
 from tailrace._records import Record
@@ -26,7 +27,7 @@ BATCHES = "/v1/batches"
 class AsyncBatch(Watched[BatchRecord]):
     """One batch. `record` is what was seen of it last."""
 
-    tells_changes = False
+    _tells_changes = False
 
     def __init__(self, api: Api, record: BatchRecord) -> None:
         super().__init__(api, f"{BATCHES}/{segment(record.id)}", record)
@@ -44,12 +45,16 @@ class AsyncBatch(Watched[BatchRecord]):
         children = [AsyncHandle(self._api, record) async for record in self.executions()]
         return sorted(children, key=lambda child: int(child.record.lineage.batch.get("index") or 0))
 
+    def needs(self) -> AsyncPages[Document]:
+        """Which child needs which, by `index`: its `execution`, `key` and `needs` (`name` and `execution` of each)."""
+        return self._api.pages(f"{self._path}/needs", Document)
+
     async def cancel(self, *, force: bool = False) -> BatchRecord:
-        """Stop all of it."""
+        """Stop all of it, as `Handle.cancel` stops one."""
         return self._seen(await self._api.act(f"{self._path}/cancel", {"force": force}))
 
     async def rerun(self, only: str = "failed", *, idempotency_key: str | None = None) -> AsyncBatch:
-        """Run again what did not succeed, or `all` of it, as another batch."""
+        """Run again what did not succeed, or `all` of it, as another batch. Raises `Conflict` if it has not ended."""
         key = idempotency_key or new_key()
         answer = await self._api.ask("POST", f"{self._path}/rerun", json={"only": only}, key=key)
         return AsyncBatch(self._api, BatchRecord(answer))

@@ -15,8 +15,12 @@ from tailrace._aio.batches import AsyncBatch, AsyncBatches
 from tailrace._aio.downloads import PIECE
 from tailrace._aio.files import AsyncFiles, opened
 from tailrace._aio.handle import AsyncHandle
+from tailrace._aio.happenings import HappeningReader
 from tailrace._aio.resources import (
+    AsyncAudit,
     AsyncMethods,
+    AsyncNotifications,
+    AsyncOwnerQuotas,
     AsyncPools,
     AsyncSchedules,
     AsyncSecrets,
@@ -28,7 +32,7 @@ from tailrace._aio.resources import (
 from tailrace._config import configured
 from tailrace._document import Document
 from tailrace._errors import ConnectionFailed
-from tailrace._nouns import Change, Me
+from tailrace._nouns import Change, Happening, Me
 from tailrace._pages import AsyncPages
 from tailrace._records import Record
 from tailrace._submission import Filters, Options, as_json, submission
@@ -44,9 +48,15 @@ PATIENCE = 60.0
 class AsyncClient:
     """A Tailrace, as one user.
 
-    Address and token come from the arguments, else from `TAILRACE_URL` and `TAILRACE_TOKEN` (or
-    `TAILRACE_TOKEN_FILE`), else from `~/.config/tailrace/config.toml`, whose tables are profiles. `timeout` is for how
-    many seconds an answer is waited for, `patience` for how many a request is tried again where that does no harm.
+    It belongs to the event loop that it is used on. `async with AsyncClient() as client:` closes its connections at
+    the end.
+
+    Args:
+        url: The server's address; else that of `TAILRACE_URL`, the configuration file, or `http://127.0.0.1:8700`.
+        token: Else that of `TAILRACE_TOKEN`, the file that `TAILRACE_TOKEN_FILE` names, or the configuration file.
+        profile: A table of the configuration file. It comes before variables.
+        timeout: Seconds that an answer may take: 30.
+        patience: Seconds for which a request is tried again where that does no harm: 60. With 0 it is tried once.
 
     Raises:
         ConfigError: There is no such profile, or the file cannot be read.
@@ -62,18 +72,35 @@ class AsyncClient:
         patience: float = PATIENCE,
     ) -> None:
         self.config = configured(url, token, profile=profile)
+        """Which server, and as whom."""
         self._transport = Transport(self.config, timeout=timeout, patience=patience)
         self._api = Api(self._transport)
+        self.audit = AsyncAudit(self._api)
+        """Who did what."""
         self.batches = AsyncBatches(self._api)
+        """Many executions at once."""
         self.files = AsyncFiles(self._api)
+        """Files for inputs."""
         self.methods = AsyncMethods(self._api)
+        """Named templates."""
+        self.notifications = AsyncNotifications(self._api)
+        """Who is told how executions end."""
         self.pools = AsyncPools(self._api)
+        """Groups of workers."""
+        self.quotas = AsyncOwnerQuotas(self._api)
+        """How much owners may have."""
         self.schedules = AsyncSchedules(self._api)
+        """What is submitted again and again."""
         self.secrets = AsyncSecrets(self._api)
+        """Values that only programs see."""
         self.tokens = AsyncTokens(self._api)
+        """Who may do what."""
         self.triggers = AsyncTriggers(self._api)
+        """What is submitted when somebody posts."""
         self.webhooks = AsyncWebhooks(self._api)
+        """Servers that are told what happens."""
         self.workers = AsyncWorkers(self._api)
+        """Who runs containers."""
 
     @property
     def url(self) -> str:
@@ -109,10 +136,11 @@ class AsyncClient:
         repeatable: bool | None = None,
         timeout: float | None = None,
     ) -> Any:
-        """Any request of the API, for what has no method here. The answer as JSON, text or bytes; None without one.
+        """Any request of the API, for what has no method here: `request("GET", "/v1/stats", params={"step": 60})`.
 
-        It is tried again after a 429, a 5xx or a broken connection, if it may be sent twice: by its method, with an
-        `idempotency_key`, or because you say that it is `repeatable`.
+        The answer as JSON, text or bytes, by its type; None without one. It is tried again after a 429, a 5xx or a
+        broken connection, if it may be sent twice: by its method, with an `idempotency_key`, or because you say that it
+        is `repeatable`. `timeout` is in seconds.
 
         Raises:
             ApiError: The API refused; by its status one of its subclasses.
@@ -174,7 +202,10 @@ class AsyncClient:
         return await self.submit(submission(image, command, options), idempotency_key=idempotency_key)
 
     async def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> AsyncHandle:
-        """Submit a document as the API takes it. In `files`, paths and bytes are sent along."""
+        """Submit a document as the API takes it: `submit({"image": "busybox", "command": ["true"]})`.
+
+        In `files`, paths and bytes are sent along. Raises what `run` does.
+        """
         document = as_json(await self.files.sent_along(spec))
         answer = await self._api.ask("POST", "/v1/executions", json=document, key=idempotency_key or new_key())
         return AsyncHandle(self._api, Record(answer))
@@ -216,7 +247,11 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **options: Unpack[Options],
     ) -> AsyncBatch:
-        """The same image with every one of these commands, as one batch; options hold for all of them."""
+        """The same image with every one of these commands, as one batch: `map("busybox", [["sleep", "1"], ["true"]])`.
+
+        Options hold for all of them. At most `max_parallel` run at once; with `fail_fast` the first failure cancels the
+        others. Raises what `batch` does.
+        """
         items = [submission(None, command, {}) for command in commands]
         body: dict[str, Any] = {"defaults": submission(image, (), options), "items": items, "fail_fast": fail_fast}
         if max_parallel is not None:
@@ -232,9 +267,10 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **filters: Unpack[Filters],
     ) -> Sequence[Change]:
-        """`cancel`, `rerun`, `archive`, `restore` or `delete` all that the filters take; what came of each.
+        """`cancel`, `rerun`, `archive`, `restore` or `delete` all that the filters take: `bulk("cancel", pool="gpu")`.
 
-        Filters are those of `list`; there has to be one. `changes` are for `rerun`.
+        Filters are those of `list`; there has to be one. `changes` are for `rerun`. The answer is what came of each:
+        one that is refused is no exception here.
         """
         body: dict[str, Any] = {name: _listed(name, value) for name, value in filters.items()}
         if changes is not None:
@@ -250,8 +286,33 @@ class AsyncClient:
                 return done
             body["after"] = answer["next"]
 
+    def events(
+        self,
+        *,
+        after: int | None = None,
+        status: str | Sequence[str] | None = None,
+        label: Mapping[str, str] | None = None,
+        pool: str | Sequence[str] | None = None,
+        owner: str | None = None,
+    ) -> AsyncPages[Happening]:
+        """What happens to all executions that you may see, as it happens, until you stop asking.
+
+        Whatever breaks meanwhile, it goes on behind the last event: none comes twice, and none is left out. `after` is
+        the `cursor` of the last one that you know; without it they begin now. `status` are moves to or from one. Where
+        too much has happened since, there is one of the type `resync` instead: fetch the list again. docs/events.md
+        has the rest.
+        """
+        labels = [f"{key}={value}" for key, value in (label or {}).items()]
+        query = {"after": after, "status": status, "label": labels, "pool": pool, "owner": owner}
+        return AsyncPages(lambda: HappeningReader(self._transport, query).follow())
+
     async def load_bundle(self, path: str | os.PathLike[str]) -> AsyncHandle:
-        """Take in an execution that was written as a bundle, here or elsewhere."""
+        """Take in an execution that `bundle` has written, here or elsewhere.
+
+        Raises:
+            Invalid: It is no bundle, or not whole.
+            Conflict: It is here already.
+        """
         with opened(path) as file:
             headers = {"Content-Type": "application/zip"}
             answer = await self._api.ask("POST", "/v1/imports", content=lambda: _pieces(file), headers=headers)
@@ -262,8 +323,19 @@ class AsyncClient:
         return Me(await self._api.get("/v1/me"))
 
     async def stats(self, /, **params: Any) -> Document:
-        """How it stands, and what came and went: docs/api.md, "Count"."""
+        """How it stands, and what came and went, step by step: `stats(step=3600, pool="default")`.
+
+        Parameters are those of docs/api.md, "Count".
+        """
         return Document(await self._api.get("/v1/stats", **params))
+
+    async def counts(self, /, **params: Any) -> Document:
+        """How many executions there are: `counts(group_by=["status", "pool"])`. The same place of docs/api.md."""
+        return Document(await self._api.get("/v1/stats/counts", **params))
+
+    async def retention(self, *, days: int = 7) -> Document:
+        """For how long what is kept, and what goes now and within so many days."""
+        return Document(await self._api.get("/v1/retention", days=days))
 
 
 # Filters that take several values, which JSON writes as a list always.

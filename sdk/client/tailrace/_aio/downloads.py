@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 from tailrace._errors import ConnectionFailed, TailraceError
+from tailrace._outage import reason_of
 from tailrace._retrying import Patience
 from tailrace._transport import Request, Transport
 
@@ -35,6 +36,10 @@ async def download(
             if sha256 is not None and _digest(file) != sha256:
                 raise TailraceError(f"{target.name} did not arrive as it was sent: its checksum is another one.")
         part.replace(target)
+    except OSError as error:
+        # That the disk is full, nobody says of which file.
+        error.filename = error.filename or str(target)
+        raise
     finally:
         with suppress(OSError):
             part.unlink()
@@ -45,9 +50,10 @@ async def _fetch(transport: Transport, path: str, file: IO[bytes], params: Mappi
     """Every byte. After a cut only the rest is asked for, if the server can tell that it is still the same file."""
     import httpx
 
-    patience = Patience(transport.patience)
+    patience = Patience(transport.patience, transport.outage)
     etag: str | None = None
     while True:
+        before = file.tell()
         headers = {"Range": f"bytes={file.tell()}-", "If-Range": etag} if etag and file.tell() else {}
         try:
             async with transport.open(Request("GET", path, params=params, headers=headers)) as response:
@@ -58,11 +64,15 @@ async def _fetch(transport: Transport, path: str, file: IO[bytes], params: Mappi
                 await _write(response, file)
                 return
         except httpx.TransportError as error:
-            await patience.rest(ConnectionFailed(transport.config.url, str(error)))
+            # What gets on is no reason to lose patience.
+            if file.tell() > before:
+                patience = Patience(transport.patience, transport.outage)
+            await patience.rest(ConnectionFailed(transport.config.url, reason_of(error)))
 
 
 async def _write(response: httpx.Response, file: IO[bytes]) -> None:
-    async for piece in response.aiter_bytes(PIECE):
+    # As they come: what is held back to be larger is lost at a cut.
+    async for piece in response.aiter_bytes():
         file.write(piece)
 
 

@@ -54,7 +54,7 @@ class _Body:
 
 
 class AsyncFiles:
-    """Files that were uploaded, for `files=` of submissions."""
+    """Files that were uploaded, for `files=` of submissions: `run(…, files={"a.csv": files.upload("a.csv")})`."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -79,7 +79,7 @@ class AsyncFiles:
 
         Raises:
             TailraceError: It did not arrive as it was sent.
-            TooMany: You have as many bytes of files as you may.
+            TooMany: You have as many bytes of files as you may have.
         """
         with opened(source) as file:
             body = _Body(file)
@@ -98,12 +98,17 @@ class AsyncFiles:
         return record
 
     async def read(self, id: str) -> bytes:  # noqa: A002  that is what it is
-        """Its bytes."""
+        """Its bytes, all in memory. Raises `NotFound`."""
         return (await self._api.transport.send(Request("GET", f"{FILES}/{segment(id)}/content"))).content
 
     async def download(self, id: str, path: str | os.PathLike[str]) -> Path:  # noqa: A002  that is what it is
-        """Write it to a path."""
+        """Write it to a path, where it appears when it is complete. Raises `NotFound`."""
         return await download(self._api.transport, f"{FILES}/{segment(id)}/content", Path(path))
+
+    async def preview(self, id: str) -> Mapping[str, Any]:  # noqa: A002  that is what it is
+        """What can be shown of it: the beginning of a text, the rows of a table, a picture's size."""
+        preview: Mapping[str, Any] = await self._api.get(f"{FILES}/{segment(id)}/preview")
+        return preview
 
     async def delete(self, id: str) -> None:  # noqa: A002  that is what it is
         """Delete it. Raises `Conflict` while something that has not ended needs it."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,25 @@ class AsyncHandle(Watched[Record]):
         """Its lines so far; with `follow` until it ends, as they are written.
 
         Whatever breaks meanwhile, the reader goes on behind the last line: none comes twice, and none is left out.
-        Where lines are not kept there is a `Gap`, which is a `Line` too. `stream` is any of `stdout`, `stderr` and
-        `system` (what Tailrace tells); by default the first two. `since` is a time, or a duration such as `"10m"`.
-        `tail` are the last so many, `level` and `grep` choose lines, `ansi="strip"` takes out colours.
-        docs/logs.md has the rest.
+        Where lines are not kept there is a `Gap`, which is a `Line` too. More about all of it in docs/logs.md.
+
+        Args:
+            follow: Go on until it ends. `until`, `before` and `limit` are for a log that is not followed.
+            since: Not older: a time, unix seconds, or a duration back from now, such as `"10m"`.
+            until: Older, said in the same way.
+            tail: The last so many of what all else here chooses.
+            after: Behind the line of this `seq`.
+            before: Before the line of this `seq`.
+            limit: At most so many.
+            stream: Of `stdout`, `stderr` and `system` (what Tailrace tells); by default the first two.
+            grep: Only lines that match this regular expression.
+            ignore_case: Match it in any case.
+            invert: Only lines that do not match it.
+            level: Of this level or above: `trace`, `debug`, `info`, `warn`, `error`, `fatal`.
+            ansi: `strip` takes out colours and other escape sequences.
 
         Raises:
-            ValueError: `until`, `before` and `limit` cannot be followed.
+            ValueError: That cannot be followed.
         """
         if follow and (until, before, limit) != (None, None, None):
             raise ValueError("`until`, `before` and `limit` are for a log that is not followed")
@@ -92,17 +105,14 @@ class AsyncHandle(Watched[Record]):
             "level": level,
             "ansi": ansi,
         }
-
-        def reader() -> LogReader:
-            return LogReader(self._api.transport, self.id, query)
-
+        reader = partial(LogReader, self._api.transport, self.id, query)
         return AsyncPages(lambda: reader().follow() if follow else reader().read())
 
     async def cancel(self, *, force: bool = False) -> Record:
         """Ask it to stop: it is told, has `grace` to save its work, and is killed then. With `force` killed at once.
 
         Raises:
-            Conflict: It has ended already, otherwise.
+            Conflict: It has ended already, and otherwise.
         """
         return self._seen(await self._api.act(f"{self._path}/cancel", {"force": force}))
 
@@ -111,15 +121,21 @@ class AsyncHandle(Watched[Record]):
         return await self.cancel(force=True)
 
     async def pause(self, mode: str | None = None) -> Record:
-        """Let it stand still: `freeze` its processes, or let it save a `checkpoint` and free its slot."""
+        """Let it stand still: `freeze` its processes, or let it save a `checkpoint` and free its slot.
+
+        Without a `mode` by its checkpoint, if it saves some.
+
+        Raises:
+            Conflict: Its status does not allow it, or its program saves no checkpoints.
+        """
         return self._seen(await self._api.act(f"{self._path}/pause", {"mode": mode} if mode else None))
 
     async def resume(self) -> Record:
-        """Let it go on where it was paused."""
+        """Let it go on where it was paused. Raises `Conflict` if it is not."""
         return self._seen(await self._api.act(f"{self._path}/resume"))
 
     async def hold(self) -> Record:
-        """Keep it in the queue until it is released."""
+        """Keep it in the queue until it is released. Raises `Conflict` if it is not queued any more."""
         return self._seen(await self._api.act(f"{self._path}/hold"))
 
     async def release(self) -> Record:
@@ -143,10 +159,13 @@ class AsyncHandle(Watched[Record]):
         idempotency_key: str | None = None,
         **changes: Unpack[Options],
     ) -> AsyncHandle:
-        """Run it again, as it was or with changes: mappings are merged, and None takes away.
+        """Run it again, as it was or with changes: `rerun(limits={"memory": "2GiB"}, env={"DEBUG": None})`.
+
+        Mappings are merged, and None takes away. With `from_checkpoint` it goes on from its own last checkpoint.
 
         Raises:
             Conflict: It has not ended.
+            Invalid: Changes are wrong, or something that it needs is gone; `errors` names all fields.
         """
         body = submission(image, command, changes)
         if from_checkpoint:
@@ -156,7 +175,13 @@ class AsyncHandle(Watched[Record]):
         return AsyncHandle(self._api, Record(answer))
 
     async def archive(self, keep: str | None = None) -> Record:
-        """Put it aside; `keep` is `all` of it, its record and its `outputs`, or the `record` alone."""
+        """Put it aside: it is not listed, and does not expire.
+
+        `keep` is `all` of it, its record and its `outputs`, or the `record` alone; by default what its submission says.
+
+        Raises:
+            Conflict: It has not ended, or something that has not ended needs what is to go.
+        """
         return self._seen(await self._api.act(f"{self._path}/archive", {"archive": keep} if keep else None))
 
     async def restore(self) -> Record:
@@ -181,7 +206,7 @@ class AsyncHandle(Watched[Record]):
         return usage
 
     async def plots(self) -> Sequence[Plot]:
-        """Pictures among its outputs: images, and figures of Plotly's. A notebook shows them."""
+        """Pictures among its outputs: images, and figures of Plotly's as JSON. A notebook shows them."""
         plots = []
         async for file in self.outputs.list():
             kind = file.media_type.partition(";")[0]
@@ -195,10 +220,21 @@ class AsyncHandle(Watched[Record]):
         return plots
 
     async def share(self, *, expires_in: int | None = None, note: str | None = None) -> Share:
-        """Make an address that shows it to somebody who has no token. `links` are its addresses, told once."""
+        """Make an address that shows it to somebody who has no token. `links` are its addresses, told once.
+
+        It is over after `expires_in` seconds: 7 days unless said otherwise, at most a year.
+        """
         body = {"expires_in": expires_in, "note": note}
         body = {name: value for name, value in body.items() if value is not None}
         return Share(await self._api.ask("POST", f"{self._path}/shares", json=body))
+
+    async def shares(self) -> Sequence[Share]:
+        """The addresses that show it, or did until they were over; without their tokens."""
+        return await self._api.items(f"{self._path}/shares", Share)
+
+    async def unshare(self, share: str) -> None:
+        """Let such an address show nothing any more."""
+        await self._api.ask("DELETE", f"{self._path}/shares/{segment(share)}")
 
     async def code(self, language: str = "python") -> str:
         """A program that submits the same.
@@ -210,7 +246,10 @@ class AsyncHandle(Watched[Record]):
         return (await self._api.transport.send(request)).text
 
     async def bundle(self, path: str | os.PathLike[str], *, contents: str | None = None) -> Path:
-        """Write it as one archive, with its log, its outputs, checksums and provenance."""
+        """Write it as one archive, with its log, its outputs, checksums and provenance: docs/bundles.md.
+
+        `contents` is `all`, the record and its `outputs`, or the `record` alone. `client.load_bundle` takes it in.
+        """
         return await download(self._api.transport, f"{self._path}/bundle", Path(path), params={"contents": contents})
 
     @asynccontextmanager

@@ -7,27 +7,20 @@ and nothing is left out.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tailrace._errors import ConnectionFailed, api_error
+from tailrace._aio.sockets import QUIET, followed, frames
+from tailrace._errors import ConnectionFailed
 from tailrace._lines import Gap, Line, gap, line_of_ndjson, lines_of_frame
+from tailrace._outage import reason_of
 from tailrace._retrying import Patience
 from tailrace._transport import Request, Transport
 
 if TYPE_CHECKING:
     import httpx
-    from websockets.asyncio.client import ClientConnection
 
-# The server pings every 20 s. A line that says nothing for so long is asked whether it is still there; one that does
-# not answer either, such as after the sleep of a laptop, is given up.
-QUIET = 30.0
 PAGE_LINES = 1000
-MAX_FRAME = 2**24
-# What the server says with a close code.
-REFUSALS = {4400: 422, 4401: 401, 4403: 403, 4404: 404}
 
 
 class LogReader:
@@ -53,14 +46,14 @@ class LogReader:
         """What there is, and no more."""
         import httpx
 
-        patience = Patience(self._transport.patience)
+        patience = Patience(self._transport.patience, self._transport.outage)
         while not self._done:
             try:
                 async for page in self._pages():
-                    patience = Patience(self._transport.patience)
+                    patience = Patience(self._transport.patience, self._transport.outage)
                     yield page
             except httpx.TransportError as error:  # noqa: PERF203  that is what the loop is for
-                await patience.rest(ConnectionFailed(self._transport.config.url, str(error)))
+                await patience.rest(ConnectionFailed(self._transport.config.url, reason_of(error)))
 
     async def _pages(self) -> AsyncGenerator[list[Line], None]:
         """One answer. It is over when it says so by its end, but for a search that took too long."""
@@ -94,26 +87,14 @@ class LogReader:
 
     async def follow(self) -> AsyncGenerator[list[Line], None]:
         """Until its end. Cuts, restarts of the server, and sleep are passed over, however long they take."""
-        from websockets.exceptions import WebSocketException
-
-        patience = Patience(math.inf)
-        while not self._done:
-            try:
-                async for page in self._frames():
-                    patience = Patience(math.inf)
-                    yield page
-            except (OSError, WebSocketException) as error:
-                _check(error)
-            if not self._done:
-                await patience.rest()
+        async for page in followed(self._transport, self._frames, lambda: self._done):
+            yield page
 
     async def _frames(self) -> AsyncGenerator[list[Line], None]:
         """One connection."""
-        socket = await self._connect()
-        try:
-            while not self._done:
-                frame = json.loads(await _received(socket, self._quiet))
-                kind = frame.get("type")
+        async with frames(self._transport, f"{self._path}/tail", self._query, quiet=self._quiet) as received:
+            async for frame in received:
+                kind = frame["type"]
                 if kind == "hello":
                     self._after(int(frame["after"]))
                 elif kind == "lines":
@@ -126,26 +107,8 @@ class LogReader:
                     self._after(int(frame["after"]))
                     return
                 self._done = kind == "end"
-        finally:
-            with suppress(OSError):
-                await socket.close()
-
-    async def _connect(self) -> ClientConnection:
-        import httpx
-        from websockets.asyncio.client import connect
-
-        params = httpx.QueryParams({name: _joined(value) for name, value in self._query.items()})
-        url = f"{self._transport.config.url.replace('http', 'ws', 1)}{self._path}/tail?{params}"
-        return await connect(
-            url,
-            additional_headers=self._transport.headers,
-            user_agent_header=None,
-            compression=None,
-            max_size=MAX_FRAME,
-            # On a thin line the answer to a ping waits behind the log: `_received` knows better.
-            ping_interval=None,
-            close_timeout=1,
-        )
+                if self._done:
+                    return
 
 
 async def _items(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -157,51 +120,10 @@ async def _items(response: httpx.Response) -> AsyncGenerator[Mapping[str, Any], 
             yield json.loads(line)
 
 
-async def _received(socket: ClientConnection, quiet: float) -> str | bytes:
-    """The next frame. Raises `TimeoutError`, which is an `OSError`, if nobody is there any more."""
-    import asyncio
-
-    import anyio
-
-    with anyio.move_on_after(quiet):
-        return await socket.recv()
-    while True:
-        answer = asyncio.ensure_future(await socket.ping())
-        with anyio.move_on_after(quiet):
-            return await socket.recv()
-        if not answer.done():
-            raise TimeoutError("The server does not answer any more.")
-
-
-def _check(error: Exception) -> None:
-    """Raises what the server said, if it said that there is no use in coming again."""
-    from websockets.exceptions import ConnectionClosed, InvalidStatus
-
-    if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code in REFUSALS:
-        status = REFUSALS[error.rcvd.code]
-        raise api_error(status, {"detail": error.rcvd.reason or f"Closed with {error.rcvd.code}."}) from error
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        # What passes are faults of servers, and being too many. Whatever else is not ours has no WebSockets.
-        if status < 500 and status not in {408, 425, 429}:
-            detail = f"The server answered {status} where its log is followed, by a WebSocket."
-            hint = None if status in {401, 403, 404} else "A proxy in between has to pass WebSockets on."
-            raise api_error(status, {"detail": detail, "hint": hint}) from error
-
-
 def _line(item: Mapping[str, Any]) -> Line | None:
     if "seq" in item:
         return line_of_ndjson(item)
     return gap(item) if item.get("type") == "gap" else None
-
-
-def _joined(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | tuple | set | frozenset):
-        return ",".join(map(str, value))
-    moment = getattr(value, "isoformat", None)
-    return str(moment() if moment else value)
 
 
 def _is_relative(since: Any) -> bool:

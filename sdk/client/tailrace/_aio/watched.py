@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tailrace._aio.api import Api
-from tailrace._errors import ConnectionFailed, ExecutionFailed, ServerError, WaitTimeout
+from tailrace._errors import ConnectionFailed, ExecutionFailed, NotTailrace, ServerError, WaitTimeout
 from tailrace._html import shown
 from tailrace._nouns import BatchRecord
 from tailrace._progress import Bar
@@ -32,8 +33,8 @@ class Watched(Generic[W]):
     """Has a record, of which newer ones can be asked for."""
 
     # Whether the server can hold a question for changes; else it is asked every so many seconds.
-    tells_changes = True
-    looks_every = 2.0
+    _tells_changes = True
+    _looks_every = 2.0
 
     def __init__(self, api: Api, path: str, record: W) -> None:
         self._api = api
@@ -69,11 +70,15 @@ class Watched(Generic[W]):
     ) -> W:
         """Wait until it has ended, however that is. The server says so at once; a server that restarts is waited for.
 
-        `progress` shows a bar in terminals and notebooks; `on_change` is called with every new record on the way.
+        Args:
+            timeout: Seconds; None is as long as it takes.
+            check: Raise if it did not succeed.
+            progress: Show a bar, in terminals and notebooks.
+            on_change: Called with every new record on the way, and awaited if it is asynchronous.
 
         Raises:
-            WaitTimeout: It has not, after so many seconds.
-            ExecutionFailed: It has not succeeded, if that is to be checked.
+            WaitTimeout: It has not ended within `timeout`.
+            ExecutionFailed: It has not succeeded, with `check`.
             NotFound: It was deleted.
         """
         with ExitStack() as stack:
@@ -100,7 +105,9 @@ class Watched(Generic[W]):
             changed = await self._look(deadline - began, changes=bool(told))
             if changed:
                 for tell in told:
-                    tell(self.record)
+                    telling = tell(self.record)
+                    if inspect.isawaitable(telling):
+                        await telling
             if time.monotonic() - began >= 1.0 or (changed and told):
                 patience = Patience(math.inf)
             elif not self.record.ended:
@@ -121,11 +128,14 @@ class Watched(Generic[W]):
         seconds = min(self._holding(changes=changes), within)
         headers = {"If-None-Match": self._etag} if changes and self._etag else {}
         timeout = seconds + self._api.transport.timeout
-        request = Request("GET", self._path, params={"wait": f"{seconds:.3f}"}, headers=headers, timeout=timeout)
+        params = {"wait": f"{seconds:.3f}"}
+        request = Request("GET", self._path, params=params, headers=headers, timeout=timeout, patience=within)
         response: httpx.Response | None = None
         try:
             with anyio.move_on_after(None if math.isinf(within) else within):
                 response = await self._api.transport.send(request)
+        except NotTailrace:
+            raise
         except ConnectionFailed:
             pass
         except ServerError as error:
@@ -140,8 +150,8 @@ class Watched(Generic[W]):
         """For how many seconds the server is to hold the question. Changes are those to what has been seen before."""
         if not changes:
             return HELD
-        if not self.tells_changes:
-            return self.looks_every
+        if not self._tells_changes:
+            return self._looks_every
         return HELD if self._etag else 0.0
 
     def _seen(self, answer: Mapping[str, Any]) -> W:

@@ -52,6 +52,7 @@ class Batch(Facade[AsyncBatch]):
     refresh = blocking(AsyncBatch.refresh)
     wait = blocking(AsyncBatch.wait)
     executions = passing(AsyncBatch.executions, Pages)
+    needs = passing(AsyncBatch.needs, Pages)
     handles = blocking(AsyncBatch.handles, _handles)
     cancel = blocking(AsyncBatch.cancel)
     rerun = blocking(AsyncBatch.rerun, _batch)

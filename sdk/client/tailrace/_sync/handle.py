@@ -76,6 +76,8 @@ class Handle(Facade[AsyncHandle]):
     usage = blocking(AsyncHandle.usage)
     plots = blocking(AsyncHandle.plots)
     share = blocking(AsyncHandle.share)
+    shares = blocking(AsyncHandle.shares)
+    unshare = blocking(AsyncHandle.unshare)
     code = blocking(AsyncHandle.code)
     bundle = blocking(AsyncHandle.bundle)
 

@@ -14,4 +14,5 @@ class Outputs(Facade[AsyncOutputs]):
     read = blocking(AsyncOutputs.read)
     text = blocking(AsyncOutputs.text)
     download = blocking(AsyncOutputs.download)
+    preview = blocking(AsyncOutputs.preview)
     zip = blocking(AsyncOutputs.zip)

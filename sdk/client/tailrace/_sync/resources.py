@@ -5,7 +5,10 @@ from __future__ import annotations
 from tailrace._aio.batches import AsyncBatches
 from tailrace._aio.files import AsyncFiles
 from tailrace._aio.resources import (
+    AsyncAudit,
     AsyncMethods,
+    AsyncNotifications,
+    AsyncOwnerQuotas,
     AsyncPools,
     AsyncSchedules,
     AsyncSecrets,
@@ -28,18 +31,19 @@ class Batches(Facade[AsyncBatches]):
 
 
 class Files(Facade[AsyncFiles]):
-    """Files that were uploaded, for `files=` of submissions."""
+    """Files that were uploaded, for `files=` of submissions: `run(…, files={"a.csv": files.upload("a.csv")})`."""
 
     list = passing(AsyncFiles.list, Pages)
     get = blocking(AsyncFiles.get)
     upload = blocking(AsyncFiles.upload)
     read = blocking(AsyncFiles.read)
     download = blocking(AsyncFiles.download)
+    preview = blocking(AsyncFiles.preview)
     delete = blocking(AsyncFiles.delete)
 
 
 class Methods(Facade[AsyncMethods]):
-    """Named and versioned templates of executions: docs/methods.md."""
+    """Named and versioned templates of executions (docs/methods.md): `methods.load(Path("a.yaml"), publish=True)`."""
 
     list = passing(AsyncMethods.list, Pages)
     get = blocking(AsyncMethods.get)
@@ -62,7 +66,10 @@ class Methods(Facade[AsyncMethods]):
 
 
 class Schedules(Facade[AsyncSchedules]):
-    """What is submitted again and again: docs/schedules.md."""
+    """What is submitted again and again: docs/schedules.md.
+
+    `schedules.create(name="nightly", rule={"cron": "30 2 * * *"}, targets=[{"execution": {"image": "busybox"}}])`
+    """
 
     list = passing(AsyncSchedules.list, Pages)
     get = blocking(AsyncSchedules.get)
@@ -74,10 +81,14 @@ class Schedules(Facade[AsyncSchedules]):
     fire = blocking(AsyncSchedules.fire)
     firings = passing(AsyncSchedules.firings, Pages)
     preview = blocking(AsyncSchedules.preview)
+    upcoming = blocking(AsyncSchedules.upcoming)
 
 
 class Triggers(Facade[AsyncTriggers]):
-    """Addresses to which others post, and something runs: docs/triggers.md."""
+    """Addresses to which others post, and something runs: docs/triggers.md.
+
+    `triggers.create(name="on push", target={"execution": {"image": "busybox"}})`
+    """
 
     list = passing(AsyncTriggers.list, Pages)
     get = blocking(AsyncTriggers.get)
@@ -89,7 +100,7 @@ class Triggers(Facade[AsyncTriggers]):
 
 
 class Tokens(Facade[AsyncTokens]):
-    """Who may do what: docs/access.md."""
+    """Who may do what (docs/access.md): `tokens.create(name="nightly", scopes=["read", "submit"])`."""
 
     list = passing(AsyncTokens.list, Pages)
     get = blocking(AsyncTokens.get)
@@ -98,7 +109,7 @@ class Tokens(Facade[AsyncTokens]):
 
 
 class Webhooks(Facade[AsyncWebhooks]):
-    """Servers that are told what happens: docs/webhooks.md."""
+    """Servers that are told what happens (docs/webhooks.md): `webhooks.create(url="https://example.com/done")`."""
 
     list = passing(AsyncWebhooks.list, Pages)
     get = blocking(AsyncWebhooks.get)
@@ -109,10 +120,39 @@ class Webhooks(Facade[AsyncWebhooks]):
     rotate = blocking(AsyncWebhooks.rotate)
     deliveries = passing(AsyncWebhooks.deliveries, Pages)
     redeliver = blocking(AsyncWebhooks.redeliver)
+    message = blocking(AsyncWebhooks.message)
+
+
+class Notifications(Facade[AsyncNotifications]):
+    """Rules that say to whom it is told how executions end: docs/webhooks.md."""
+
+    list = passing(AsyncNotifications.list, Pages)
+    get = blocking(AsyncNotifications.get)
+    create = blocking(AsyncNotifications.create)
+    update = blocking(AsyncNotifications.update)
+    delete = blocking(AsyncNotifications.delete)
+    test = blocking(AsyncNotifications.test)
+    log = passing(AsyncNotifications.log, Pages)
+
+
+class OwnerQuotas(Facade[AsyncOwnerQuotas]):
+    """What owners may have. To see or set those of others takes the scope `admin`."""
+
+    list = passing(AsyncOwnerQuotas.list, Pages)
+    get = blocking(AsyncOwnerQuotas.get)
+    set = blocking(AsyncOwnerQuotas.set)
+    delete = blocking(AsyncOwnerQuotas.delete)
+
+
+class Audit(Facade[AsyncAudit]):
+    """Who did what (docs/audit.md): `audit.list(action="cancel_execution")`."""
+
+    list = passing(AsyncAudit.list, Pages)
+    export = blocking(AsyncAudit.export)
 
 
 class Pools(Facade[AsyncPools]):
-    """Named groups of workers: docs/api.md. To change them takes the scope `admin`."""
+    """Named groups of workers: `pools.create(name="gpu", max_running=2)`. To change them takes the scope `admin`."""
 
     list = passing(AsyncPools.list, Pages)
     get = blocking(AsyncPools.get)
@@ -131,7 +171,7 @@ class Workers(Facade[AsyncWorkers]):
 
 
 class Secrets(Facade[AsyncSecrets]):
-    """Secrets under names of your own, for `named_secrets=` of submissions."""
+    """Secrets under names of your own, for `named_secrets=` of submissions: `secrets.put("hub-token", "…")`."""
 
     list = passing(AsyncSecrets.list, Pages)
     put = blocking(AsyncSecrets.put)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 import typer
 
@@ -36,9 +35,8 @@ def request(
     form: Annotated[Format, typer.Option("-o", "--format", help="json or yaml.")] = Format.JSON,
 ) -> None:
     """Send any request, with your token, and print the answer. `/docs` of the API has them all."""
-    path, _, query = path.partition("?")
     params: dict[str, list[str]] = {}
-    for name, value in [*parse_qsl(query), *(values.pair(text, "--param") for text in parameter or ())]:
+    for name, value in (values.pair(text, "--param") for text in parameter or ()):
         params.setdefault(name, []).append(value)
     body: Any = values.document(spec) if spec else None
     if changes:

@@ -10,6 +10,7 @@ import typer
 
 from tailrace.cli import values
 from tailrace.cli.failures import INTERRUPTED, NOT_RUN, usage
+from tailrace.cli.following import tell_end
 from tailrace.cli.keeping import YesOption, sure
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, Format, FormatOption, remark, show_list, show_one, write
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 app = Noun("Many executions at once.")
 
 BatchArgument = Annotated[str, typer.Argument(help="Id, the first digits of it, its name, or @last.")]
+FAILURES = ("failed", "timed_out", "crashed")
+_CHOICE = " ".join(f"--status {status}" for status in FAILURES)
 # What ended well is no failure to a shell, the rest is.
 _CODES = {"succeeded": 0, "canceled": INTERRUPTED}
 
@@ -42,6 +45,12 @@ COLUMNS: Columns = {
     "ENDED": _progress,
     "CHILDREN": _counts,
     "AGE": lambda item: ago(item["created_at"]),
+}
+NEEDS: Columns = {
+    "INDEX": lambda item: str(item["index"]),
+    "EXECUTION": lambda item: item["execution"],
+    "KEY": lambda item: plain(item["key"]),
+    "NEEDS": lambda item: ", ".join(plain(each["name"]) for each in item["needs"]) or NOTHING,
 }
 ROWS: Columns = {
     "id": lambda item: item["id"],
@@ -84,7 +93,8 @@ def run(
 ) -> None:
     """Submit many executions, all or none, and wait until all have ended.
 
-    The exit code is 0 if all succeeded. Ctrl-C ends the waiting, not the batch.
+    If some do not succeed, it says why the first of them did not, and the exit code is 125. Ctrl-C ends the waiting,
+    not the batch.
     """
     body: values.Json = values.mapping(spec) if spec else {}
     defaults = {
@@ -131,7 +141,21 @@ def _waited(batch: Batch, form: Format) -> int:
 
     found = batch.wait(on_change=tell if sys.stderr.isatty() else None)
     show_one(found, ROWS, form)
-    return _CODES.get(found["status"], NOT_RUN)
+    code = _CODES.get(found["status"], NOT_RUN)
+    if code == NOT_RUN:
+        _say_why(batch)
+    return code
+
+
+def _say_why(batch: Batch) -> None:
+    """What went wrong with the first that did: what goes wrong with others is mostly the same."""
+    first = batch.executions(status=FAILURES).first()
+    if first is None:
+        return
+    place = first.lineage.batch.get("index")
+    remark(f"The first that did not succeed, {NOTHING if place is None else place}: {first.id}")
+    tell_end(first, story=False)
+    remark(f"Its log: `tailrace logs {first.id}`; the others: `tailrace ls --batch {batch.id} {_CHOICE}`")
 
 
 def _of(api: Session, text: str) -> Batch:
@@ -154,6 +178,14 @@ def show(batch: BatchArgument, *, form: FormatOption = DEFAULT) -> None:
     """Show how a batch stands."""
     with session() as api:
         show_one(_of(api, batch).record, ROWS, form)
+
+
+@app.verb("needs", "tailrace batch needs @last")
+def needs(batch: BatchArgument, *, form: FormatOption = DEFAULT) -> None:
+    """List its children by index, and which of the others each of them waits for."""
+    with session() as api:
+        found = api.pages(f"/v1/batches/{api.one_of('batch', batch, '/v1/batches')}/needs")
+        show_list(found, NEEDS, form, key="execution")
 
 
 @app.verb("wait", "tailrace batch wait @last")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,6 +28,9 @@ OK, WARNING, BAD = "ok", "warning", "bad"
 _MARKS = {OK: ("✓", "green"), WARNING: ("!", "yellow"), BAD: ("✗", "red")}
 # What waits for longer than this although there is room deserves a look.
 LONG_IN_QUEUE = 300.0
+# Seconds to open a WebSocket, and again to its first frame.
+LIVE = 10.0
+_PROXY = "Following logs needs it: a proxy in between has to pass on `Upgrade` and `Connection`, and HTTP/1.1."
 NEARLY_FULL = 0.9
 
 
@@ -39,7 +46,7 @@ class Finding:
 
 @app.verb("doctor", "tailrace doctor", "tailrace doctor -o json | jq '.[] | select(.state != \"ok\")'")
 def doctor(*, form: FormatOption = DEFAULT) -> None:
-    """Look at configuration, connection, versions, token, database, Redis, workers, engines, queues and quotas.
+    """Look at configuration, connection, versions, token, live connection, database, Redis, workers, engines, queues.
 
     The exit code is 1 if something is bad. A warning is none.
     """
@@ -64,6 +71,7 @@ def examine() -> Iterator[Finding]:
         return
     with client:
         yield Finding("address", OK, f"{client.url} (from {client.config.url_from})")
+        yield from _readable()
         reached = list(_reached(client))
         yield from reached
         if any(finding.state == BAD for finding in reached):
@@ -74,6 +82,7 @@ def examine() -> Iterator[Finding]:
         yield from mine
         if any(finding.state == BAD for finding in [*readiness, *mine]):
             return
+        yield live(client)
         yield from _workers(client)
         yield from _queue(client)
 
@@ -95,12 +104,55 @@ def _reached(client: Client) -> Iterator[Finding]:
         yield Finding("connection", BAD, "Something else answers there.", "Correct the address: `tailrace login`.")
         return
     yield Finding("connection", OK, f"answers in {(time.monotonic() - began) * 1000:.0f} ms")
-    theirs, ours = str(welcome.get("version")), tailrace.__version__
-    same = theirs == ours
-    update = "Mostly that works; what is new in one of them does not. Update the older."
-    yield Finding(
-        "versions", OK if same else WARNING, f"client {ours}, server {plain(theirs)}", None if same else update
-    )
+    yield versions(tailrace.__version__, str(welcome.get("version")))
+
+
+def versions(ours: str, theirs: str) -> Finding:
+    """Whether they are alike, and which to update."""
+    found = f"client {ours}, server {plain(theirs)}"
+    if theirs == ours:
+        return Finding("versions", OK, found)
+    older = "the client (`pip install -U tailrace`)" if _numbers(ours) < _numbers(theirs) else "the server"
+    return Finding("versions", WARNING, found, f"Mostly that works; what is new in one does not. Update {older}.")
+
+
+def _numbers(version: str) -> list[int]:
+    """To be compared; what is no number is none."""
+    return [int(part) for part in version.split(".") if part.isdecimal()]
+
+
+def _readable() -> Iterator[Finding]:
+    """Files with a token that others of this machine can read."""
+    import tailrace
+
+    if os.name != "posix":
+        return
+    for path in {tailrace.config_path(), Path(os.environ.get("TAILRACE_TOKEN_FILE") or os.devnull)}:
+        try:
+            mode, text = path.stat().st_mode, path.read_text(encoding="utf-8")
+        except OSError:
+            continue
+        if mode & (stat.S_IRWXG | stat.S_IRWXO) and "trt_" in text:
+            found = f"others can read the token in {path} (mode {stat.S_IMODE(mode):o})"
+            yield Finding("secrecy", WARNING, found, f"`chmod 600 {shlex.quote(str(path))}`; then make another token.")
+
+
+def live(client: Client) -> Finding:
+    """Whether what follows logs gets through: a WebSocket, opened and closed."""
+    from websockets.exceptions import WebSocketException
+    from websockets.sync.client import connect
+
+    began = time.monotonic()
+    headers = {"Authorization": f"Bearer {client.config.token}"}
+    url = f"{client.url.replace('http', 'ws', 1)}/v1/events"
+    try:
+        with connect(url, additional_headers=headers, open_timeout=LIVE, close_timeout=1) as socket:
+            frame = str(socket.recv(timeout=LIVE))
+    except (OSError, WebSocketException) as error:
+        return Finding("live", BAD, f"no WebSocket gets through: {plain(error)}", _PROXY)
+    if '"hello"' not in frame:
+        return Finding("live", BAD, "something else answers where logs are followed", _PROXY)
+    return Finding("live", OK, f"WebSockets get through, in {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 def _ready(client: Client) -> Iterator[Finding]:

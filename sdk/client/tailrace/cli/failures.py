@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tailrace.cli.routes import in_verbs
+
 # Usage is 2 everywhere. What Tailrace has to say stands just below what `timeout`, `docker run` and shells say, and far
 # from what programs use: so the exit code of `run` tells whose it is.
 FAILED_HERE = 1
@@ -73,14 +75,16 @@ def _of_client(error: Exception) -> Failure | None:
     if isinstance(error, tailrace.ConfigError):
         code, hint = USAGE, hint or "`tailrace login` writes a configuration."
     elif isinstance(error, tailrace.ConnectionFailed):
-        code, hint = UNREACHABLE, "Does it run there, and is the address right? `tailrace doctor` looks."
+        code = UNREACHABLE
+        if not isinstance(error, tailrace.NotTailrace):
+            hint = "Does it run there, and is the address right? `tailrace doctor` looks."
     elif isinstance(error, tailrace.WaitTimeout):
         code, hint = OUT_OF_TIME, "It goes on; `tailrace wait` waits again."
     elif isinstance(error, tailrace.ApiError):
         code = NOT_FOUND if isinstance(error, tailrace.NotFound) else REFUSED
         # The API tells clients which header to send.
         message, hint = error.detail, _LOG_IN if error.status == 401 else hint or _HINTS.get(error.status)
-    return Failure(message, hint=hint, code=code)
+    return Failure(message, hint=hint and in_verbs(hint), code=code)
 
 
 def _of_system(error: Exception) -> Failure | None:

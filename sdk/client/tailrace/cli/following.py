@@ -20,6 +20,7 @@ from tailrace.cli.failures import (
     failure_of,
 )
 from tailrace.cli.output import console, remark
+from tailrace.cli.routes import in_verbs
 from tailrace.cli.shown import plain
 
 if TYPE_CHECKING:
@@ -150,4 +151,4 @@ def tell_end(record: Mapping[str, Any], *, story: bool) -> None:
     if not story or record["log"].get("lines") == 0:
         remark(f"{record['status']}, {record['cause']}: {plain(record['message'])}")
     if record.get("hint"):
-        remark(f"hint: {plain(record['hint'])}")
+        remark(f"hint: {in_verbs(plain(record['hint']))}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,8 +11,11 @@ from tailrace.cli.failures import usage
 from tailrace.cli.following import Lines
 from tailrace.cli.looking import ExecutionArgument
 from tailrace.cli.noun import Noun
-from tailrace.cli.output import copy
+from tailrace.cli.output import copy, flush, write
 from tailrace.cli.session import session
+
+if TYPE_CHECKING:
+    from tailrace import Line
 
 app = Noun()
 
@@ -59,16 +63,34 @@ def logs(
     }  # fmt: skip
     with session() as api:
         handle = api.handle(execution)
-        if raw or as_json:
+        if raw or (as_json and not follow):
             if raw and (follow or timestamps or plain):
                 raise usage("--raw has the exact bytes of what there is: without --follow, --timestamps and --plain.")
-            shape = {"format": "raw" if raw else "ndjson", "follow": follow or None, "streams": ",".join(streams)}
+            shape = {"format": "raw" if raw else "ndjson", "streams": ",".join(streams)}
             copy(api.client.stream(f"/v1/executions/{handle.id}/logs", params={**asked, **shape}))
             return
         lines = Lines(story="system" in streams, timestamps=timestamps)
         chosen = {name: value for name, value in asked.items() if value is not None}
         for line in handle.logs(follow=follow, stream=streams, **chosen):
-            lines.write(line)
+            if as_json:
+                write(as_ndjson(line))
+                flush()
+            else:
+                lines.write(line)
+
+
+def as_ndjson(line: Line) -> str:
+    """As the API writes it where nothing is followed; what it sends while it follows would end at a cut."""
+    from tailrace import Gap
+
+    if isinstance(line, Gap):
+        said = {"type": "gap", "from": line.first, "to": line.last, "reason": line.reason}
+    else:
+        at = line.at.isoformat(timespec="milliseconds") if line.at else None
+        said = {"seq": line.seq, "at": at, "stream": line.stream, "text": line.text}
+        if line.continues:
+            said["continues"] = True
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def _streams(said: list[str] | None) -> list[str]:

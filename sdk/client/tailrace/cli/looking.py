@@ -1,4 +1,4 @@
-"""`tailrace show`, `events`, `wait`: one execution, or a few."""
+"""`tailrace show`, `wait`: one execution, or a few."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tailrace.cli.following import exit_code
 from tailrace.cli.listing import COLUMNS, progress_of, status_of
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, FormatOption, show_list, show_one
+from tailrace.cli.routes import in_verbs
 from tailrace.cli.session import session
 from tailrace.cli.shown import NOTHING, command, lasting, local, pairs, plain, size
 
 app = Noun()
 
 
-def _completed(incomplete: str) -> list[tuple[str, str]]:
+def completed(incomplete: str) -> list[tuple[str, str]]:
     """The newest executions whose ids begin so, for the shell. Whatever is wrong: it is no time to say so."""
     with suppress(Exception), session(patience=0.0) as api:
         found = api.pages("/v1/executions", 50)
@@ -32,10 +33,10 @@ def _completed(incomplete: str) -> list[tuple[str, str]]:
 
 
 ExecutionArgument = Annotated[
-    str, typer.Argument(help="Id, the first digits of it, or @last.", autocompletion=_completed, show_default=False)
+    str, typer.Argument(help="Id, the first digits of it, or @last.", autocompletion=completed, show_default=False)
 ]
 ExecutionsArgument = Annotated[
-    list[str], typer.Argument(help="Ids, the first digits of them, or @last.", autocompletion=_completed)
+    list[str], typer.Argument(help="Ids, the first digits of them, or @last.", autocompletion=completed)
 ]
 
 
@@ -69,7 +70,7 @@ ROWS: Columns = {
     "note": lambda item: plain(item["note"]),
     "status": status_of,
     "message": lambda item: plain(item["message"]),
-    "hint": lambda item: plain(item["hint"]),
+    "hint": lambda item: in_verbs(plain(item["hint"])),
     "exit code": lambda item: plain(item["exit_code"]),
     "place in the queue": _place,
     "progress": progress_of,
@@ -94,13 +95,6 @@ ROWS: Columns = {
     "checkpoint": lambda item: _files(item["checkpoint"]),
     "archived": lambda item: local(item["archived_at"]),
 }
-EVENTS: Columns = {
-    "AT": lambda item: local(item["at"]),
-    "FROM": lambda item: plain(item["from"]),
-    "TO": lambda item: plain(item["to"]),
-    "BY": lambda item: plain(item["actor"]),
-    "WHAT": lambda item: plain(item["message"] or item["cause"]),
-}
 
 
 @app.verb("show", "tailrace show @last", "tailrace show 01a1fc28-1093 -o json")
@@ -108,14 +102,6 @@ def show(execution: ExecutionArgument, *, form: FormatOption = DEFAULT) -> None:
     """Show how an execution stands, how it ended, and why."""
     with session() as api:
         show_one(api.get(f"/v1/executions/{api.execution(execution)}"), ROWS, form)
-
-
-@app.verb("events", "tailrace events @last")
-def events(execution: ExecutionArgument, *, form: FormatOption = DEFAULT) -> None:
-    """Show the history of an execution: every change of its status, and who did what to it."""
-    with session() as api:
-        items = api.get(f"/v1/executions/{api.execution(execution)}/events")["items"]
-        show_list(items, EVENTS, form, key="number")
 
 
 @app.verb(

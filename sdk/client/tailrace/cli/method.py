@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tailrace.cli import values
+from tailrace.cli.failures import usage
 from tailrace.cli.keeping import YesOption, sure
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import (
@@ -187,6 +188,24 @@ def clone(
     """Make a method of your own from another."""
     with session() as api:
         show_one(api.post(f"/v1/methods/{name}/clone", {"name": new}), VERSION_ROWS, form, key="version")
+
+
+@app.verb(
+    "set", "tailrace method set word-count --set retired=true", "tailrace method set word-count --set max_running=2"
+)
+def change(
+    name: NameArgument,
+    *,
+    changes: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any field.")] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="FILE|-", help="Changes as JSON or YAML.")] = None,
+    form: FormatOption = DEFAULT,
+) -> None:
+    """Change what is said of all versions: who may see it, whether it is listed, how many may run."""
+    body = values.merged(values.mapping(spec) if spec else {}, values.settings(changes or ()))
+    if not body:
+        raise usage("There is nothing to change.", "See `tailrace method set --help`.")
+    with session() as api:
+        show_one(api.patch(f"/v1/methods/{name}", body), ROWS, form, key="name")
 
 
 @app.verb("disable", "tailrace method disable word-count 'The data is being moved.'")

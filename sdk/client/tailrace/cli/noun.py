@@ -30,11 +30,17 @@ class Noun(typer.Typer):
 
 # What options take, as typer says it, and as people do. Of an argument its name says enough.
 _KIND = re.compile(r" <(?:list\[)?(str|int|float|path)(?: range)?\]?>")
+_NEEDED = re.compile(r"\{(.+)\}")
 _WORDS = {"str": "TEXT", "int": "N", "float": "N", "path": "PATH"}
 
 
 class _Command(TyperCommand):
-    """With help for people: `--status TEXT`, not `--status <list[str]>`."""
+    """With help for people: `--status TEXT`, not `--status <list[str]>`, and `EXECUTION`, not `{execution}`."""
+
+    @override
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """As documents write it."""
+        return [_NEEDED.sub(lambda found: found[1].upper(), piece) for piece in super().collect_usage_pieces(ctx)]
 
     @override
     def format_options(self, ctx: Any, formatter: Any) -> None:

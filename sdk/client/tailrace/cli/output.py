@@ -61,6 +61,11 @@ def write(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def flush() -> None:
+    """Whoever reads at the other end waits for it."""
+    sys.stdout.flush()
+
+
 def copy(pieces: Iterable[bytes]) -> None:
     """Bytes onto stdout, as they are and as they come."""
     for piece in pieces:

@@ -49,6 +49,13 @@ def ls(*, form: FormatOption = DEFAULT) -> None:
         show_list(api.get("/v1/pools")["items"], COLUMNS, form, key="name")
 
 
+@app.verb("show", "tailrace pool show gpu")
+def show(name: NameArgument, *, form: FormatOption = DEFAULT) -> None:
+    """Show a pool, and how it stands."""
+    with session() as api:
+        show_one(api.get(f"/v1/pools/{name}"), COLUMNS, form, key="name")
+
+
 @app.verb("create", "tailrace pool create gpu --description 'One card per slot' --max-running-per-owner 2")
 def create(
     name: NameArgument,

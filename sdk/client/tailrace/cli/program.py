@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -33,6 +34,7 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "batch": Verb("batch", "Many executions at once.", is_noun=True),
         "method": Verb("method", "Named and versioned templates.", is_noun=True),
         "schedule": Verb("schedule", "What is submitted again and again.", is_noun=True),
+        "trigger": Verb("trigger", "Addresses to which others post, and something runs.", is_noun=True),
         "code": Verb("again", "A program that submits the same."),
     },
     "Look": {
@@ -40,11 +42,13 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "ps": Verb("listing", "List what has not ended."),
         "top": Verb("top", "What happens, live."),
         "show": Verb("looking", "One execution: how it stands, and why."),
-        "events": Verb("looking", "The history of one execution."),
+        "events": Verb("happening", "The history of one execution, or what happens to all."),
         "logs": Verb("logs", "The log, whole or live."),
         "wait": Verb("looking", "Wait until executions have ended."),
         "outputs": Verb("outputs", "The files that an execution has left.", is_noun=True),
-        "open": Verb("opening", "Show an execution in the browser."),
+        "attempts": Verb("measuring", "The containers of an execution."),
+        "usage": Verb("measuring", "What an execution uses, or used."),
+        "open": Verb("opening", "Show the monitor, or an execution, in the browser."),
     },
     "Steer": {
         "cancel": Verb("steering", "Ask executions to stop."),
@@ -53,15 +57,27 @@ SECTIONS: dict[str, dict[str, Verb]] = {
         "hold": Verb("steering", "Keep what is queued in the queue."),
         "release": Verb("steering", "Let what is held take its turn."),
         "change": Verb("steering", "Change name, note, labels or limits."),
+    },
+    "Keep": {
         "archive": Verb("keeping", "Put aside what has ended."),
         "restore": Verb("keeping", "Take executions back from the archive."),
         "delete": Verb("keeping", "Delete executions with all that belongs to them."),
+        "bundle": Verb("bundle", "An execution as one archive.", is_noun=True),
+        "file": Verb("file", "Uploaded files, for submissions.", is_noun=True),
+    },
+    "Tell others": {
+        "share": Verb("share", "Addresses that show one execution to whoever has them.", is_noun=True),
+        "webhook": Verb("webhook", "Servers that are told what happens.", is_noun=True),
+        "notification": Verb("notification", "Whom to tell, by mail or chat.", is_noun=True),
     },
     "Operate": {
         "worker": Verb("worker", "Who runs executions.", is_noun=True),
         "pool": Verb("pool", "Named groups of workers.", is_noun=True),
         "token": Verb("token", "Who may do what.", is_noun=True),
         "secret": Verb("secret", "Secrets that submissions refer to by name.", is_noun=True),
+        "quota": Verb("quota", "What owners use, and how much they may.", is_noun=True),
+        "audit": Verb("audit", "Who did what, and what was refused.", is_noun=True),
+        "retention": Verb("measuring", "For how long what is kept."),
         "doctor": Verb("doctor", "Look whether all is well, and say what to do."),
         "login": Verb("login", "Keep the address and the token in the configuration file."),
         "request": Verb("asking", "Any other request to the API."),
@@ -150,6 +166,8 @@ def execute(arguments: Sequence[str]) -> int:
 
     forgiving()
     warnings.showwarning = _warn
+    # Added once, however often it is.
+    logging.getLogger("tailrace").addHandler(_TOLD)
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="tailrace", standalone_mode=False)
         sys.stdout.flush()
@@ -186,6 +204,20 @@ def _leave_quietly() -> int:
     """Whoever read our output has had enough. What is still buffered has nowhere to go."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return PIPE_CLOSED
+
+
+class _Told(logging.Handler):
+    """What the client has to say while it tries again, as a line of ours."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        from tailrace.cli.output import remark
+
+        with suppress(BrokenPipeError):
+            remark(f"— {record.getMessage()}", style="yellow")
+
+
+_TOLD = _Told()
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -109,7 +109,7 @@ def create(
     said = {
         "name": name, "overlap": overlap,
         "rule": {field: value for field, value in rule.items() if value is not None} or None,
-        "targets": _targets(image, command, execution, batch),
+        "targets": targets_of(image, command, execution, batch),
     }  # fmt: skip
     body = values.merged(body, {field: value for field, value in said.items() if value is not None})
     body = values.merged(body, values.settings(changes or ()))
@@ -126,9 +126,10 @@ def create(
         show_one(made, ROWS, form)
 
 
-def _targets(
+def targets_of(
     image: str | None, command: list[str] | None, execution: str | None, batch: str | None
 ) -> list[values.Json] | None:
+    """What options say is submitted: nothing, an execution, or a batch."""
     if batch:
         return [{"batch": values.mapping(batch)}]
     target: values.Json = values.mapping(execution) if execution else {}
@@ -137,6 +138,24 @@ def _targets(
     if command:
         target["command"] = command
     return [{"execution": target}] if target else None
+
+
+@app.verb("set", "tailrace schedule set 'morning report' --set overlap=queue")
+def change(
+    schedule: ScheduleArgument,
+    *,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Any field; null takes it away.")
+    ] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="FILE|-", help="Changes as JSON or YAML.")] = None,
+    form: FormatOption = DEFAULT,
+) -> None:
+    """Change fields of a schedule."""
+    body = values.merged(values.mapping(spec) if spec else {}, values.settings(changes or ()))
+    if not body:
+        raise usage("There is nothing to change.", "See `tailrace schedule set --help`.")
+    with session() as api:
+        show_one(api.patch(f"/v1/schedules/{api.one_of('schedule', schedule)}", body), ROWS, form)
 
 
 @app.verb("pause", "tailrace schedule pause 'morning report'")

@@ -16,6 +16,17 @@ from tailrace.cli.shown import ago, plain
 
 app = Noun("Secrets that submissions refer to by name.")
 
+
+def asked_for(what: str, source: Path | None) -> str:
+    """What nobody else should see: from a file, from stdin, or from who sits there."""
+    if source is not None:
+        return source.read_text(encoding="utf-8")
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, err=True))
+    # The newline is the shell's, as in `$(…)`.
+    return sys.stdin.read().rstrip("\n")
+
+
 COLUMNS: Columns = {
     "NAME": lambda item: plain(item["name"]),
     "MADE": lambda item: ago(item["created_at"]),
@@ -43,13 +54,7 @@ def put(
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="What this file has.")] = None,
 ) -> None:
     """Keep a secret. Its value is asked for, or read from stdin or a file: it is never an argument."""
-    if source is not None:
-        value = source.read_text(encoding="utf-8")
-    elif sys.stdin.isatty():
-        value = typer.prompt(f"Value of {name}", hide_input=True, err=True)
-    else:
-        # The newline is the shell's, as in `$(…)`.
-        value = sys.stdin.read().rstrip("\n")
+    value = asked_for(f"Value of {name}", source)
     with session() as api:
         api.put(f"/v1/secrets/{name}", {"value": value})
     remark(f"Kept: {name}")

@@ -97,12 +97,12 @@ class Session:
         found = self.pages("/v1/executions", LOOKED_AT, q=beginning, archived="any")
         return self._only(text, "execution", found, lambda item: item["id"].startswith(beginning))
 
-    def one_of(self, noun: str, text: str, path: str | None = None) -> str:
+    def one_of(self, noun: str, text: str, path: str | None = None, *, name: str = "name") -> str:
         """The id of something else, a schedule say: itself, a beginning, its name, or `@last`."""
         if _WHOLE.fullmatch(text.lower()):
             return text.lower()
         listed = self.pages(path or f"/v1/{noun}s", 1 if text == LAST else LOOKED_AT)
-        return self._only(text, noun, listed, _any) if text == LAST else self.chosen(noun, text, listed)
+        return self._only(text, noun, listed, _any) if text == LAST else self.chosen(noun, text, listed, name=name)
 
     def chosen(self, noun: str, text: str, items: Iterable[Json], *, name: str = "name") -> str:
         """The id of what is so called among these, or begins so."""

@@ -9,7 +9,17 @@ import typer
 from tailrace.cli import values
 from tailrace.cli.keeping import YesOption, sure
 from tailrace.cli.noun import Noun
-from tailrace.cli.output import DEFAULT, Columns, Format, FormatOption, remark, show_document, show_list, write
+from tailrace.cli.output import (
+    DEFAULT,
+    Columns,
+    Format,
+    FormatOption,
+    remark,
+    show_document,
+    show_list,
+    show_one,
+    write,
+)
 from tailrace.cli.session import session
 from tailrace.cli.shown import ago, plain
 
@@ -31,6 +41,9 @@ COLUMNS: Columns = {
     "USED": lambda item: ago(item["last_used_at"]),
     "MADE": lambda item: ago(item["created_at"]),
 }
+
+
+TokenArgument = Annotated[str, typer.Argument(help="Id, the first digits of it, or its name.")]
 
 
 @app.verb("ls", "tailrace token ls", "tailrace token ls --all --owner ann")
@@ -76,13 +89,27 @@ def create(
         show_document(made, form)
 
 
-@app.verb("revoke", "tailrace token revoke 01a1fcdd-7424")
+@app.verb("show", "tailrace token show 'nightly jobs'")
+def show(token: TokenArgument, *, form: FormatOption = DEFAULT) -> None:
+    """Show what a token may do, and until when; not the token itself."""
+    with session() as api:
+        show_one(api.get(f"/v1/tokens/{api.one_of('token', token)}"), COLUMNS, form)
+
+
+@app.verb("revoke", "tailrace token revoke 01a1fcdd-7424", "tailrace token revoke stolen --descendants")
 def revoke(
-    token: Annotated[str, typer.Argument(help="Id, the first digits of it, or its name.")], *, yes: YesOption = False
+    token: TokenArgument,
+    *,
+    descendants: Annotated[
+        bool, typer.Option("--descendants", help="Also all that was made with it, and with that: after a theft.")
+    ] = False,
+    yes: YesOption = False,
 ) -> None:
-    """Revoke a token. Whatever it has open ends at once; what was made with it stays."""
+    """Revoke a token. Whatever it has open ends at once; what was made with it stays, unless asked otherwise."""
     with session() as api:
         found = api.one_of("token", token)
-        sure(f"Revoke {token}?", yes=yes)
-        api.delete(f"/v1/tokens/{found}")
+        sure(f"Revoke {token}{', and all that was made with it' if descendants else ''}?", yes=yes)
+        told = api.delete(f"/v1/tokens/{found}{'?descendants=true' if descendants else ''}")
     remark(f"Revoked: {found}")
+    if told is not None:
+        show_document(told, Format.YAML)

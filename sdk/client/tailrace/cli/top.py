@@ -11,7 +11,7 @@ import typer
 from tailrace.cli.listing import progress_of, status_of
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import console
-from tailrace.cli.session import Session, session
+from tailrace.cli.session import PATIENCE, Session, session
 from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ def top(
     """Show pools, workers and what is active, over and over. Ctrl-C ends it."""
     from rich.live import Live
 
-    with session() as api:
+    live_view = sys.stdout.isatty() and not once
+    # A live view looks again soon, and says itself what is wrong.
+    with session(patience=0.0 if live_view else PATIENCE) as api:
         terminal = console()
-        if once or not sys.stdout.isatty():
+        if not live_view:
             terminal.print(look(api, pool, limit))
             return
         with Live(look(api, pool, limit), console=terminal, screen=True, auto_refresh=False) as live:
