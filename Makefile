@@ -1,6 +1,6 @@
 # The verbs of the project; `make help` lists them. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: demo up test lint format bench audit baseline wheel clean help
+.PHONY: demo up test lint format bench audit baseline docs wheel web clean help
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -21,6 +21,7 @@ up: $(READY)  ## The stack in the foreground, until Ctrl-C (TAILRACE_PORT, TAILR
 	@$(PYTHON) -m stack up
 
 test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, faults, nightly, soak; ARGS=…)
+	@[ -n '$(TIER)$(ARGS)' ] || $(PYTHON) -m stack web-test
 	@$(PYTHON) -m pytest -m '$(MARKS)' $(BESIDE) $(ARGS) || { status=$$?; \
 		[ -n '$(TIER)' ] && [ $$status = 5 ] && echo 'no tests in tier $(TIER)' || exit $$status; }
 
@@ -30,15 +31,17 @@ lint: $(READY)  ## Style, formatting, types, import contracts, the lock file
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(UV) lock --check
+	@$(PYTHON) -m stack web-lint
 
 format: $(READY)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, the log and the API in short (ARGS=… for the first)
+bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, the log, the API and the client in short (ARGS=… for the first)
 	@$(PYTHON) -m bench.core $(ARGS)
 	@$(PYTHON) -m bench.logs --short
 	@$(PYTHON) -m bench.api --short
+	@$(PYTHON) -m bench.client
 
 audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it is there), and credentials in the sources
 	@sh stack/audit.sh $(UV)
@@ -46,11 +49,17 @@ audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it
 baseline: $(READY)  ## Take what `make audit` finds in the sources for no credentials; look at the difference
 	@sh stack/audit.sh baseline
 
+docs: $(READY)  ## The pages as a site, in site/, with the reference of the client; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 UV_PROJECT_ENVIRONMENT=.tools/docs $(UV) run --locked --quiet --only-group docs mkdocs build
+
 wheel: $(READY)  ## The Python client as a wheel and a source archive, in dist/
 	@$(UV) build --quiet --out-dir dist sdk/client && ls dist
 
+web: $(READY)  ## Build the monitor, the page that the API serves at /, unless it is fresh
+	@$(PYTHON) -m stack web
+
 clean:  ## Remove the environments and caches; the data stays
-	@rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .tools dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis web/node_modules web/dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## This list

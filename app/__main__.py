@@ -1,9 +1,13 @@
-"""`python -m app`: the API on a listening socket of our own. `python -m app token` makes a token instead."""
+"""`python -m app`: the API on a listening socket of our own.
+
+`python -m app token` makes a token instead, `python -m app openapi` prints the OpenAPI document.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import signal
 import socket
@@ -116,5 +120,17 @@ def open_listener(settings: Settings) -> socket.socket:
     return listener
 
 
+def print_document() -> int:
+    """Print what is served as `/openapi.json`, without any server. The exit code of the process."""
+    print(json.dumps(create_app(Settings()).openapi()))  # noqa: T201
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(make_token(sys.argv[2:]) if sys.argv[1:2] == ["token"] else main())
+    match sys.argv[1:]:
+        case ["token", *arguments]:
+            sys.exit(make_token(arguments))
+        case ["openapi"]:
+            sys.exit(print_document())
+        case _:
+            sys.exit(main())

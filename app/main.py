@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
-from pydantic import BaseModel
 
 from app.artifacts.router import router as outputs_router
 from app.audit.middleware import Audited
@@ -42,6 +41,7 @@ from app.methods.router import one as method_router
 from app.methods.router import router as methods_router
 from app.methods.router import versions as method_versions_router
 from app.middleware import BodyLimit, RequestContext
+from app.monitor import add_monitor
 from app.notifications.router import one as notification_router
 from app.notifications.router import router as notifications_router
 from app.observability.health import router as health_router
@@ -97,14 +97,6 @@ ROUTERS = (
 )  # fmt: skip
 
 
-class Welcome(BaseModel):
-    """Where to go from here."""
-
-    name: str
-    version: str
-    links: dict[str, str]
-
-
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Without settings it is `uvicorn --factory` that calls: then they are the environment's."""
     if settings is None:
@@ -133,7 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     add_pages(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.add_api_route("/", _welcome, include_in_schema=False)
+    add_monitor(app, settings.web)
     return app
 
 
@@ -162,8 +154,3 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             holding.cancel()
             await app.state.background.finish(FINISH_SECONDS)
             log.info("api.stopped")
-
-
-async def _welcome() -> Welcome:
-    links = {"docs": "/docs", "openapi": "/openapi.json", "executions": "/v1/executions", "health": "/readyz"}
-    return Welcome(name="Tailrace", version=VERSION, links=links)

@@ -27,7 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
+_INLINE = re.compile(r'<(script|style)(?: nonce="[^"]*")?>(.*?)</\1>', re.DOTALL)
 
 
 def add_pages(app: FastAPI) -> None:
@@ -83,16 +83,17 @@ def _reference(title: str) -> str:
 
 
 def _page(html: str) -> HTMLResponse:
-    return HTMLResponse(html, headers={"Content-Security-Policy": _policy(html), "Cache-Control": "no-cache"})
+    return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(html), "Cache-Control": "no-cache"})
 
 
-def _policy(html: str) -> str:
-    """What this page may load: what is ours, and what is written in it."""
-    allowed = {"script": "'self'", "style": "'self'"}
+def page_policy(html: str, *, nonce: str | None = None) -> str:
+    """What this page may load: what is ours, and what is written in it; styles also that its scripts make with a nonce.
+
+    With one it is the monitor's, which has fonts, shows previews in frames and pictures that it has fetched.
+    """
+    allowed = {"script": "'self'", "style": f"'self' 'nonce-{nonce}'" if nonce else "'self'"}
+    more = "img-src 'self' data: blob:; font-src 'self'; frame-src 'self' blob:" if nonce else "img-src 'self' data:"
     for kind, content in _INLINE.findall(html):
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         allowed[kind] += f" 'sha256-{digest}'"
-    return (
-        f"{_NOTHING}; script-src {allowed['script']}; style-src {allowed['style']}; "
-        "img-src 'self' data:; connect-src 'self'"
-    )
+    return f"{_NOTHING}; script-src {allowed['script']}; style-src {allowed['style']}; {more}; connect-src 'self'"

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address the API listens on")
     port: int = Field(default=8700, ge=0, le=65535, description="Port the API listens on")
+    web: Path = Field(
+        default=Path(__file__).resolve().parents[1] / "web" / "dist",
+        description="Directory of the monitor as `make web` has built it; by default `web/dist` beside `app`",
+    )
     bootstrap_token: SecretStr | None = Field(
         default=None, description="An admin token that the API makes valid when it starts"
     )

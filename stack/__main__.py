@@ -13,11 +13,15 @@ from stack.engine import ensure_engine
 from stack.errors import StackError
 from stack.images import ensure_images
 from stack.up import up
+from stack.web import Web
 
 VERBS = {
     "up": "run the stack in the foreground",
     "demo": "set everything up, run the example three times, and clean up",
     "engine": "make sure that there is a container engine with the base images",
+    "web": "build the monitor, unless it is fresh",
+    "web-lint": "check style and types of the monitor",
+    "web-test": "run the tests of what is pure in the monitor",
 }
 
 
@@ -44,6 +48,12 @@ def _do(verb: str, console: Console) -> int:
             return demo(read_settings(), console)
         case "up":
             up(read_settings(), console)
+        case "web":
+            Web().build(console.say)
+        case "web-lint":
+            Web().lint(console.say)
+        case "web-test":
+            Web().test(console.say)
         case _:
             _engine(console)
     return 0

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from app.settings import Settings
 from stack.console import Console
 from stack.credentials import read_or_make_token
-from stack.demo_client import JSON, DemoClient
 from stack.demo_view import follow, show_records
 from stack.engine import Engine, ensure_engine
 from stack.errors import StackError, StackRunning
@@ -22,6 +20,8 @@ from stack.interrupts import until_interrupted
 from stack.local import Stack, claimed, local_stack
 from stack.lock import RunningStack
 from stack.ports import free_port
+from stack.web import ensure_web
+from tailrace import AsyncClient, AsyncHandle, Conflict, TailraceError
 
 COMMAND = ["python3", "/examples/kmeans/kmeans.py"]
 # A few seconds of work, so that there is something to stop.
@@ -41,6 +41,7 @@ def demo(settings: Settings, console: Console) -> int:
     try:
         with claimed(settings):
             engine = _prepare_engine(settings, console)
+            ensure_web(settings, console.say)
             verdict = _run(local_stack(settings, console), settings, console)
     except StackRunning as running:
         stack = _running_stack(settings, running)
@@ -80,61 +81,59 @@ class Story:
 
     console: Console
     directory: Path
-    submitted: list[str] = field(default_factory=list)
-    records: list[JSON] = field(default_factory=list)
+    handles: list[AsyncHandle] = field(default_factory=list)
     lines: list[list[str]] = field(default_factory=list)
     outputs: list[list[str]] = field(default_factory=list)
 
     async def tell(self, stack: AbstractAsyncContextManager[Stack]) -> None:
         """All of it. However it ends, no execution of it is left running."""
-        async with stack as running, DemoClient(running) as client:
+        async with stack as running, AsyncClient(running.url, running.token) as client:
             shutil.rmtree(self.directory, ignore_errors=True)
             try:
                 await self._three_executions(client)
+            except TailraceError as error:
+                raise StackError(str(error)) from error
             finally:
-                await self._leave_nothing_running(client)
-            show_records(self.console, self.records)
+                await self._leave_nothing_running()
+            show_records(self.console, [handle.record for handle in self.handles])
             for number, files in enumerate(self.outputs, start=1):
                 where = f"{self.directory / str(number)}: {', '.join(files)}" if files else "none"
                 self.console.say(f"outputs of wine-{number}: {where}")
             self._say_what_is_wrong()
 
-    async def _three_executions(self, client: DemoClient) -> None:
+    async def _three_executions(self, client: AsyncClient) -> None:
         self.console.say("1: the program runs to its end")
-        await self._execute(client, {})
+        await self._execute(client)
         self.console.say(f"2: the same again, asked to stop at {STOP_AT_PERCENT} %")
-        await self._execute(client, {}, stop_at=STOP_AT_PERCENT)
+        await self._execute(client, stop_at=STOP_AT_PERCENT)
         self.console.say("3: a new execution goes on from the checkpoint of the second")
-        await self._execute(client, {"resume_from": self.submitted[-1]})
+        await self._execute(client, resume_from=self.handles[-1].id)
 
-    async def _execute(self, client: DemoClient, more: JSON, *, stop_at: int | None = None) -> None:
-        number = len(self.submitted) + 1
+    async def _execute(
+        self, client: AsyncClient, *, stop_at: int | None = None, resume_from: str | None = None
+    ) -> None:
+        number = len(self.handles) + 1
         name = f"wine-{number}"
-        submission: JSON = {
-            "image": IMAGE,
-            "command": COMMAND,
-            "inputs": INPUTS,
-            "limits": LIMITS,
-            "name": name,
-            **more,
-        }
-        execution = await client.submit(submission)
-        self.submitted.append(execution)
+        handle = await client.run(IMAGE, COMMAND, inputs=INPUTS, limits=LIMITS, name=name, resume_from=resume_from)
+        self.handles.append(handle)
         try:
             async with asyncio.timeout(EXECUTION_SECONDS):
-                self.lines.append(await follow(client, execution, self.console, name=name, stop_at=stop_at))
-                self.records.append(await client.ended(execution))
+                self.lines.append(await follow(handle, self.console, name=name, stop_at=stop_at))
         except TimeoutError:
-            raise StackError(f"{name} ({execution}) has not ended after {EXECUTION_SECONDS} s") from None
-        self.outputs.append(await client.download_outputs(execution, self.directory / str(number)))
+            raise StackError(f"{name} ({handle.id}) has not ended after {EXECUTION_SECONDS} s") from None
+        directory = self.directory.resolve() / str(number)
+        files = await handle.outputs.download(directory)
+        self.outputs.append([str(file.relative_to(directory)) for file in files])
 
-    async def _leave_nothing_running(self, client: DemoClient) -> None:
+    async def _leave_nothing_running(self) -> None:
         try:
             async with asyncio.timeout(CLEANUP_SECONDS):
-                for execution in self.submitted[len(self.records) :]:
-                    await client.cancel(execution, force=True)
-                    await client.ended(execution)
-        except (TimeoutError, StackError) as error:
+                for handle in self.handles:
+                    if not handle.record.ended:
+                        with suppress(Conflict):
+                            await handle.kill()
+                        await handle.wait()
+        except (TimeoutError, TailraceError) as error:
             self.console.say(f"the last execution could not be stopped ({error!r}); the next `make up` takes it over")
 
     def went_as_promised(self) -> bool:
@@ -146,19 +145,18 @@ class Story:
             self.console.say(f"NOT AS IT SHOULD BE: {wrong}")
 
     def _what_is_wrong(self) -> list[str]:
-        statuses = [record["status"] for record in self.records]
+        records = [handle.record for handle in self.handles]
+        statuses = [record.status for record in records]
         if statuses != EXPECTED:
             return [f"the statuses are {statuses}, not {EXPECTED}"]
+        first, second, third = records
         checks = {
             "the second did not say that it saved a checkpoint": _says(self.lines[1], "saving the checkpoint"),
-            "the third does not name the second as its origin": self._origin_of_third() == self.submitted[1],
+            "the third does not name the second as its origin": third.lineage.resumed_from == second.id,
             "the third did not say that it resumed": _says(self.lines[2], "resuming after"),
-            "the third found something else than the first": self.records[0]["result"] == self.records[2]["result"],
+            "the third found something else than the first": first.result == third.result,
         }
         return [wrong for wrong, holds in checks.items() if not holds]
-
-    def _origin_of_third(self) -> Any:
-        return self.records[2]["lineage"]["resumed_from"]
 
 
 def _says(lines: list[str], what: str) -> bool:

@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from rich import box
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from stack.console import Console
-from stack.demo_client import JSON, DemoClient
+from tailrace import AsyncHandle, Record
 
-STREAM_MARKS = {"o": "", "e": "stderr: ", "s": "— "}
+MARKS = {"stdout": "", "stderr": "stderr: ", "system": "— ", "gap": "— "}
+STREAMS = ["stdout", "stderr", "system"]
 
 
-async def follow(
-    client: DemoClient, execution: str, console: Console, *, name: str, stop_at: int | None = None
-) -> list[str]:
+async def follow(handle: AsyncHandle, console: Console, *, name: str, stop_at: int | None = None) -> list[str]:
     """Show an execution live until it has ended, and ask it to stop at some percent; the lines of its log."""
     lines: list[str] = []
-    stopping = False
     with _progress(console) as progress:
-        bar = progress.add_task(name, total=100, phase="queued")
-        async for frame in client.tail(execution):
-            lines += _show(frame, console, name, progress, bar)
-            if stop_at is not None and not stopping and _percent(frame) >= stop_at:
-                stopping = True
+        bar = progress.add_task(name, total=1, phase=handle.status.phase)
+
+        async def show(record: Record) -> None:
+            status = handle.status
+            progress.update(bar, completed=status.progress, phase=status.phase)
+            if stop_at is not None and record.stop is None and status.progress * 100 >= stop_at:
                 console.say(f"{name}: asking it to stop")
-                await client.cancel(execution)
+                await handle.cancel()
+
+        async def read() -> None:
+            async for line in handle.logs(follow=True, stream=STREAMS):
+                lines.append(f"{MARKS[line.stream]}{line.text}")
+                console.pass_on(name, lines[-1])
+
+        await asyncio.gather(handle.wait(on_change=show), read())
     return lines
 
 
-def show_records(console: Console, records: list[JSON]) -> None:
+def show_records(console: Console, records: Sequence[Record]) -> None:
     """The records side by side, narrow enough for 80 columns."""
-    names = {record["id"]: record["name"] for record in records}
+    names = {record.id: record.name for record in records}
     table = Table("name", "status", "cause", "exit", "seconds", "progress", "resumed", box=box.SIMPLE)
     for record in records:
-        percent = (record["progress"] or {}).get("percent")
+        percent = record.progress.percent if record.progress else None
         table.add_row(
-            record["name"],
-            record["status"],
-            record["cause"],
-            str(record["exit_code"]),
-            str(record["run_seconds"]),
+            record.name,
+            record.status,
+            record.cause,
+            str(record.exit_code),
+            str(record.run_seconds),
             "–" if percent is None else f"{percent} %",
-            names.get(record["lineage"]["resumed_from"], "–"),
+            names.get(record.lineage.resumed_from or "", "–"),
         )
     console.terminal.print(table)
     for execution, name in names.items():
@@ -57,26 +66,3 @@ def _progress(console: Console) -> Progress:
         TextColumn("{task.fields[phase]}"),
     )
     return Progress(*columns, TimeElapsedColumn(), console=console.terminal, transient=True)
-
-
-def _show(frame: JSON, console: Console, name: str, progress: Progress, bar: TaskID) -> list[str]:
-    """Show a frame; the log lines in it."""
-    match frame["type"]:
-        case "lines":
-            lines = [f"{STREAM_MARKS[stream]}{text}" for _, stream, text, *_ in frame["lines"]]
-            for line in lines:
-                console.pass_on(name, line)
-            return lines
-        case "progress":
-            progress.update(bar, completed=_percent(frame), phase=frame["phase"] or "")
-        case "status":
-            progress.update(bar, phase=frame["status"])
-        case "gap":
-            console.say(f"{name}: lines {frame['from']}–{frame['to']} are not kept ({frame['reason']})")
-        case _:
-            pass
-    return []
-
-
-def _percent(frame: JSON) -> int:
-    return int(frame["percent"] or 0) if frame["type"] == "progress" else 0

@@ -13,12 +13,14 @@ from stack.errors import EngineMissing, ImageUnavailable
 from stack.images import ensure_images
 from stack.interrupts import until_interrupted
 from stack.local import Stack, claimed, local_stack
+from stack.web import ensure_web
 
 
 def up(settings: Settings, console: Console) -> None:
     """Run the stack until somebody stops it. Raises what `claimed` and `local_stack` raise."""
     with claimed(settings):
         farewell = _prepare_engine(settings, console)
+        ensure_web(settings, console.say)
         until_interrupted(_serve(settings, console))
         console.say("stopped")
         if farewell:
@@ -55,7 +57,7 @@ async def _get_login(stack: Stack) -> str | None:
 
 def _introduce(stack: Stack, settings: Settings, console: Console, *, login: str | None) -> None:
     console.say("")
-    console.say(f"API          {stack.url}")
+    console.say(f"monitor      {stack.url}")
     console.say(f"reference    {stack.url}/docs")
     if login:
         console.say(f"log in       {login}  (a browser, once, within ten minutes)")

@@ -1,4 +1,4 @@
-"""What clients ask of outputs: the pages of their list."""
+"""What clients ask of outputs: the pages of their list, and which of them they want as a zip."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from app.executions.query import MAX_PAGE
 
 CURSOR_CHARS = 4096
+# As much as an address has room for.
+ZIPPED_PATHS = 1000
 _LAST_ATTEMPT = 2**31 - 1
 
 
@@ -64,3 +66,19 @@ class OutputQuery(BaseModel):
     def after(self) -> Place | None:
         """Where the page before ended."""
         return None if self.cursor is None else Place.read(self.cursor)
+
+
+class ZipQuery(BaseModel):
+    """Which of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=CURSOR_CHARS)]], Field(max_length=ZIPPED_PATHS)
+    ] = Field(default=[], description="Only this file, or with a `/` at its end all below this directory; repeat it")
+
+    def takes(self, path: str) -> bool:
+        """Whether it is to be in the zip: all are, if none is named."""
+        return not self.path or any(
+            path == named or (named[-1] == "/" and path.startswith(named)) for named in self.path
+        )

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from app.artifacts import previewing, service
 from app.artifacts.previewing import PreviewQuery, send_preview
-from app.artifacts.requests import OutputQuery
+from app.artifacts.requests import OutputQuery, ZipQuery
 from app.artifacts.schemas import OutputList
 from app.artifacts.sending import HEADERS, RESPONSES, send
 from app.artifacts.zip import zip_files
@@ -52,15 +52,18 @@ async def list_outputs(
 @router.get(
     "/outputs.zip",
     operation_id="download_outputs",
-    summary="All output files as one zip",
+    summary="Output files as one zip",
     response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {}}, "description": "The zip, made while it is sent"}},
 )
-async def download_outputs(execution: ExecutionId, process: ProcessDep, caller: ReaderDep) -> StreamingResponse:
-    """Names are made safe to unpack: what other systems take for a separator or a drive becomes `_`."""
+async def download_outputs(
+    execution: ExecutionId, query: Annotated[ZipQuery, Query()], process: ProcessDep, caller: ReaderDep
+) -> StreamingResponse:
+    """All, or what `path` names. Names are made safe to unpack: what others take for a separator or a drive is `_`."""
     outputs = await service.get_outputs(process, caller, execution)
     modified_at = outputs.record.finished_at or outputs.record.updated_at
-    pieces = zip_files(process.artifacts, outputs.group, service.each_file(process, outputs.group), modified_at)
+    files = (file async for file in service.each_file(process, outputs.group) if query.takes(file.path))
+    pieces = zip_files(process.artifacts, outputs.group, files, modified_at)
     headers = HEADERS | {"Content-Disposition": attachment(f"{execution}-outputs.zip")}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 

@@ -69,3 +69,16 @@ BATCH: dict[str, Any] = {
 BATCH_LIST: dict[str, Any] = {"items": [BATCH], "next": None}
 
 REHEARSAL: dict[str, Any] = {"accepted": True, "batch": BATCH}
+
+NEEDS: dict[str, Any] = {
+    "items": [
+        {"execution": "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44", "index": 0, "key": "fetch", "needs": []},
+        {
+            "execution": "019a3e5c-7d21-7aa0-8b52-0d7f1f6f5c10",
+            "index": 1,
+            "key": "train",
+            "needs": [{"name": "fetch", "execution": "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"}],
+        },
+    ],
+    "next": None,
+}

@@ -261,6 +261,17 @@ async def list_children_with_outputs(connection: Connection, batch: UUID, *, aft
     return (await connection.execute(statement)).all()
 
 
+async def list_places(connection: Connection, batch: UUID, *, after: int, limit: int) -> Sequence[Any]:
+    """Children with an index behind `after`: id, index and key."""
+    statement = (
+        select(Execution.id, Execution.batch_index, Execution.batch_key)
+        .where(Execution.batch_id == batch, Execution.batch_index > after)
+        .order_by(Execution.batch_index)
+        .limit(limit)
+    )
+    return (await connection.execute(statement)).all()
+
+
 async def list_needs(connection: Connection, batch: UUID) -> dict[UUID, dict[str, UUID | None]]:
     """What each child needs, by name; None is what was deleted."""
     statement = (

@@ -296,6 +296,15 @@ class BatchQuery(BaseModel):
     wait: float = Field(default=0, ge=0, le=MAX_WAIT, description="Seconds to wait for its end")
 
 
+class NeedsQuery(BaseModel):
+    """Pages of who needs whom."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=MAX_PAGE, ge=1, le=MAX_PAGE, description="Children per page")
+    cursor: int = Field(default=-1, ge=-1, le=MAX_CHILDREN, description="The `next` of the page before")
+
+
 class BatchListQuery(BaseModel):
     """Pages of the list of batches."""
 

@@ -15,9 +15,16 @@ from app.background import Background
 from app.batches import removing, service, submitting
 from app.batches.awaiting import wait_for_end
 from app.batches.outputs import zip_outputs
-from app.batches.requests import Again, BatchListQuery, BatchQuery, BatchSubmission, RerunBatchRequest
+from app.batches.requests import (
+    Again,
+    BatchListQuery,
+    BatchQuery,
+    BatchSubmission,
+    NeedsQuery,
+    RerunBatchRequest,
+)
 from app.batches.rerun import draft_again
-from app.batches.schemas import Batch, BatchList, BatchRehearsal
+from app.batches.schemas import Batch, BatchList, BatchRehearsal, ChildNeeds, NeedsList
 from app.batches.service import SubmittedBatch
 from app.bootstrap import Process
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
@@ -43,6 +50,7 @@ BatchId = Annotated[UUID, Path(alias="id", description="The batch's id")]
     responses={
         200: {"model": BatchRehearsal, "description": "A dry run: it would have been accepted"},
         201: ACCEPTED,
+        409: {"description": "A method of it is disabled"},
     },
 )
 async def submit_batch(
@@ -152,6 +160,15 @@ async def delete_batch(batch: BatchId, process: ProcessDep, caller: CancelerDep)
     """Its record, and all that belongs to its children. What has not ended is asked to stop first. Not to be undone."""
     record = await removing.delete(process, caller, batch)
     return Response(status_code=204) if record is None else answer(Batch.of(record), status=202)
+
+
+@one.get("/needs", operation_id="list_batch_needs", summary="Which child needs which")
+async def list_batch_needs(
+    batch: BatchId, query: Annotated[NeedsQuery, Query()], process: ProcessDep, caller: ReaderDep
+) -> NeedsList:
+    """By index. Of a batch run again, some are needed that are children of the one before. Follow `next`."""
+    found, more = await service.get_needs(process, caller, batch, limit=query.limit, after=query.cursor)
+    return NeedsList.of([ChildNeeds.of(place, needs) for place, needs in found], more=more)
 
 
 @one.get(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.batches import examples
 from app.batches.model import BatchRecord, BatchStatus, StopReason
+from app.batches.repository import Upstream
 from app.executions.states import Status
 
 
@@ -132,6 +134,42 @@ class BatchList(BaseModel):
     def of(cls, records: list[BatchRecord], *, more: bool) -> Self:
         """From the records of a page."""
         return cls(items=[Batch.of(record) for record in records], next=str(records[-1].id) if more else None)
+
+
+class NeedView(BaseModel):
+    """What a child waits for, and finds in `/tailrace/inputs/<name>`."""
+
+    name: str
+    execution: UUID | None = Field(description="Null: it was deleted since")
+
+
+class ChildNeeds(BaseModel):
+    """A child, and what it needs."""
+
+    execution: UUID
+    index: int
+    key: str | None
+    needs: list[NeedView]
+
+    @classmethod
+    def of(cls, place: Any, needs: Sequence[Upstream]) -> Self:
+        """From its row, and those of what it needs."""
+        views = [NeedView(name=each.name, execution=each.needed) for each in needs]
+        return cls(execution=place.id, index=place.batch_index, key=place.batch_key, needs=views)
+
+
+class NeedsList(BaseModel):
+    """One page, by index. `next` is the cursor of the next page, null on the last one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.NEEDS]})
+
+    items: list[ChildNeeds]
+    next: int | None
+
+    @classmethod
+    def of(cls, needs: list[ChildNeeds], *, more: bool) -> Self:
+        """From the children of a page."""
+        return cls(items=needs, next=needs[-1].index if more else None)
 
 
 class BatchRehearsal(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from app.auth.service import Caller
 from app.batches import repository
 from app.batches.model import MAX_CHILDREN, BatchRecord, BatchStatus, Membership, NewBatch
+from app.batches.repository import Upstream
 from app.batches.settling import settle
 from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
@@ -200,6 +201,20 @@ async def get_page(
     async with reading(process.database) as connection:
         records = await repository.list_page(connection, limit=limit + 1, before=before, owner=caller.sees)
     return records[:limit], len(records) > limit
+
+
+async def get_needs(
+    process: Process, caller: Caller, batch: UUID, *, limit: int, after: int
+) -> tuple[list[tuple[Any, list[Upstream]]], bool]:
+    """One page of children by index, each with what it needs, and whether there are more. Raises `NotFound`."""
+    async with reading(process.database) as connection:
+        await get_batch(connection, caller, batch)
+        places = await repository.list_places(connection, batch, after=after, limit=limit + 1)
+        upstream = await repository.list_upstream(connection, [place.id for place in places[:limit]])
+    by_child = defaultdict(list)
+    for each in upstream:
+        by_child[each.execution].append(each)
+    return [(place, by_child[place.id]) for place in places[:limit]], len(places) > limit
 
 
 async def cancel(process: Process, caller: Caller, batch: UUID, *, force: bool) -> tuple[BatchRecord, bool]:

@@ -38,6 +38,7 @@ STATUS = {"schema": {"type": "string", "enum": [*Status]}, "description": "Its `
     response_model=Execution,
     responses={
         200: {"model": Rehearsal, "description": "A dry run: it would have been accepted"},
+        409: {"description": "Its method is disabled"},
         429: {"description": "You have as many queued as you may"},
         201: ACCEPTED,
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,6 +36,7 @@ _SHARES: dict[str, Any] = {
 _ME: dict[str, Any] = {
     "owner": "ann",
     "scopes": ["cancel", "read", "submit"],
+    "token_id": "019aa2c4-7b1e-7c51-9c0f-2f5d8a6b1c30",
     "token_name": "nightly jobs",
     "expires_at": "2026-02-14T09:00:00Z",
     "quota": _SHARES,
@@ -166,6 +168,7 @@ class Me(BaseModel):
 
     owner: str
     scopes: list[Scope]
+    token_id: UUID | None = Field(description="Of the token, or of the session, that you ask with")
     token_name: str | None = Field(description="What the token is for; of an issuer's, whose it is")
     expires_at: datetime | None = Field(description="When the token ends; null: never")
     quota: Shares
@@ -177,6 +180,7 @@ class Me(BaseModel):
         return cls(
             owner=caller.owner,
             scopes=sorted(caller.scopes),
+            token_id=caller.token_id,
             token_name=caller.token_name,
             expires_at=caller.expires_at,
             quota=Shares.of(standing),

@@ -133,6 +133,7 @@ RULES: dict[str, Rule] = {
     "DELETE /v1/batches/{id}": own(CANCEL, 202, 204),
     "POST /v1/batches/{id}/cancel": own(CANCEL, 202),
     "POST /v1/batches/{id}/rerun": own(SUBMIT, 409),
+    "GET /v1/batches/{id}/needs": own(READ),
     "GET /v1/batches/{id}/outputs.zip": own(READ),
 
     "POST /v1/files": mine(SUBMIT, 201, content=b"a,b\n", query="name=rows.csv"),

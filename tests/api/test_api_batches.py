@@ -265,7 +265,13 @@ async def test_a_batch_sent_again_with_its_key_is_the_same(client: httpx.AsyncCl
 
 async def test_others_batches_do_not_exist(client: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
     batch = await submit_batch(client, count=1)
-    for method, path in (("GET", ""), ("POST", "/cancel"), ("POST", "/rerun"), ("GET", "/outputs.zip")):
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/needs"),
+        ("POST", "/cancel"),
+        ("POST", "/rerun"),
+        ("GET", "/outputs.zip"),
+    ):
         response = await stranger.request(method, batch["links"]["self"] + path)
         assert response.status_code == 404, (method, path)
     assert (await stranger.get("/v1/batches")).json()["items"] == []
@@ -276,6 +282,23 @@ async def test_batches_are_listed_by_page_newest_first(client: httpx.AsyncClient
     first = (await client.get("/v1/batches?limit=2")).json()
     rest = (await client.get(f"/v1/batches?limit=2&cursor={first['next']}")).json()
     assert [item["id"] for item in first["items"] + rest["items"]] == ids[::-1]
+    assert rest["next"] is None
+
+
+async def test_who_needs_whom_is_told_by_page(client: httpx.AsyncClient) -> None:
+    items = [{"key": "a"}, {"key": "b", "needs": ["a"]}, {"key": "sum", "needs": ["b", "a"]}, {}]
+    batch = await submit_batch(client, items=items)
+    own = f"{batch['links']['self']}/needs"
+    first = (await client.get(own, params={"limit": 3})).json()
+    rest = (await client.get(own, params={"limit": 3, "cursor": first["next"]})).json()
+    told = first["items"] + rest["items"]
+    ids = {child["key"]: child["execution"] for child in told}
+    assert [(child["index"], [(need["name"], need["execution"]) for need in child["needs"]]) for child in told] == [
+        (0, []),
+        (1, [("a", ids["a"])]),
+        (2, [("a", ids["a"]), ("b", ids["b"])]),
+        (3, []),
+    ]
     assert rest["next"] is None
 
 

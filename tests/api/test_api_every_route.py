@@ -12,36 +12,21 @@ import httpx
 import pytest
 from access import RULES, Rule, Whose
 from belongings import RUN, Belongings
-from fastapi.routing import APIWebSocketRoute, iter_route_contexts
 from hand import Hand
 from served import USER_SCOPES, Api
 
 from app.auth.tokens import Scope
 from app.events.feed import RESYNC_BEYOND
 from app.logs.protocol import CloseCode
-from app.main import create_app
-from app.settings import Settings
 from support.knocking import knock
+from support.routes import routes
 
 CODES = {None: 200, CloseCode.NOT_AUTHENTICATED: 401, CloseCode.NOT_ALLOWED: 403, CloseCode.NOT_FOUND: 404}
 REFUSED = {404, 409, 422}
 # Of an execution in a queue that others are in.
 MOVES_BY_ITSELF = {"queue_position", "expected_seconds", "waiting_on"}
 OPERATIONS = {"get", "post", "put", "patch", "delete"}
-
-
-def _routes() -> list[str]:
-    """Of the application itself, whatever it documents."""
-    found = []
-    for context in iter_route_contexts(create_app(Settings()).routes):
-        path = re.sub(r"\{(\w+):\w+\}", r"{\1}", context.path or "")
-        if isinstance(context.original_route, APIWebSocketRoute):
-            found.append(f"WS {path}")
-        found += (f"{method} {path}" for method in sorted(getattr(context, "methods", None) or ()) if method != "HEAD")
-    return found
-
-
-ROUTES = _routes()
+ROUTES = routes()
 STATELESS = {"session", "ws-tickets", "me", "stats", "imports", "events", "audit", "secrets"}
 
 

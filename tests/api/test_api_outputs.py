@@ -256,6 +256,25 @@ async def test_the_zip_holds_everything_under_safe_names(client: httpx.AsyncClie
     assert archive.getinfo("plain.txt").external_attr >> 16 == 0o100644
 
 
+async def test_a_zip_of_some_has_these_files_and_all_below_these_directories(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    content = {path: path.encode() for path in ("a.txt", "b.txt", "plots/1.png", "plots/deep/2.png", "plotsbeside.txt")}
+    own = await ended_with(hand, await submit(), content)
+
+    async def names(*paths: str) -> list[str]:
+        response = await client.get(f"{own}/outputs.zip", params={"path": list(paths)})
+        return sorted(zipfile.ZipFile(io.BytesIO(response.content)).namelist())
+
+    assert await names("b.txt", "plots/") == ["b.txt", "plots/1.png", "plots/deep/2.png"]
+    assert await names("plots/deep/2.png", "plots") == ["plots/deep/2.png"]
+    assert await names("nothing") == []
+    assert await names() == sorted(content)
+    refused = await client.get(f"{own}/outputs.zip?path=&paths=a")
+    assert refused.status_code == 422
+    assert {error["field"] for error in refused.json()["errors"]} == {"path[0]", "paths"}
+
+
 async def test_a_large_zip_is_made_while_it_is_sent(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
     content = bytes(range(256)) * 4096 * 8
     own = await ended_with(hand, await submit(), {f"{number}.bin": content for number in range(4)} | {"a.png": content})

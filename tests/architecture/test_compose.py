@@ -223,9 +223,9 @@ def test_the_services_are_given_settings_that_exist(services: dict[str, Json]) -
 def test_the_image_of_the_api_is_the_last_stage_and_not_root() -> None:
     stages = re.split(r"^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)[1:]
     names = [re.match(r"\S+ AS (\S+)", stage)[1] for stage in stages]  # type: ignore[index]
-    assert names == ["build", "runtime", "worker", "api"]
+    assert names == ["build", "runtime", "worker", "web", "api"]
     assert f"\nUSER {IMAGE_USER}\n" in stages[-1]
-    assert all("HEALTHCHECK" in stage for stage in stages[-2:])
+    assert all("HEALTHCHECK" in stages[names.index(name)] for name in ("worker", "api"))
     assert "\nUSER" not in "".join(stages[:-1])
 
 
@@ -251,9 +251,11 @@ def built(compose: Compose, tmp_path: Path, images: None) -> Iterator[str]:
     context = tmp_path / "context"
     listed = [line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line[0] == "!"]
     for path in [".dockerignore", "Dockerfile", *listed]:
-        copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copyfile
         (context / path).parent.mkdir(parents=True, exist_ok=True)
-        copy(ROOT / path, context / path)
+        if (ROOT / path).is_dir():
+            shutil.copytree(ROOT / path, context / path, ignore=shutil.ignore_patterns("node_modules", "dist*"))
+        else:
+            shutil.copyfile(ROOT / path, context / path)
     # Where this machine trusts certificates of its own, the build needs them too.
     for certificate in Path("/usr/local/share/ca-certificates").rglob("*.crt"):
         shutil.copy(certificate, context / "compose" / "certificates")
@@ -282,6 +284,8 @@ def test_the_images_build_without_a_registry_and_hold_what_they_run(built: str) 
         assert output(client, f"{built}-api", "import app.main, os; print(os.getuid())") == "10001"
         assert output(client, f"{built}-worker", "import worker.main, worker.workspace as w; print(w.KIT.name)")
         assert output(client, f"{built}-migrate", "import alembic, os; print(os.path.exists('alembic.ini'))") == "True"
+        built_page = "import os; print(os.path.exists('web/dist/index.html'))"
+        assert output(client, f"{built}-api", built_page) == "True"
         tools = "import shutil; print(*map(shutil.which, ('uv', 'pip', 'gcc')))"
         assert output(client, f"{built}-worker", tools) == "None None None"
 

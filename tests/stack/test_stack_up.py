@@ -62,7 +62,7 @@ def up(engine: Engine, data: Path, python: Python) -> Callable[[], Terminal]:
 async def until_up(terminal: Terminal) -> tuple[str, str]:
     """The URL and the token, once they are on the screen."""
     token = await eventually(lambda: terminal.shows(r"admin token +(\S+)"), within=START)
-    return terminal.shows(r"API +(http\S+)") or "", token or ""
+    return terminal.shows(r"monitor +(http\S+)") or "", token or ""
 
 
 def children_of(pid: int) -> dict[str, int]:

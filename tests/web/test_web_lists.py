@@ -1,0 +1,171 @@
+"""The lists of executions: true at every moment, narrowed by their address, and as long as one likes."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from support.browsing import PHONE, Watched, logged_in
+from support.running import Running
+
+pytestmark = pytest.mark.slow
+
+MANY = 10_000
+
+
+@pytest.fixture
+def mark() -> str:
+    """A word that is in the names of this test's own executions alone."""
+    return f"mark{uuid.uuid4().hex[:8]}"
+
+
+def row(page: Page, name: str) -> Any:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
+
+
+async def choose(page: Page, *names: str) -> None:
+    for name in names:
+        await page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+
+
+async def test_what_happens_is_shown_without_being_asked_for(page: Page, tailrace: Running, mark: str) -> None:
+    await page.goto(f"/executions?q={mark}")
+    await expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    program = (
+        'echo "{\\"progress\\": 40, \\"phase\\": \\"halfway\\"}" >> /tailrace/events; '
+        "until [ -e /tailrace/stop ]; do sleep 0.1; done; exit 3"
+    )
+    execution = await tailrace.submit("sh", "-c", program, name=f"{mark}-one", labels={"team": mark})
+    mine = row(page, f"{mark}-one")
+    await expect(mine).to_contain_text("Running")
+    await expect(mine).to_contain_text("40 %")
+    await expect(mine).to_contain_text(f"team={mark}")
+    # A list that has what runs alone loses it when it ends.
+    await page.get_by_role("button", name=re.compile("^Running")).click()
+    await expect(page).to_have_url(re.compile(rf"q={mark}&status=running$"))
+    await expect(mine).to_be_visible()
+    await tailrace.cancel(execution)
+    await expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    await page.get_by_role("button", name=re.compile("^Running")).click()
+    await expect(mine).to_contain_text("Canceled")
+    await page.reload()
+    await expect(mine).to_contain_text("Canceled by admin")
+
+
+async def test_what_is_chosen_is_archived_restored_and_deleted_and_comes_back_by_undo(
+    page: Page, tailrace: Running, mark: str
+) -> None:
+    names = [f"{mark}-{letter}" for letter in "abc"]
+    for name in names:
+        await tailrace.ended(await tailrace.submit("true", name=name))
+    await page.goto(f"/executions?q={mark}")
+    await choose(page, *names[:2])
+    await page.get_by_role("button", name="Archive", exact=True).click()
+    await expect(page.get_by_text("2 executions archived")).to_be_visible()
+    await expect(row(page, names[0])).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row(page, names[0])).to_be_visible()
+    await choose(page, names[0])
+    await page.get_by_role("button", name="Archive", exact=True).click()
+    await expect(row(page, names[0])).to_have_count(0)
+    await page.goto(f"/archive?q={mark}")
+    await choose(page, names[0])
+    await page.get_by_role("button", name="Restore", exact=True).click()
+    await expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    await page.goto(f"/executions?q={mark}")
+    # Nothing is deleted while it can be called off.
+    await choose(page, names[1])
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await expect(row(page, names[1])).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row(page, names[1])).to_be_visible()
+    await choose(page, names[2])
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await expect(page.get_by_text("1 execution deleted")).to_be_visible()
+    listed = (await tailrace.get("/v1/executions", params={"q": mark}))["items"]
+    assert [each["name"] for each in listed] == names[1::-1]
+
+
+async def test_a_view_that_was_saved_is_there_again(page: Page, tailrace: Running, mark: str) -> None:
+    await page.goto(f"/executions?q={mark}&status=failed&label=team%3Da&sort=-finished")
+    await expect(page.get_by_text("Label: team=a")).to_be_visible()
+    await page.get_by_role("button", name="Views").click()
+    await page.get_by_label("Name of this view").fill("What failed of a")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.goto("/executions")
+    await page.get_by_role("button", name="Views").click()
+    await page.get_by_role("menuitem", name="What failed of a").click()
+    await expect(page).to_have_url(re.compile(rf"q={mark}.*sort=-finished"))
+    await page.get_by_role("button", name="Remove Label team=a").click()
+    await expect(page).not_to_have_url(re.compile("label="))
+
+
+@pytest.mark.timeout(600)
+async def test_ten_thousand_are_scrolled_through_with_a_screenful_drawn(
+    watched: Watched, tailrace: Running, mark: str, record_property: Any
+) -> None:
+    page = watched.page
+    body = {"defaults": {"image": "busybox:local", "hold": True, "name": mark}, "count": MANY}
+    made = await tailrace.request("POST", "/v1/batches", json=body)
+    assert made.status_code == 201, made.text
+    batch = made.json()["id"]
+    await page.goto(f"/executions?batch={batch}")
+    await expect(page.get_by_text("200 shown, more below")).to_be_visible()
+    # From end to end, a tenth of a second's worth of wheel at each frame, as often as there is more.
+    frames = await page.evaluate(
+        """async () => {
+            const list = document.querySelector('section[aria-label="Executions"]');
+            const took = [], drawn = [];
+            let before = performance.now(), still = 0;
+            while (still < 150) {
+                const at = list.scrollTop;
+                list.scrollTop += 900;
+                await new Promise(requestAnimationFrame);
+                took.push(performance.now() - before);
+                before = performance.now();
+                drawn.push(list.querySelectorAll("tbody tr").length);
+                still = list.scrollTop === at ? still + 1 : 0;
+            }
+            took.sort((a, b) => a - b);
+            const [median, p95] = [0.5, 0.95].map(share => took[Math.floor(took.length * share)]);
+            return {median, p95, drawn: Math.max(...drawn), height: list.scrollHeight};
+        }"""
+    )
+    record_property("milliseconds per frame", {"median": frames["median"], "p95": frames["p95"]})
+    await expect(page.get_by_text(f"{MANY:,} shown", exact=True)).to_be_visible()
+    assert frames["drawn"] < 100
+    # All of them have room, and none is drawn twice as high.
+    assert frames["height"] / MANY == pytest.approx(38, abs=1)
+    await page.get_by_role("checkbox", name="Choose all that are loaded").check()
+    await expect(page.get_by_text(f"{MANY:,} chosen")).to_be_visible()
+    removed = await tailrace.request("POST", "/v1/executions:delete", json={"batch": batch, "limit": 1000})
+    assert removed.status_code == 200
+    await tailrace.request("POST", f"/v1/batches/{batch}/cancel")
+
+
+@pytest.mark.parametrize("path", ["/executions", "/"])
+async def test_the_lists_are_for_everybody_and_every_screen(
+    path: str, browser: Browser, tailrace: Running, shots: Path, mark: str
+) -> None:
+    for number, name in enumerate(("done", "broken")):
+        await tailrace.ended(await tailrace.submit("sh", "-c", f"exit {number}", name=f"{mark}-{name}"))
+    await tailrace.submit("true", name=f"{mark}-held", hold=True)
+    name = path.strip("/") or "home"
+    for scheme in ("light", "dark"):
+        for screen, options in {"desktop": {}, "phone": {"viewport": PHONE, "has_touch": True}}.items():
+            async with logged_in(browser, tailrace, color_scheme=scheme, **options) as watched:
+                page = watched.page
+                await page.goto(path)
+                await expect(page.get_by_role("link", name=f"{mark}-broken").first).to_be_visible()
+                if path == "/":
+                    await expect(page.get_by_role("img", name=re.compile("executions ended"))).to_be_visible()
+                assert await watched.findings() == []
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                await page.screenshot(path=shots / f"{name}-{screen}-{scheme}.png", full_page=True)
+                assert watched.complaints == []
+                assert watched.asked == {tailrace.url.partition("//")[2]}

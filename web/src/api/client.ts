@@ -1,0 +1,27 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import { goToLogin } from "../session/login";
+import { problemOf, unreachable } from "./problem";
+import type { paths } from "./schema";
+
+const problems: Middleware = {
+  async onResponse({ response }) {
+    if (response.ok || response.status === 304) return;
+    if (response.status === 401) goToLogin();
+    throw await problemOf(response);
+  },
+  onError({ error }) {
+    // One that was given up by the page is no failure.
+    return error instanceof DOMException && error.name === "AbortError" ? error : unreachable();
+  },
+};
+
+/** The one client of the API. It throws `ProblemError` for whatever is no success; see `ask`. */
+export const api = createClient<paths>({ baseUrl: "", credentials: "same-origin" });
+api.use(problems);
+
+/** What an answer says: `const me = await ask(api.GET("/v1/me"))`. Throws `ProblemError`. */
+export async function ask<Answer extends { data?: unknown }>(
+  call: Promise<Answer>,
+): Promise<Exclude<Answer["data"], undefined>> {
+  return (await call).data as Exclude<Answer["data"], undefined>;
+}

@@ -1,0 +1,43 @@
+import { ActionIcon, Menu, Text } from "@mantine/core";
+import { IconBook, IconChartBar, IconKey, IconLogout, IconUser } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import { logOut, useMe } from "../session/session";
+import { showProblem } from "../ui/notify";
+
+/** Who one is, and the way out. */
+export function Account() {
+  const me = useMe();
+  return (
+    <Menu position="bottom-end" width={240} withArrow>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Account of ${me.owner}`}>
+          <IconUser size={18} stroke={1.6} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <div style={{ padding: "0.5rem 0.75rem" }}>
+          <Text fw={600} truncate>
+            {me.owner}
+          </Text>
+          <Text fz="sm" c="dimmed">
+            {me.scopes.join(", ")}
+          </Text>
+        </div>
+        <Menu.Divider />
+        <Menu.Item component={Link} to="/usage" leftSection={<IconChartBar size={16} />}>
+          Usage and quota
+        </Menu.Item>
+        <Menu.Item component={Link} to="/tokens" leftSection={<IconKey size={16} />}>
+          Tokens
+        </Menu.Item>
+        <Menu.Item component="a" href="/docs" leftSection={<IconBook size={16} />}>
+          Reference of the API
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => logOut().catch(showProblem)}>
+          Log out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,56 @@
+import { AppShell, Burger, Group, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { Link, Outlet } from "@tanstack/react-router";
+import mark from "../favicon.svg";
+import { Account } from "./Account";
+import { ColorScheme } from "./ColorScheme";
+import { ConnectionDot } from "./ConnectionDot";
+import { Navigation } from "./Navigation";
+import { Search } from "./Search";
+import classes from "./Shell.module.css";
+
+/** What is around every page: where one can go, a search, how the connection stands, and who one is. */
+export function Shell() {
+  const [opened, { toggle, close }] = useDisclosure();
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 232, breakpoint: "md", collapsed: { mobile: !opened } }}
+      padding={{ base: "sm", sm: "lg" }}
+    >
+      <a className={classes.skip} href="#main">
+        Skip to the content
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Group h="100%" px={{ base: "xs", sm: "md" }} gap="xs" wrap="nowrap">
+          <Burger
+            opened={opened}
+            onClick={toggle}
+            hiddenFrom="md"
+            size="sm"
+            aria-label="Navigation"
+            aria-expanded={opened}
+          />
+          <Link to="/" className={classes.brand} onClick={close} aria-label="Tailrace, to the start">
+            <img src={mark} alt="" width={28} height={28} />
+            <Text component="span" fw={650} fz="lg" visibleFrom="sm">
+              Tailrace
+            </Text>
+          </Link>
+          <Search />
+          <Group gap={4} wrap="nowrap" ml="auto">
+            <ConnectionDot />
+            <ColorScheme />
+            <Account />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar className={classes.navbar} p="xs">
+        <Navigation onGo={close} />
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+        <Outlet />
+      </AppShell.Main>
+    </AppShell>
+  );
+}

@@ -1,0 +1,50 @@
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import { queries } from "../api/queries";
+import { applyHappenings } from "../executions/cache";
+import { LISTS } from "../executions/queries";
+import { goToLogin } from "../session/login";
+import { type Connection, Feed } from "./feed";
+import type { Happening } from "./frames";
+
+const handlers = new Set<(happenings: Happening[]) => void>();
+
+const feed = new Feed({
+  onHappenings(happenings) {
+    applyHappenings(queries, happenings);
+    for (const handle of handlers) handle(happenings);
+  },
+  onResync() {
+    // Of a long list the first page is enough.
+    void queries.resetQueries({ queryKey: LISTS });
+    void queries.invalidateQueries();
+  },
+  onLoggedOut: goToLogin,
+});
+
+/** Begin to follow what happens. Once per tab. */
+export function goLive(): void {
+  feed.start();
+}
+
+/** What a list waits for before it is fetched, so that nothing falls between it and the events. */
+export function settled(): Promise<void> {
+  return feed.settled;
+}
+
+/** How the connection for events stands. */
+export function useConnection(): Connection {
+  return useSyncExternalStore(feed.subscribe, () => feed.connection);
+}
+
+/** Hear of what happens while a component is shown, several at a time; executions in the cache are kept without this. */
+export function useHappenings(handle: (happenings: Happening[]) => void): void {
+  const latest = useRef(handle);
+  useEffect(() => {
+    latest.current = handle;
+  });
+  useEffect(() => {
+    const call = (happenings: Happening[]) => latest.current(happenings);
+    handlers.add(call);
+    return () => void handlers.delete(call);
+  }, []);
+}

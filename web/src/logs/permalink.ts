@@ -1,0 +1,30 @@
+import type { Row } from "./rows";
+
+/** Lines `from`–`to`, both included. */
+export interface Lines {
+  from: number;
+  to: number;
+}
+
+/** Whether a row is among them: a line by its first record. */
+export function includes({ from, to }: Lines, row: Row): boolean {
+  return row.seq <= to && (row.kind === "gap" ? row.last : row.seq) >= from;
+}
+
+/** `L123`, or `L123-L130`, with or without `#`. */
+export function linesOfHash(hash: string): Lines | null {
+  const found = /^#?L(\d{1,15})(?:-L?(\d{1,15}))?$/.exec(hash);
+  if (!found) return null;
+  const [one, other] = [Number(found[1]), Number(found[2] ?? found[1])];
+  return { from: Math.max(1, Math.min(one, other)), to: Math.max(1, one, other) };
+}
+
+export function hashOfLines({ from, to }: Lines): string {
+  return from === to ? `L${from}` : `L${from}-L${to}`;
+}
+
+/** The lines between one that was chosen and another that is chosen with shift. */
+export function extendedTo(lines: Lines | null, seq: number): Lines {
+  if (!lines) return { from: seq, to: seq };
+  return seq < lines.from ? { from: seq, to: lines.to } : { from: lines.from, to: seq };
+}

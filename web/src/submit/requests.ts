@@ -1,0 +1,191 @@
+import type { Execution } from "../api/types";
+import { isObject, type Json, type JsonObject, patchOf, tidied } from "./json";
+
+/** Fields of a submission, as a form holds them. */
+export type Body = { [field: string]: Json | undefined };
+
+/** One input or variable of a sweep, and its values. */
+export interface Axis {
+  of: "inputs" | "env";
+  name: string;
+  values: Json[];
+}
+
+/** How many executions become of a form. */
+export type Many =
+  | { as: "one" }
+  | { as: "count"; count: number }
+  | { as: "matrix"; axes: Axis[] }
+  | { as: "items"; items: Json[] };
+
+/** What a form is about. */
+export type Subject =
+  | { kind: "image" }
+  | { kind: "method"; method: string; profile?: string }
+  /** A method with steps: a batch of them. */
+  | { kind: "steps"; method: string; profile?: string }
+  /** Running again: `before` is what the form began with. */
+  | { kind: "rerun"; of: string; fromCheckpoint: boolean; before: Body };
+
+export interface Draft {
+  body: Body;
+  many: Many;
+  /** Of many: so many at once. */
+  maxParallel?: number | undefined;
+  failFast?: boolean | undefined;
+}
+
+/** What is sent. */
+export interface SubmitRequest {
+  to: "executions" | "batches" | "rerun";
+  path: string;
+  body: JsonObject;
+  /** What stands before the names of a submission's fields in its problems. */
+  prefix: string;
+}
+
+/** A value that is on record, and not shown: it stays as it was. */
+export const KEPT = "\u0000";
+const OF_BATCH = ["name", "note", "labels"] as const;
+const OF_STEPS = ["inputs", "profile", ...OF_BATCH] as const;
+
+/** What a form would send. */
+export function requestOf(subject: Subject, { body, many, maxParallel, failFast }: Draft): SubmitRequest {
+  if (subject.kind === "rerun") return rerunOf(subject, body);
+  const own = subject.kind === "image" ? {} : tidied({ method: subject.method, profile: subject.profile });
+  const said: JsonObject = { ...own, ...tidied(body) };
+  const pace = tidied({ max_parallel: maxParallel, fail_fast: failFast || undefined });
+  if (subject.kind === "steps") {
+    const [outer, rest] = parted(said, ["method", ...OF_STEPS]);
+    return batch({ ...outer, ...(isEmpty(rest) ? {} : { defaults: rest }), ...pace }, "defaults.");
+  }
+  if (many.as === "one") return { to: "executions", path: "/v1/executions", body: said, prefix: "" };
+  return batch(
+    { ...parted(said, ["name", "note"])[0], defaults: said, ...childrenOf(many), ...pace },
+    "defaults.",
+  );
+}
+
+function batch(body: JsonObject, prefix: string): SubmitRequest {
+  return { to: "batches", path: "/v1/batches", body, prefix };
+}
+
+function childrenOf(many: Exclude<Many, { as: "one" }>): JsonObject {
+  if (many.as === "count") return { count: many.count };
+  if (many.as === "items") return { items: many.items };
+  const matrix: { [of: string]: JsonObject } = {};
+  for (const { of, name, values } of many.axes) if (name) matrix[of] = { ...matrix[of], [name]: values };
+  return { matrix };
+}
+
+/** Of how many executions a batch would be. */
+export function sizeOf(many: Many): number {
+  switch (many.as) {
+    case "one":
+      return 1;
+    case "count":
+      return many.count;
+    case "items":
+      return many.items.length;
+    case "matrix":
+      return many.axes.reduce((size, { values }) => size * values.length, many.axes.length > 0 ? 1 : 0);
+  }
+}
+
+function rerunOf(
+  { of, before, fromCheckpoint }: Extract<Subject, { kind: "rerun" }>,
+  body: Body,
+): SubmitRequest {
+  const patch = patchOf(tidied(before), tidied(body)) ?? {};
+  return {
+    to: "rerun",
+    path: `/v1/executions/${of}/rerun`,
+    body: fromCheckpoint ? { ...patch, from_checkpoint: true } : patch,
+    prefix: "",
+  };
+}
+
+const FILES = "/tailrace/inputs/";
+const COPIED = [
+  ...[
+    "image",
+    "command",
+    "entrypoint",
+    "named_secrets",
+    "name",
+    "note",
+    "labels",
+    "pool",
+    "priority",
+    "lane",
+  ],
+  ...[
+    "max_attempts",
+    "retry_on",
+    "on_timeout",
+    "on_interrupted",
+    "setup",
+    "teardown",
+    "exit_codes",
+    "archive",
+  ],
+  ...["inputs", "files", "limits"],
+] as const;
+/** What is the method's own of an execution by method. */
+const OWN = ["image", "command", "entrypoint", "setup", "teardown", "exit_codes", "outputs"];
+
+/** What a form begins with to run an execution again: what its record tells, of the rest that it stays. */
+export function bodyOf(record: Execution, fileInputs: readonly string[] = []): Body {
+  const said = record as unknown as JsonObject;
+  const body: Body = Object.fromEntries(COPIED.map((name) => [name, said[name]]));
+  body["outputs"] = said["declared_outputs"];
+  body["env"] = kept(record.env);
+  body["secrets"] = kept(record.secrets);
+  if (!record.method) return tidied(body);
+  for (const name of OWN) delete body[name];
+  // Secret inputs are asked for as inputs.
+  body["secrets"] = kept(record.secrets.filter((name) => !name.startsWith("INPUT_")));
+  // What the method says of the environment is not to be told from what was added to it.
+  delete body["env"];
+  delete body["named_secrets"];
+  return tidied(withFilesAsInputs(body, fileInputs));
+}
+
+function kept(names: readonly string[]): JsonObject {
+  return Object.fromEntries(names.map((name) => [name, KEPT]));
+}
+
+/** File inputs of a method are on record by their paths; here they are what is behind these. */
+function withFilesAsInputs(body: Body, fileInputs: readonly string[]): Body {
+  const inputs = isObject(body["inputs"]) ? { ...body["inputs"] } : {};
+  const files = isObject(body["files"]) ? { ...body["files"] } : {};
+  for (const name of fileInputs) {
+    const path = String(inputs[name] ?? "").replace(FILES, "");
+    const source = files[path];
+    if (!isObject(source)) continue;
+    delete files[path];
+    inputs[name] = { ...source, name: path.slice(path.indexOf("/") + 1) };
+  }
+  return { ...body, inputs, files };
+}
+
+/** Secrets of the record that a rerun by method was not given again: null does without them. */
+export function forgottenSecrets(record: Execution, secretInputs: readonly string[], body: Body): JsonObject {
+  const given = isObject(body["inputs"]) ? body["inputs"] : {};
+  const missing = secretInputs.filter(
+    (name) => record.secrets.includes(`INPUT_${name.toUpperCase()}`) && given[name] === undefined,
+  );
+  return Object.fromEntries(missing.map((name) => [name, null]));
+}
+
+function parted(body: JsonObject, names: readonly string[]): [JsonObject, JsonObject] {
+  const entries = Object.entries(body);
+  return [
+    Object.fromEntries(entries.filter(([name]) => names.includes(name))),
+    Object.fromEntries(entries.filter(([name]) => !names.includes(name))),
+  ];
+}
+
+function isEmpty(value: JsonObject): boolean {
+  return Object.keys(value).length === 0;
+}

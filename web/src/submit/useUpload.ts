@@ -1,0 +1,43 @@
+import { useEffect, useRef, useState } from "react";
+import type { Schemas } from "../api/types";
+import { isCanceled, reasonOf, type Upload, upload } from "./uploading";
+
+export interface UploadState {
+  name: string;
+  bytes: number;
+  sent: number;
+  /** Why it failed. */
+  problem: string | null;
+  /** Give it up, or take the news of its failure away. */
+  cancel(): void;
+}
+
+/** One upload at a time, with its progress. It is given up with the page that began it. */
+export function useUpload(onDone: (file: Schemas["FileView"]) => void) {
+  const [state, setState] = useState<Omit<UploadState, "cancel"> | null>(null);
+  const current = useRef<Upload | null>(null);
+  useEffect(() => () => current.current?.cancel(), []);
+
+  function start(file: File): void {
+    setState({ name: file.name, bytes: file.size, sent: 0, problem: null });
+    const begun = upload(file, (sent) =>
+      setState((state) => state && { ...state, sent: Math.min(sent, file.size) }),
+    );
+    current.current = begun;
+    begun.done.then(
+      (stored) => {
+        setState(null);
+        onDone(stored);
+      },
+      (error: unknown) =>
+        setState((state) => (isCanceled(error) || !state ? null : { ...state, problem: reasonOf(error) })),
+    );
+  }
+
+  function cancel(): void {
+    current.current?.cancel();
+    setState(null);
+  }
+
+  return { upload: state && { ...state, cancel }, start };
+}

@@ -1,0 +1,10 @@
+import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+import { shell } from "../layout/routes";
+
+const usage = createRoute({
+  getParentRoute: () => shell,
+  path: "/usage",
+  component: lazyRouteComponent(() => import("./UsagePage"), "UsagePage"),
+});
+
+export const routes = [usage] as const;
