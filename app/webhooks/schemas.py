@@ -100,12 +100,13 @@ class WebhookChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"enabled": True}]})
 
-    url: WebhookUrl = ""
-    events: Events = ()
-    pools: Pools = []
-    methods: Methods = []
-    labels: Wanted = {}
-    enabled: Enabled = True
+    # By factories, for the document is to name no default: what is left out has none.
+    url: WebhookUrl = Field(default_factory=str)
+    events: Events = Field(default_factory=tuple)
+    pools: Pools = Field(default_factory=list)
+    methods: Methods = Field(default_factory=list)
+    labels: Wanted = Field(default_factory=dict)
+    enabled: Enabled = Field(default_factory=bool)
     description: Note | None = None
 
 

@@ -154,7 +154,7 @@ async def test_a_level_that_there_is_not_is_refused(
 async def test_whoever_follows_all_executions_is_told(client: httpx.AsyncClient, ended: str, process: Process) -> None:
     async with process.listener.subscribe(process.channels.events) as hints:
         await client.post(f"/v1/executions/{ended}/archive")
-        assert await hints.get(5) is not None
+        assert await hints.get(30) is not None
 
 
 async def test_who_may(

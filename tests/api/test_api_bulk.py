@@ -233,8 +233,8 @@ async def test_watchers_and_workers_are_told(
     control, watched = process.channels.control(hand.worker), process.channels.execution(UUID(some["queued"]))
     async with process.listener.subscribe(control) as intents, process.listener.subscribe(watched) as frames:
         await ask(client, "cancel", label={"team": "a"})
-        assert await intents.get(5) is not None
-        frame = await frames.get(5)
+        assert await intents.get(30) is not None
+        frame = await frames.get(30)
         assert frame is not None
         assert unpack_message(frame).kind is Kind.STATUS
 
@@ -244,7 +244,7 @@ async def test_the_bell_rings_for_what_is_run_again(
 ) -> None:
     async with process.listener.subscribe(process.channels.bell("default")) as bells:
         await ask(client, "rerun", label={"team": "a"})
-        assert await bells.get(5) is not None
+        assert await bells.get(30) is not None
     assert some
 
 

@@ -134,9 +134,9 @@ async def test_watchers_and_the_worker_are_told(
     control = process.channels.control(hand.worker)
     async with process.listener.subscribe(watched) as frames, process.listener.subscribe(control) as intents:
         await client.post(f"/v1/executions/{execution}/cancel")
-        frame = await frames.get(5)
+        frame = await frames.get(30)
         assert frame is not None
         message = unpack_message(frame)
         assert message.kind is Kind.STATUS
         assert b'"stopping"' in message.frame
-        assert await intents.get(5) is not None
+        assert await intents.get(30) is not None

@@ -79,7 +79,7 @@ async def test_the_worker_is_told_to_stop_it(
     await hand.start(execution)
     async with process.listener.subscribe(process.channels.control(hand.worker)) as intents:
         await client.delete(f"/v1/executions/{execution}")
-        assert await intents.get(5) is not None
+        assert await intents.get(30) is not None
 
 
 async def test_what_another_needs_is_not_deleted_under_it(

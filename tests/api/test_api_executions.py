@@ -12,6 +12,7 @@ from served import Api, Submit
 
 from app.auth.tokens import Scope
 from app.bootstrap import Process
+from app.executions import awaiting
 from app.executions.states import Cause
 from app.hints import decode_job
 from support.eventually import eventually
@@ -86,7 +87,7 @@ async def test_a_submission_rings_the_bell_of_its_pool(api: Api, submit: Submit)
     process = api.process
     async with process.listener.subscribe(process.channels.bell("default")) as bells:
         await submit()
-        assert await bells.get(5) is not None
+        assert await bells.get(30) is not None
     await api.settle()
     *_, job = await process.redis.zrange(process.channels.queue("default"), 0, -1)
     assert decode_job(await process.redis.get(job_key_prefix + job.decode()))["f"] == "ring"
@@ -199,8 +200,9 @@ async def is_watched(process: Process, execution: str) -> bool:
 
 
 async def test_waiting_ends_as_soon_as_the_execution_does(
-    client: httpx.AsyncClient, submit: Submit, hand: Hand, process: Process
+    client: httpx.AsyncClient, submit: Submit, hand: Hand, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(awaiting, "POLL_SECONDS", 60.0)
     execution = await submit()
     await hand.start(execution)
     waiting = asyncio.create_task(client.get(f"/v1/executions/{execution}?wait=30"))
@@ -208,7 +210,7 @@ async def test_waiting_ends_as_soon_as_the_execution_does(
     began = time.monotonic()
     await hand.end(execution)
     response = await waiting
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 15
     assert response.json()["status"] == "succeeded"
 
 
@@ -230,7 +232,7 @@ async def test_waiting_ends_with_its_time(client: httpx.AsyncClient, submit: Sub
     began = time.monotonic()
     response = await client.get(f"/v1/executions/{await submit()}?wait=0.3")
     assert response.json()["status"] == "queued"
-    assert 0.3 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 15
 
 
 async def test_an_end_is_explained(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:

@@ -111,7 +111,7 @@ async def test_a_release_rings_the_bell_of_the_pool(
     await api.settle()
     async with process.listener.subscribe(process.channels.bell("default")) as bells:
         await ask(client, execution, "release")
-        assert await bells.get(5) is not None
+        assert await bells.get(30) is not None
 
 
 @pytest.mark.parametrize("operation", ["hold", "release"])

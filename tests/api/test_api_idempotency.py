@@ -322,7 +322,7 @@ async def test_forgetting_waits_for_nobody(client: httpx.AsyncClient, process: P
     await age(process, key, 2 * KEPT_FOR)
     async with process.database.connect() as holder:
         await holder.execute(select(IdempotencyKey.key).where(IdempotencyKey.key == key).with_for_update())
-        async with transaction(process.database) as connection, asyncio.timeout(5):
+        async with transaction(process.database) as connection, asyncio.timeout(30):
             assert await forget_old(connection) == 0
     async with transaction(process.database) as connection:
         assert await forget_old(connection) == 1
@@ -372,7 +372,7 @@ async def test_a_submission_sent_again_rings_the_bell_again(api: Api, client: ht
     await api.settle()
     async with process.listener.subscribe(process.channels.bell("default")) as bells:
         assert (await accepted(client, key))[1]
-        assert await bells.get(5) is not None
+        assert await bells.get(30) is not None
 
 
 def test_the_document_has_both_headers(api: Api) -> None:

@@ -255,10 +255,10 @@ async def test_its_worker_and_its_watchers_are_told(
     watched, control = process.channels.execution(UUID(execution)), process.channels.control(hand.worker)
     async with process.listener.subscribe(watched) as frames, process.listener.subscribe(control) as intents:
         await patch(client, execution, limits={"timeout": 90})
-        frame = await frames.get(5)
+        frame = await frames.get(30)
         assert frame is not None
         assert b'"running"' in frame
-        assert await intents.get(5) is not None
+        assert await intents.get(30) is not None
 
 
 @pytest.mark.parametrize("repetitions", [20, pytest.param(100, marks=pytest.mark.slow)])

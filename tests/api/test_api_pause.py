@@ -116,7 +116,7 @@ async def test_what_has_saved_is_resumed_into_the_queue(
     await hand.save(running)
     async with process.listener.subscribe(process.channels.bell("default")) as bells:
         response = await client.post(own(running, "/resume"))
-        assert await bells.get(5) is not None
+        assert await bells.get(30) is not None
     body = response.json()
     assert (response.status_code, body["status"], body["pause"], body["attempt"]) == (202, "queued", None, 1)
     again = await client.post(own(running, "/resume"))
@@ -149,9 +149,9 @@ async def test_the_worker_is_told(client: httpx.AsyncClient, running: str, hand:
     control = process.channels.control(hand.worker)
     async with process.listener.subscribe(control) as intents:
         await client.post(own(running, "/pause"))
-        assert await intents.get(5) is not None
+        assert await intents.get(30) is not None
         await client.post(own(running, "/resume"))
-        assert await intents.get(5) is not None
+        assert await intents.get(30) is not None
 
 
 @pytest.mark.parametrize("body", [{"mode": "sleep"}, {"mode": 1}, {"how": "freeze"}, ["freeze"]])

@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 from hand import Hand
 from served import Submit
 from sqlalchemy import delete, event
 
 from app.bootstrap import Process
 from app.db.engine import transaction
-from app.executions import repository
+from app.executions import awaiting, repository
 from app.executions.states import Cause, Status
 from app.executions.tables import Execution
 from support.eventually import eventually
@@ -30,8 +31,9 @@ async def until_watched(process: Process, execution: str) -> None:
 
 
 async def test_with_an_etag_the_answer_comes_as_soon_as_it_is_another(
-    client: httpx.AsyncClient, submit: Submit, hand: Hand, process: Process
+    client: httpx.AsyncClient, submit: Submit, hand: Hand, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(awaiting, "POLL_SECONDS", 60.0)
     execution = await submit()
     own = f"/v1/executions/{execution}"
     known = (await client.get(own)).headers["etag"]
@@ -42,7 +44,7 @@ async def test_with_an_etag_the_answer_comes_as_soon_as_it_is_another(
         began = time.monotonic()
         await act(execution)
         response = await waiting
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 15
         assert response.status_code == 200
         seen.append(response.json()["status"])
         assert response.headers["etag"] != known
@@ -67,7 +69,7 @@ async def test_what_differs_already_is_answered_at_once(client: httpx.AsyncClien
     began = time.monotonic()
     response = await client.get(f"/v1/executions/{await submit()}?wait=30", headers={"If-None-Match": '"another"'})
     assert response.status_code == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 async def test_without_a_change_the_answer_is_304_when_the_time_is_over(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,12 @@ class Site:
         with pytest.raises(_Reached):
             look(handle.refresh())
             handle.wait(60, on_change=look)
+
+    def until_it_may_save(self, handle: Handle) -> None:
+        """Until its record says that it saves checkpoints, which is heard on another way than its lines."""
+        deadline = time.monotonic() + 60
+        while not handle.refresh()["saves_checkpoints"]:
+            assert time.monotonic() < deadline
 
     def frames(self, handle: Handle, query: str = "after=0") -> list[Json]:
         url = f"{self.client.url.replace('http', 'ws', 1)}/v1/executions/{handle.id}/tail?{query}"
@@ -131,7 +138,7 @@ ENDLESS = Program("echo begun; exec sleep 600", _endless, {"limits": {"grace": 1
 LATE = Program(
     "exec sleep 600",
     lambda job: job.sleep(600),
-    {"limits": {"timeout": 1, "grace": 1}, "name": "late"},
+    {"limits": {"timeout": 1, "grace": 10}, "name": "late"},
 )
 
 

@@ -254,6 +254,24 @@ def test_ids_are_as_long_as_it_takes_to_tell_them_apart() -> None:
         "01a20085-9d2b-767e-8bf4-60949ebcaaaf",
     ]
     assert [short(ids), short(ids[1:]), short([])] == [18, 13, 13]
+    siblings = ["01a20160-bc71-76cb-bb25-98b1bfc89e2f", "01a20160-bc71-76cb-bb25-98b2bfc89e2f"]
+    assert short(siblings) == 28
+
+
+def test_a_narrow_terminal_cuts_off_what_is_widest_and_nothing_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    titles = ("ID", "IMAGE", "POOL", "AGE")
+    item = {"id": "01a20160-bc71", "image": "registry.example.com/" + "x" * 60, "pool": "default", "age": "3m"}
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", terminal)
+        show_list([item], {title: lambda row, title=title: row[title.lower()] for title in titles}, Format.TABLE)
+    shown = os.read(master, 4096).decode()
+    os.close(master)
+    row = shown.splitlines()[1].split()
+    assert (row[0], row[2:]) == ("01a20160-bc71", ["default", "3m"])
+    assert row[1].startswith("registry.example.com/")
+    assert row[1].endswith("…")
 
 
 def test_the_older_of_two_versions_is_to_be_updated() -> None:

@@ -59,7 +59,7 @@ def test_a_stop_from_elsewhere_is_noticed_at_once(client: Client) -> None:
         handle.wait(0.5)
     before = client.get(handle.id)
     handle.kill()
-    assert handle.wait(30).status == "canceled"
+    assert handle.wait(60).status == "canceled"
     assert handle.status.canceled
     # What has ended is not told as it was before, however short the wait.
     assert before.wait(0).status == "canceled"

@@ -134,7 +134,7 @@ def test_who_may_do_what(client: Client) -> None:
 
 
 def test_it_can_be_held_paused_changed_shared_and_put_aside(client: Client) -> None:
-    handle = client.run("busybox:local", ["sleep", "60"], hold=True)
+    handle = client.run("busybox:local", ["sleep", "600"], hold=True)
     assert handle.status.waiting
     assert handle.change(name="other", labels={"a": "b"}).labels == {"a": "b"}
     handle.release()
@@ -142,14 +142,15 @@ def test_it_can_be_held_paused_changed_shared_and_put_aside(client: Client) -> N
         handle.rerun()
     seen: list[str] = []
 
-    with pytest.raises(TimeoutError):
-        handle.wait(3, on_change=lambda record: seen.append(record.status))
+    while "running" not in seen:
+        with pytest.raises(TimeoutError):
+            handle.wait(1, on_change=lambda record: seen.append(record.status))
     assert seen[-1] == "running"
     handle.pause("freeze")
     handle.resume()
     assert handle.share(note="look").token
     handle.kill()
-    handle.wait(30)
+    handle.wait(60)
     assert handle.archive().archived_at is not None
     assert handle.restore().archived_at is None
     assert handle.usage()["execution"] == handle.id

@@ -80,7 +80,7 @@ async def test_a_download_that_is_cut_goes_on_where_it_was(
     # No connection lives long enough for all of it.
     written = await far.files.download(file.id, tmp_path / "large")
     assert written.read_bytes() == content
-    assert 2 <= line.accepted - before <= 3
+    assert line.accepted - before >= 2
     assert await asyncio.to_thread(os.listdir, tmp_path) == ["large"]
     await aclient.files.delete(file.id)
 

@@ -192,6 +192,7 @@ def test_it_is_frozen_and_goes_on(site: Site) -> None:
 def test_it_saves_a_checkpoint_and_goes_on_from_it(site: Site) -> None:
     handle = site.run(contract.CHECKPOINTS)
     assert next(iter(handle.logs(follow=True))).text == "begun"
+    site.until_it_may_save(handle)
     handle.pause("checkpoint")
     site.until(handle, "paused")
     assert handle.resume().status == "queued"

@@ -28,8 +28,8 @@ done
 """
 COUNT = f"""
 read -r n 2> /dev/null < /tailrace/checkpoint/n || n=0
-echo "begins at $n"
 echo $((n + 1)) > /tailrace/checkpoint/n
+echo "begins at $n"
 [ "$n" -gt 0 ] || {{ {UNTIL_STOP} }}
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from support.eventually import eventually
 from support.history import check_history
+from support.programs import until_it_says
 from support.running import Json, Running
 from tailrace import AsyncBatch, BatchRecord, Record
 
@@ -96,9 +97,12 @@ async def test_the_first_failure_stops_what_runs(tailrace: Running) -> None:
     batch = await submit(
         tailrace,
         defaults={"image": "busybox:local", "limits": {"grace": 1}},
-        items=[shell("while true; do sleep 0.1; done"), shell("exit 1"), shell("true", hold=True)],
+        items=[shell("while true; do sleep 0.1; done"), shell("exit 1", hold=True), shell("true", hold=True)],
         fail_fast=True,
     )
+    running, failing, _ = await batch.handles()
+    await tailrace.reaches(running.id, "running")
+    await failing.release()
     over = await ended(batch)
     assert (over["status"], over["stop"]["reason"]) == ("failed", "fail_fast")
     first, second, third = await children(batch)
@@ -142,14 +146,16 @@ async def test_a_batch_is_canceled_with_everything_that_runs(tailrace: Running) 
 
 
 async def test_a_batch_is_deleted_with_everything_that_runs(tailrace: Running) -> None:
+    deaf = "trap '' TERM; echo deaf; while [ ! -f /tailrace/outputs/go ]; do sleep 0.1; done"
     batch = await submit(
-        tailrace, defaults={"image": "busybox:local", "limits": {"grace": 1}}, items=[shell("true"), shell("sleep 600")]
+        tailrace, defaults={"image": "busybox:local", "limits": {"grace": 300}}, items=[shell("true"), shell(deaf)]
     )
     first, second = [child["id"] for child in await children(batch)]
     await tailrace.ended(first)
-    await tailrace.reaches(second, "running")
+    await until_it_says(tailrace, second, "deaf")
     await batch.delete()
     assert (await batch.refresh()).status == "stopping"
+    (tailrace.data / "work" / second / "1" / "outputs" / "go").touch()
 
     async def is_gone() -> bool:
         return (await tailrace.request("GET", batch.record.links["self"])).status_code == 404

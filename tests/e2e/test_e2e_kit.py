@@ -107,7 +107,8 @@ async def test_the_request_carries_why_who_and_until_when(tailrace: Running) -> 
             tailrace_job.save("late", b"saved when asked\\n")
             tailrace_job.exit_saved()
     """
-    limits = {"timeout": 1, "grace": 200}
+    # It may take long until it can say that it saves checkpoints.
+    limits = {"timeout": 1, "grace": 200, "notice": 150}
     execution = await tailrace.submit("python3", "-c", program, image="python:local", limits=limits)
     record = await check_history(tailrace, execution)
     assert (record["status"], record["exit_code"]) == ("timed_out", 85)

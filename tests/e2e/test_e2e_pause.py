@@ -233,7 +233,7 @@ async def test_a_program_saves_leaves_its_slot_and_goes_on_from_there(installati
 
 async def test_who_does_not_save_in_time_runs_on_and_can_be_stopped_later(tailrace: Running) -> None:
     program = f"{ANNOUNCE} {UNTIL_STOP} echo saw; while [ -f /tailrace/stop ]; do sleep 0.1; done; echo gone; "
-    execution = await tailrace.submit("sh", "-c", f"{program} {UNTIL_STOP} echo again; exit 7", limits={"grace": 2})
+    execution = await tailrace.submit("sh", "-c", f"{program} {UNTIL_STOP} echo again; exit 7", limits={"grace": 5})
     await tailrace.reaches(execution, "running")
     await ask_to_save(tailrace, execution)
     await until_it_says(tailrace, execution, "gone")

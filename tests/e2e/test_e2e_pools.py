@@ -34,9 +34,9 @@ async def test_a_worker_runs_what_is_submitted_to_its_pool_and_nothing_else(own:
 
 async def test_somebody_with_much_to_do_does_not_hold_up_somebody_with_little(own: StartOwn) -> None:
     installation = await own(slots=2)
+    bob = await another_user(installation, "bob")
     many = [await installation.submit("sleep", "1") for _ in range(20)]
     await installation.reaches(many[1], "running", "succeeded")
-    bob = await another_user(installation, "bob")
     one = await bob.submit("true")
     mine = await started_at(bob, one)
     later = [execution for execution in many if await started_at(installation, execution) > mine]

@@ -124,8 +124,8 @@ async def saving_and_finish(tailrace: Running, witness: Witness) -> None:
 
 async def resume_and_timeout(tailrace: Running, witness: Witness) -> None:
     """Frozen or saving just before its time is over, and resumed at once: its time is over all the same."""
-    execution = await ready(tailrace, f"{ANNOUNCE} echo ready; exec sleep 600", timeout=1, grace=1)
-    await asyncio.sleep(DRAWN.uniform(0.3, 0.8))
+    execution = await ready(tailrace, f"{ANNOUNCE} echo ready; exec sleep 600", timeout=2, grace=1)
+    await asyncio.sleep(DRAWN.uniform(0.5, 1.8))
     paused = await ask(tailrace, execution, "pause", mode=DRAWN.choice(["freeze", "checkpoint"]))
     assert paused.status_code in {202, 409}
     await some_moment(0.3)

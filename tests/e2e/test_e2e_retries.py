@@ -64,7 +64,7 @@ async def test_another_exit_code_than_asked_for_is_the_end(tailrace: Running) ->
 async def test_a_timeout_is_tried_again_where_it_was_asked_for(tailrace: Running) -> None:
     program = COUNT + "[ $n -ge 1 ] || sleep 600"
     execution = await tailrace.submit(
-        "sh", "-c", program, max_attempts=2, on_timeout="retry", limits={"timeout": 2, "grace": 1}
+        "sh", "-c", program, max_attempts=2, on_timeout="retry", limits={"timeout": 4, "grace": 1}
     )
     record = await check_history(tailrace, execution)
     assert (record["status"], record["attempt"], record["stop"]) == ("succeeded", 2, None)
@@ -82,12 +82,11 @@ async def test_what_waits_for_its_next_attempt_says_so_and_can_be_canceled(tailr
     async def waits_long() -> Json:
         while True:
             record = await tailrace.reaches(execution, "queued")
-            if record["attempt"] >= 3:
+            if record["attempt"] >= 3 and record["waiting_on"] == "not_before":
                 return record
             await asyncio.sleep(0.05)
 
     record = await waits_long()
-    assert record["waiting_on"] == "not_before"
     assert moment(record["not_before"]) > moment(record["queued_at"])
     assert (record["cause"], record["exit_code"], record["finished_at"]) == (None, None, None)
     assert (await tailrace.cancel(execution)).status_code in {200, 202}

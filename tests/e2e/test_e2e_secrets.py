@@ -8,6 +8,7 @@ import shutil
 import signal
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,7 +45,7 @@ def write(*pieces, pause=0.0):
         time.sleep(pause)
 write(token, " whole\\n")
 write(token[:12], token[12:], " in pieces\\n", pause=0.7)
-write(token[:3], token[3:], " of which the first is short\\n", pause=1.5)
+write(token[:3], token[3:], " of which the first is short\\n", pause=3)
 write(*[bytes([byte]) for byte in data], " byte by byte\\n", pause=0.02)
 write("x" * 16370 + token, " over a record\\n")
 for before in ("", "a", "ab", "user:"):
@@ -196,8 +197,14 @@ def memory() -> Iterator[Path]:
 
 
 def read_below(directory: Path) -> list[bytes]:
-    """All files that are there."""
-    return [path.read_bytes() for path in directory.rglob("*") if path.is_file()]
+    """All files that are there; some may go while we read."""
+    contents = []
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                if (path := Path(parent, name)).is_file():
+                    contents.append(path.read_bytes())
+    return contents
 
 
 async def inspect(execution: str) -> str:

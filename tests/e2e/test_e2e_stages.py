@@ -13,7 +13,7 @@ from support.eventually import eventually
 from support.history import check_history
 from support.own import StartOwn
 from support.programs import ANNOUNCE, until_it_says
-from support.running import TERMINAL, Json, Running
+from support.running import Json, Running
 from support.witness import Witness
 
 WITHIN = 90.0
@@ -35,30 +35,27 @@ async def told(tailrace: Running, execution: str) -> list[str]:
     return [line for line in lines if line in BEGINNINGS]
 
 
-async def phases_of(tailrace: Running, execution: str) -> list[str]:
-    """The phases of its record until its end, as somebody sees them who looks all the time."""
-    seen: list[str] = []
+async def reaches_phase(tailrace: Running, execution: str, phase: str) -> None:
+    async def is_in_it() -> bool:
+        return bool((await tailrace.execution(execution))["phase"] == phase)
 
-    async def is_over() -> bool:
-        record = await tailrace.execution(execution)
-        if record["phase"] and record["phase"] not in seen:
-            seen.append(record["phase"])
-        return record["status"] in TERMINAL
-
-    await eventually(is_over, within=WITHIN)
-    return seen
+    await eventually(is_in_it, within=WITHIN)
 
 
 @pytest.mark.parametrize("image", ["busybox:local", pytest.param("python:local", marks=pytest.mark.slow)])
 async def test_the_three_run_in_one_container_and_each_is_a_phase(tailrace: Running, image: str) -> None:
+    stages = ("setup", "main", "teardown")
+    # Each goes on until it has been seen.
+    seen = {stage: until(f"/tailrace/outputs/{stage}") for stage in stages}
     execution = await tailrace.submit(
-        *("sh", "-c", "cat /tmp/made; sleep 1; exit 3"),
+        *("sh", "-c", f"cat /tmp/made; {seen['main']}exit 3"),
         image=image,
-        setup=sh("echo preparing; echo prepared > /tmp/made; sleep 1"),
-        teardown=sh("echo clearing up after $TAILRACE_EXIT_CODE; rm /tmp/made; sleep 1"),
+        setup=sh(f"echo preparing; echo prepared > /tmp/made; {seen['setup']}"),
+        teardown=sh(f"echo clearing up after $TAILRACE_EXIT_CODE; rm /tmp/made; {seen['teardown']}"),
     )
-    phases = await phases_of(tailrace, execution)
-    assert [phase for phase in phases if phase in {"setup", "main", "teardown"}] == ["setup", "main", "teardown"]
+    for stage in stages:
+        await reaches_phase(tailrace, execution, stage)
+        (tailrace.data / "work" / execution / "1" / "outputs" / stage).touch()
     record = await check_history(tailrace, execution)
     assert (record["status"], record["cause"], record["exit_code"]) == ("failed", "exit_nonzero", 3)
     assert record["warnings"] == []
@@ -214,8 +211,9 @@ async def test_at_its_timeout_too_the_teardown_runs(tailrace: Running) -> None:
 async def test_what_the_background_still_writes_is_kept_until_the_teardown_ends(
     tailrace: Running, witness: Witness
 ) -> None:
-    program = f"({until('/over')}echo late; sleep 600; echo never) & exec echo main"
-    execution = await tailrace.submit("sh", "-c", program, teardown=sh("touch /over; sleep 1; echo teardown"))
+    program = f"({until('/over')}echo late; touch /said; sleep 600; echo never) & exec echo main"
+    teardown = sh(f"touch /over; {until('/said')}echo teardown")
+    execution = await tailrace.submit("sh", "-c", program, teardown=teardown)
     record = await check_history(tailrace, execution)
     assert record["status"] == "succeeded"
     assert (await tailrace.log_text(execution)).splitlines() == ["main", "late", "teardown"]
@@ -231,6 +229,11 @@ async def test_every_attempt_is_set_up_anew_and_a_checkpoint_is_gone_on_from(tai
     execution = await tailrace.submit("sh", "-c", program, **stages, limits={"grace": 60})
     await until_it_says(tailrace, execution, "ready")
     handle = await tailrace.api.get(execution)
+
+    async def can_be_asked() -> bool:
+        return bool((await handle.refresh())["saves_checkpoints"])
+
+    await eventually(can_be_asked, within=WITHIN)
     await handle.pause()
     await tailrace.reaches(execution, "paused")
     await handle.resume()
@@ -245,16 +248,12 @@ async def test_frozen_and_thawed_it_is_in_the_same_stage(tailrace: Running) -> N
     setup = sh(f"echo ready; {until('/tailrace/deadline.never')}", timeout=600)
     execution = await tailrace.submit("echo", "main", setup=setup, limits={"grace": 2})
     await until_it_says(tailrace, execution, "ready")
-
-    async def is_in(phase: str) -> bool:
-        return bool((await tailrace.execution(execution))["phase"] == phase)
-
-    await eventually(lambda: is_in("setup"))
+    await reaches_phase(tailrace, execution, "setup")
     handle = await tailrace.api.get(execution)
     await handle.pause("freeze")
     await tailrace.reaches(execution, "paused")
     await handle.resume()
-    await eventually(lambda: is_in("setup"))
+    await reaches_phase(tailrace, execution, "setup")
     await tailrace.cancel(execution)
     assert (await check_history(tailrace, execution))["status"] == "canceled"
 
@@ -263,7 +262,7 @@ async def test_whoever_takes_over_goes_on_with_the_stages(own: StartOwn) -> None
     installation = await own(slots=2)
     program = f"echo ready; {until('/tailrace/stop')}exit 7"
     stages = {"setup": sh("echo setup"), "teardown": sh("echo teardown; exit 2")}
-    execution = await installation.submit("sh", "-c", program, **stages, limits={"grace": 60})
+    execution = await installation.submit("sh", "-c", program, **stages, limits={"grace": 60, "notice": 59})
     await until_it_says(installation, execution, "ready")
     await installation.stop("worker", signal.SIGKILL)
     await installation.cancel(execution)

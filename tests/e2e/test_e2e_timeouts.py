@@ -6,7 +6,7 @@ import pytest
 
 from support.eventually import eventually
 from support.history import check_history, moment
-from support.programs import ANNOUNCE, MARGIN, UNTIL_STOP, the_attempt
+from support.programs import ANNOUNCE, MARGIN, UNTIL_STOP, the_attempt, until_it_says
 from support.running import Running
 from support.witness import Witness
 
@@ -70,13 +70,13 @@ async def test_the_first_reason_to_stop_stays_the_reason(tailrace: Running) -> N
 
 
 async def test_a_canceled_program_is_not_given_another_reason_by_its_timeout(tailrace: Running) -> None:
-    deaf = "trap '' TERM; while :; do sleep 1; done"
-    execution = await tailrace.submit("sh", "-c", deaf, limits={"timeout": 4, "grace": 5})
-    await tailrace.reaches(execution, "running")
+    deaf = "trap '' TERM; echo deaf; while :; do sleep 1; done"
+    execution = await tailrace.submit("sh", "-c", deaf, limits={"timeout": 6, "grace": 7})
+    await until_it_says(tailrace, execution, "deaf")
     stop = (await tailrace.cancel(execution)).json()["stop"]
     record = await check_history(tailrace, execution)
     assert (record["status"], record["stop"]) == ("canceled", stop)
-    assert record["run_seconds"] >= 5
+    assert record["run_seconds"] >= 7
 
 
 async def test_the_program_can_know_its_deadline(tailrace: Running) -> None:

@@ -75,7 +75,7 @@ async def test_attach_leaves_the_time_to_the_reader_and_the_log_has_its_own(harb
 
 async def test_following_the_log_of_a_running_container_ends_with_it(harbour: Harbour) -> None:
     container = await harbour.start(
-        "sh", "-c", "echo ready; trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"
+        "sh", "-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"
     )
     async with harbour.engine.read_log(container, follow=True) as log:
         said = b""

@@ -24,8 +24,9 @@ ONCE = ["queued", "preparing", "running", "failed"]
 ANEW = ["queued", "preparing", "queued", "preparing", "running", "failed"]
 # Sees the notice and the signal, and obeys neither; the other ends at the signal.
 DEAF = """
-    trap 'echo signaled' TERM; echo ready
-    while :; do [ -f /tailrace/stop ] && [ -z "$seen" ] && seen=1 && echo noticed; sleep 0.05; done
+    look() { [ -f /tailrace/stop ] && [ -z "$seen" ] && seen=1 && echo noticed; }
+    trap 'look; echo signaled' TERM; echo ready
+    while :; do look; sleep 0.05; done
 """
 OBEYING = DEAF.replace("echo signaled", "echo signaled; exit 3")
 P = CrashPoint

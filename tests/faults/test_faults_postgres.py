@@ -136,7 +136,7 @@ async def test_connections_that_died_without_a_word_are_given_up(
     url, line = await behind(own_postgres.url())
     installation = await own(database_url=url)
     processes = dict(installation.processes)
-    counter = await installation.submit("sh", "-c", COUNTER % 600)
+    counter = await installation.submit("sh", "-c", COUNTER % 6000)
     await until_it_says(installation, counter, "10")
     # Every connection of either pool has been in use.
     await asyncio.gather(*(installation.execution(counter) for _ in range(20)))

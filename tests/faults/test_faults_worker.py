@@ -74,10 +74,10 @@ async def test_a_worker_whose_death_nobody_can_prove_is_lost_after_its_lease(
     reading = asyncio.create_task(reader.read())
     await installation.start("second", "worker")
     second = await actor_of(installation, "second")
-    await installation.stop("worker", signal.SIGKILL)
     mine = {(await the_attempt(installation, execution))["worker_id"] for execution in executions}
     for worker in mine:
         (installation.data / "run" / "workers" / f"{worker}.lock").unlink()
+    await installation.stop("worker", signal.SIGKILL)
     for execution, container in zip(executions, containers, strict=True):
         await eventually(lambda each=execution: takeovers(installation, each, second), within=WITHIN)  # type: ignore[misc]
         assert {found.id for found in await witness.containers(execution)} <= {container}

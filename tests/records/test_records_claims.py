@@ -232,13 +232,13 @@ async def test_a_submission_waits_for_no_claim_and_no_claim_for_a_submission(rec
     await records.submit()
     async with records.process.database.connect() as claimer, records.process.database.connect() as submitter:
         assert len(await queue.claim(claimer, records.worker, most=1)) == 1
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await records.submit()
         await claimer.commit()
         await submitter.execute(
             text("SELECT FROM pools WHERE name = :name FOR KEY SHARE").bindparams(name=records.worker.pool)
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert len(await records.take(most=4)) == 1
 
 

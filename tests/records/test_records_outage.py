@@ -137,14 +137,14 @@ async def test_what_the_driver_leaves_half_said_runs_out_of_time_on_nobody(
 ) -> None:
     """It was parsed when its argument turned out to be none, and nobody has told the server that nothing follows."""
     async with (
-        open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.1) as engine,
+        open_engine(server.url(), pool_size=1, application="tailrace-test", statement_timeout=0.5) as engine,
         open_engine(server.url(), pool_size=1, application="tailrace-test") as patient,
     ):
         with pytest.raises(DBAPIError, match="invalid input"):
             async with reading(engine) as connection:
                 await connection.exec_driver_sql("SELECT $1::uuid", (5,))
         async with reading(patient) as connection:
-            await connection.execute(text("SELECT pg_sleep(0.5)"))
+            await connection.execute(text("SELECT pg_sleep(1)"))
         async with transaction(engine) as connection:
             assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
 

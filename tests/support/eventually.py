@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = 20.0) -> T:
+async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = 60.0) -> T:
     """Poll until the check returns something true, and return that.
 
     Raises:

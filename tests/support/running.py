@@ -122,7 +122,18 @@ class Running:
                     return (await client.get("/readyz")).status_code == 200
                 return False
 
-            await eventually(ready, within=60)
+            # On a slow machine to begin takes longer than anything that comes then.
+            await eventually(ready, within=180)
+
+    async def until_served(self) -> None:
+        """Wait for its worker, unless that has ended: it comes up beside the API."""
+        worker = self.processes["worker"]
+
+        async def served() -> bool:
+            workers = await self.request("GET", "/v1/workers")
+            return worker.returncode is not None or bool(workers.is_success and workers.json()["items"])
+
+        await eventually(served, within=180)
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async with self.client() as client:
@@ -238,6 +249,7 @@ async def running(directory: Path, *, database_url: str, **options: Any) -> Asyn
         await installation.start("api", "app")
         await installation.start("worker", "worker")
         await installation.until_ready()
+        await installation.until_served()
         yield installation
     finally:
         await installation.stop_all()

@@ -47,7 +47,7 @@ echo '{"warning": "the rate was lowered"}' >> /tailrace/events
 
 async def choose(page: Page, menu: str, item: str) -> None:
     await page.get_by_role("button", name=menu).click()
-    await page.get_by_role("menuitem", name=item).click()
+    await page.get_by_role("menuitem", name=re.compile(f"^{re.escape(item)}")).click()
 
 
 async def to_tab(page: Page, name: str) -> None:
@@ -81,6 +81,8 @@ async def test_one_is_watched_given_more_time_stopped_at_its_checkpoint_and_gone
     await page.get_by_label("Running time").fill("soon")
     await page.get_by_role("button", name="Change", exact=True).click()
     await expect(page.get_by_text(re.compile("must be a"))).to_be_visible()
+    assert [said for said in watched.complaints if "422" not in said] == []
+    watched.complaints.clear()
 
     await page.get_by_role("button", name="Stop", exact=True).click()
     await page.get_by_role("button", name="Stop it").click()
@@ -107,7 +109,7 @@ async def test_one_is_watched_given_more_time_stopped_at_its_checkpoint_and_gone
 async def test_what_runs_is_frozen_and_what_waits_is_held(page: Page, tailrace: Running) -> None:
     held = await tailrace.submit("true", hold=True)
     await page.goto(f"/executions/{held}")
-    await expect(page.get_by_text("Held until it is released")).to_be_visible()
+    await expect(page.get_by_role("region", name="How it stands")).to_contain_text("Held until it is released")
     await page.get_by_role("button", name="Release").click()
     await expect(badge(page, "Succeeded")).to_be_visible()
 
@@ -176,7 +178,7 @@ async def test_outputs_are_shown_by_what_they_are_and_come_as_a_zip(
 
 
 async def test_one_that_has_ended_is_run_again_put_aside_taken_back_and_deleted(
-    page: Page, tailrace: Running, left: str
+    page: Page, watched: Watched, tailrace: Running, left: str
 ) -> None:
     await page.goto(f"/executions/{left}")
     await choose(page, "Run again", "As it was")
@@ -205,6 +207,11 @@ async def test_one_that_has_ended_is_run_again_put_aside_taken_back_and_deleted(
     await page.get_by_role("button", name="Delete it").click()
     await page.wait_for_url("**/executions")
     assert (await tailrace.request("GET", f"/v1/executions/{execution}")).status_code == 404
+    # Its address says so.
+    await page.goto(f"/executions/{execution}")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("No such execution")
+    assert [said for said in watched.complaints if "404" not in said] == []
+    watched.complaints.clear()
     await page.goto(f"/executions/{left}?tab=json")
     await expect(page.get_by_role("region", name="Record")).to_contain_text('"name": "leaving"')
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from stack.ports import free_port
@@ -61,14 +64,26 @@ async def test_a_worker_without_room_starts_nothing_and_says_so(own: StartOwn) -
             return bool((await client.get(f"/v1/executions/{execution}")).json()["waiting_on"] == "pool")
 
         await eventually(waits_for_a_pool)
-        (worker,) = (await client.get("/v1/workers")).json()["items"]
+
+        async def worker_says_why() -> Any:
+            # For nobody is there it waits as well, and the worker may be on its way up.
+            items = (await client.get("/v1/workers")).json()["items"]
+            return items and items[0]["message"] and items
+
+        (worker,) = await eventually(worker_says_why, within=60)
         assert worker["state"] == "active"
         assert "nothing new is started" in worker["message"]
         (pool,) = (await client.get("/v1/pools")).json()["items"]
         assert (pool["workers"], pool["slots"]) == (1, 0)
-    health = (await ask_worker(port, "/healthz")).json()
-    assert health["status"] == "degraded"
-    assert any("nothing new is started" in reason for reason in health["reasons"])
+        assert (await client.get(f"/v1/executions/{execution}")).json()["waiting_on"] == "pool"
+
+    async def health() -> Any:
+        with suppress(httpx.TransportError):
+            return (await ask_worker(port, "/healthz")).json()
+
+    seen = await eventually(health, within=60)
+    assert seen["status"] == "degraded"
+    assert any("nothing new is started" in reason for reason in seen["reasons"])
     scraped = await scrape_worker(port)
     assert scraped["tailrace_disk_low"] == 1
     assert scraped["tailrace_disk_free_bytes"] > 0

@@ -110,6 +110,7 @@ async def test_a_heartbeat_that_fails_although_the_database_answers_is_our_failu
 
 async def test_a_port_that_is_taken_ends_the_worker_and_is_named(own: StartOwn, port: str) -> None:
     installation = await own(TAILRACE_WORKER_PORT=port)
+    await status_becomes(port, "ok", 200)
     second = await installation.start("second", "worker")
     assert await second.wait() != 0
     said = installation.log.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -259,26 +260,23 @@ async def stop_event(attended: Attended) -> Event:
 
 
 async def test_a_stop_is_noticed_then_signaled_then_killed(attend: Attend, engine: DockerRuntime) -> None:
-    attended = await attend(*STUBBORN, grace=2, notice=1)
+    attended = await attend(*STUBBORN, grace=4, notice=1)
     container = await start(attended, engine)
-    await attended.records.stop(attended.claim.lease.execution, grace=2)
+    await attended.records.stop(attended.claim.lease.execution, grace=4)
     await obey_until_exit(attended, engine, container)
     requested = (await stop_event(attended)).at
     attempt = await attended.attempt()
     # Never early: the program has the time that it was promised.
     assert (attempt.signaled_at - requested).total_seconds() >= 1
-    assert (attempt.killed_at - requested).total_seconds() >= 2
+    assert (attempt.killed_at - requested).total_seconds() >= 4
     assert requested <= attempt.stop_written_at <= attempt.signaled_at <= attempt.killed_at
     assert orjson.loads(attended.stop_file.read_bytes())["reason"] == "cancel"
     assert (attended.workspace.outputs / "term").exists()
     assert (await engine.inspect(container)).exit_code == 137
     assert attended.oversight.signaled
-    assert attended.said[-4:] == [
-        "Stop: ann asked for it.",
-        "The program is told, and has 2 s until it is killed.",
-        "SIGTERM is sent.",
-        "SIGKILL is sent.",
-    ]
+    said = attended.said[-4:]
+    assert re.fullmatch(r"The program is told, and has [1-4] s until it is killed\.", said.pop(1))
+    assert said == ["Stop: ann asked for it.", "SIGTERM is sent.", "SIGKILL is sent."]
 
 
 async def test_a_forced_stop_kills_at_once(attend: Attend, engine: DockerRuntime) -> None:
@@ -318,10 +316,13 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     """The program was told and signaled by the worker that died: now it is only killed, when it is time. If that worker
     died before it had sent the signal, it comes now; unless the main command has ended, and it would hit the teardown.
     """
-    attended = await attend(*STUBBORN, grace=2)
+    owed = not sent and not main_ended
+    # Long enough for what is to be done in it.
+    grace = 5 if owed else 2
+    attended = await attend(*STUBBORN, grace=grace)
     container = await start(attended, engine)
     execution = attended.claim.lease.execution
-    await attended.records.stop(execution, grace=2)
+    await attended.records.stop(execution, grace=grace)
     for rung in (Rung.NOTICE, Rung.SIGNAL):
         await attended.records.commit(
             lambda connection, rung=rung: ledger.climb(connection, attended.claim.lease, rung)
@@ -342,24 +343,23 @@ async def test_whoever_takes_over_a_stop_goes_on_at_the_next_rung(
     await obey_until_exit(inherited, engine, container)
     heir.close()
     after = await attended.attempt()
-    owed = not sent and not main_ended
     assert (attended.workspace.outputs / "term").exists() is owed
     assert (after.signaled_at, attempt.rung) == (before.signaled_at, Rung.SIGNAL)
     assert (after.signal_sent_at is None) is main_ended
     assert attended.said == [*(["SIGTERM is sent."] if owed else []), "SIGKILL is sent."]
-    assert (after.killed_at - (await stop_event(attended)).at).total_seconds() >= 2
+    assert (after.killed_at - (await stop_event(attended)).at).total_seconds() >= grace
 
 
 async def test_a_program_that_saves_checkpoints_has_most_of_the_grace_to_do_so(
     attend: Attend, engine: DockerRuntime
 ) -> None:
-    attended = await attend(*STUBBORN, grace=4)
+    attended = await attend(*STUBBORN, grace=8)
     container = await start(attended, engine)
     attended.says({"checkpoints": True})
-    await attended.records.stop(attended.claim.lease.execution, grace=4)
+    await attended.records.stop(attended.claim.lease.execution, grace=8)
     await obey_until_exit(attended, engine, container)
     attempt = await attended.attempt()
     stop = (await attended.records.record(attended.claim.lease.execution)).stop
     assert stop is not None
     # The event of it is a moment younger than the request.
-    assert (attempt.signaled_at - stop.requested_at).total_seconds() >= 3
+    assert (attempt.signaled_at - stop.requested_at).total_seconds() >= 6

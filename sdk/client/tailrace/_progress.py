@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -20,13 +21,14 @@ class Bar:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
         console = Console(stderr=True)
+        self._cell = _Cell() if console.is_jupyter else None
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             console=console,
-            disable=not (console.is_terminal or console.is_jupyter),
+            disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("", total=None)
 
@@ -41,10 +43,29 @@ class Bar:
 
     def show(self, record: Record | BatchRecord) -> None:
         """How it stands."""
+        if self._cell is not None:
+            self._cell.show(record)
+            return
         percent = percent_of(record)
         total = None if percent is None and not record.ended else 100
         name = record.name or record.id
         self._progress.update(self._task, description=f"{name}: {told(record)}", total=total, completed=percent or 0)
+
+
+class _Cell:
+    """What a notebook shows of a record, in one place below the cell. Rich shows nothing there without ipywidgets."""
+
+    def __init__(self) -> None:
+        self._place: Any = None
+
+    def show(self, record: Record | BatchRecord) -> None:
+        from tailrace._html import shown
+
+        bundle = {"text/html": shown(record), "text/plain": f"{record.name or record.id}: {told(record)}"}
+        if self._place is None:
+            self._place = import_module("IPython.display").display(bundle, raw=True, display_id=True)
+        else:
+            self._place.update(bundle, raw=True)
 
 
 def percent_of(record: Record | BatchRecord) -> int | None:

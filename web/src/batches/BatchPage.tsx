@@ -1,4 +1,4 @@
-import { Alert, Group, Paper, Skeleton, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Group, Paper, Skeleton, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -9,6 +9,7 @@ import { CopyButton } from "../ui/CopyButton";
 import { DataTable } from "../ui/DataTable";
 import { TextLink } from "../ui/IdLink";
 import { Labels } from "../ui/Labels";
+import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StatusBadge } from "../ui/StatusBadge";
@@ -65,15 +66,9 @@ function Overview({ batch }: { batch: Batch }) {
       <Stack gap="md">
         <BatchBar progress={batch.progress} tall />
         {batch.delete_requested_at && (
-          <Alert color="yellow" variant="light">
-            It is being deleted, since {batch.delete_requested_by} asked for it.
-          </Alert>
+          <Note>It is being deleted, since {batch.delete_requested_by} asked for it.</Note>
         )}
-        {batch.stop && (
-          <Alert color="yellow" variant="light" title="Nothing more of it starts">
-            {batch.stop.message}
-          </Alert>
-        )}
+        {batch.stop && <Note title="Nothing more of it starts">{batch.stop.message}</Note>}
         {batch.note && <Text style={{ whiteSpace: "pre-line" }}>{batch.note}</Text>}
         <Facts batch={batch} />
       </Stack>

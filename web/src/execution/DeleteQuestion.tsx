@@ -1,7 +1,6 @@
 import { Button, Group, List, Loader, Stack, Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { useQuery } from "@tanstack/react-query";
-import { useRouter } from "@tanstack/react-router";
 import { type Execution, hasEnded } from "../api/types";
 import { useExecution } from "../executions/queries";
 import { spellBytes } from "../ui/Bytes";
@@ -11,13 +10,18 @@ import { remove, useOperations } from "./operations";
 import { descendantsQuery } from "./queries";
 import { counted } from "./spelling";
 
+interface DeleteQuestionProps {
+  id: string;
+  /** Leave its page: it is no more. */
+  onGone: () => Promise<void>;
+}
+
 /** What goes with an execution that is deleted, and what stays, before it is done. */
-export function DeleteQuestion({ id }: { id: string }) {
+export function DeleteQuestion({ id, onGone }: DeleteQuestionProps) {
   const { data: record } = useExecution(id);
   const reruns = useQuery(descendantsQuery(id, "rerun_of"));
   const resumed = useQuery(descendantsQuery(id, "resumed_from"));
   const operations = useOperations(id);
-  const router = useRouter();
   if (!record) return <Loader />;
   const needed = resumed.data?.items.filter(({ status }) => !hasEnded(status)) ?? [];
   const staying = (reruns.data?.items.length ?? 0) + (resumed.data?.items.length ?? 0);
@@ -25,7 +29,7 @@ export function DeleteQuestion({ id }: { id: string }) {
     const left = await remove(id);
     modals.closeAll();
     if (left !== undefined) return say("It is being stopped, and goes as soon as it has ended.");
-    await router.navigate({ to: "/executions" });
+    await onGone();
     say("It is gone.");
   };
   return (

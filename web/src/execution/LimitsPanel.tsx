@@ -138,7 +138,7 @@ function LimitInput({ field, record, draft, error, onChange }: LimitInputProps) 
       variant={why === null ? "default" : "filled"}
       rightSection={
         seconds >= 60 && (
-          <Text fz="xs" c="dimmed" pr={8} component="span">
+          <Text fz="xs" c="var(--mantine-color-text)" pr={8} component="span">
             {tickLabel(seconds)}
           </Text>
         )

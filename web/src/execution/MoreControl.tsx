@@ -12,6 +12,7 @@ import {
   IconTerminal2,
   IconTrash,
 } from "@tabler/icons-react";
+import { useRouter } from "@tanstack/react-router";
 import { type Execution, hasEnded, type Schemas } from "../api/types";
 import { useMe } from "../session/session";
 import { say } from "../ui/notify";
@@ -33,7 +34,10 @@ export function MoreControl({ record }: { record: Execution }) {
   const { scopes } = useMe();
   const clipboard = useClipboard();
   const { mutate: ask } = useOperations(record.id);
+  const router = useRouter();
   const { id } = record;
+  // Dialogs are outside of the router.
+  const leave = () => router.navigate({ to: "/executions" });
   const copy = (text: string, what: string) => {
     clipboard.copy(text);
     say(`${what} is on the clipboard.`);
@@ -111,7 +115,12 @@ export function MoreControl({ record }: { record: Execution }) {
           label="Delete…"
           about="What goes with it is told first."
           why={whyNot("delete", record, scopes)}
-          onClick={() => modals.open({ title: "Delete it, for good?", children: <DeleteQuestion id={id} /> })}
+          onClick={() =>
+            modals.open({
+              title: "Delete it, for good?",
+              children: <DeleteQuestion id={id} onGone={leave} />,
+            })
+          }
         />
       </Menu.Dropdown>
     </Menu>

@@ -1,7 +1,7 @@
 import { Button, Group, NumberInput, Popover, Stack, Text } from "@mantine/core";
 import { IconPlayerStop, IconSkull } from "@tabler/icons-react";
 import { useState } from "react";
-import type { Execution } from "../api/types";
+import { type Execution, hasEnded } from "../api/types";
 import { useMe } from "../session/session";
 import { ActionButton } from "./ActionButton";
 import { cancel, change, useOperations } from "./operations";
@@ -12,7 +12,7 @@ export function StopControl({ record }: { record: Execution }) {
   const { scopes } = useMe();
   const operations = useOperations(record.id);
   const [opened, setOpened] = useState(false);
-  if (record.status === "stopping" || record.stop?.reason === "cancel")
+  if (!hasEnded(record.status) && (record.status === "stopping" || record.stop?.reason === "cancel"))
     return (
       <ActionButton
         why={whyNot("force", record, scopes)}

@@ -23,6 +23,7 @@ function factsOf(record: Execution): Fact[] {
       "Waited",
       <Duration key="waited" seconds={record.queue_seconds} since={waits ? record.queued_at : null} />,
     ],
+    waits && record.not_before ? ["Not before", <Moment key="not-before" at={record.not_before} />] : null,
     ["Started", <Moment key="started" at={record.started_at} />],
     ["Ran", <Duration key="ran" seconds={record.run_seconds} since={runs ? record.started_at : null} />],
     record.finished_at === null

@@ -104,9 +104,10 @@ function byTable(operation: Operation): Judge {
 /** What hangs on more than the status. */
 const FACTS: Partial<Record<Operation, Judge>> = {
   cancel: (record) => {
+    const why = byTable("cancel")(record);
+    if (why !== null) return why;
     if (record.status === "stopping") return "It is being stopped.";
-    if (record.stop?.reason === "cancel") return "It was asked to stop already.";
-    return byTable("cancel")(record);
+    return record.stop?.reason === "cancel" ? "It was asked to stop already." : null;
   },
   freeze: (record) => whyNoPause("freeze", record),
   checkpoint: (record) => {

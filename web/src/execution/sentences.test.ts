@@ -16,7 +16,7 @@ describe("how it stands, in a sentence", () => {
     [{ status: "queued", waiting_on: "pool" }, "No worker takes work from its pool"],
     [
       { status: "queued", waiting_on: "not_before", not_before: "2026-01-01T00:03:05Z" },
-      "Waits for its time, in 2 min 05 s",
+      "Waits for its time",
     ],
     [{ status: "preparing", phase: "pulling" }, "Pulling its image"],
     [{ status: "running" }, "Its program runs"],
@@ -33,7 +33,14 @@ describe("how it stands, in a sentence", () => {
         status: "stopping",
         stop: { by: "ann", reason: "cancel", requested_at: "", deadline: "2026-01-01T00:01:08Z" },
       },
-      "ann asked it to stop; it is killed in 8 s",
+      "ann asked it to stop",
+    ],
+    [
+      {
+        status: "stopping",
+        stop: { by: "ann", reason: "timeout", requested_at: "", deadline: "2026-01-01T00:00:58Z" },
+      },
+      "Its time is over; it is being killed",
     ],
     [{ status: "failed", cause: "exit_nonzero", message: "Exit code 7." }, "Exit code 7."],
     [{ status: "failed", cause: "exit_nonzero" }, "Ended with an exit code other than 0"],

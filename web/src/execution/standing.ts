@@ -21,11 +21,11 @@ export function phaseSentence(phase: string | null): string | null {
   return phase === null ? null : (PHASES[phase] ?? phase);
 }
 
-/** The one thing to know first: why it waits, what it does, or how it ended. */
+/** The one thing to know first: why it waits, what it does, or how it ended. It does not tick: it is read out. */
 export function sentenceOf(record: Execution, now: number): string {
   switch (record.status) {
     case "queued":
-      return waitingSentence(record, now);
+      return waitingSentence(record);
     case "preparing":
       return phaseSentence(record.phase) ?? "A worker prepares its container";
     case "running":
@@ -39,11 +39,7 @@ export function sentenceOf(record: Execution, now: number): string {
   }
 }
 
-function waitingSentence({ waiting_on, not_before, message }: Execution, now: number): string {
-  if (waiting_on === "not_before" && not_before) {
-    const left = (Date.parse(not_before) - now) / 1000;
-    return left > 0 ? `Waits for its time, in ${spell(left)}` : "Its time has come";
-  }
+function waitingSentence({ waiting_on, message }: Execution): string {
   return waiting_on ? WAITING[waiting_on] : (message ?? "Waits");
 }
 
@@ -67,8 +63,7 @@ function pausedSentence({ pause }: Execution): string {
 function stoppingSentence({ stop }: Execution, now: number): string {
   if (!stop) return "It is being stopped";
   const why = stop.reason === "cancel" ? `${stop.by} asked it to stop` : "Its time is over";
-  const left = (Date.parse(stop.deadline) - now) / 1000;
-  return left > 0 ? `${why}; it is killed in ${spell(Math.ceil(left))}` : `${why}; it is being killed`;
+  return Date.parse(stop.deadline) > now ? why : `${why}; it is being killed`;
 }
 
 /** Its place in the queue, as a sentence; null where it has none. */

@@ -79,6 +79,8 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
           sort={search.sort ?? NEWEST_FIRST}
           onSort={(sort) => change({ ...search, sort: sort as ListSearch["sort"] })}
           onEnd={fetchMore}
+          cardHeight={96}
+          height="none"
           empty={
             list.isPending ? (
               <Group justify="center" p="xl">

@@ -18,7 +18,7 @@ export const COLUMNS: readonly Column<Execution>[] = [
   },
   { id: "name", title: "Name", width: 190, cell: (each) => <NameLink execution={each} /> },
   { id: "id", title: "Id", width: 100, cell: (each) => <IdLink id={each.id} /> },
-  { id: "standing", title: "How it stands", width: 260, cell: (each) => <Standing execution={each} /> },
+  { id: "standing", title: "How it stands", width: 230, cell: (each) => <Standing execution={each} /> },
   { id: "method", title: "Method", width: 150, cell: (each) => <MethodLink execution={each} /> },
   {
     id: "progress",
@@ -45,14 +45,14 @@ export const COLUMNS: readonly Column<Execution>[] = [
   {
     id: "queue",
     title: "In queue",
-    width: 92,
+    width: 116,
     align: "right",
     cell: (each) => <QueueTime execution={each} />,
   },
   {
     id: "run",
     title: "Run time",
-    width: 98,
+    width: 116,
     align: "right",
     sort: "duration",
     cell: (each) => <RunTime execution={each} />,

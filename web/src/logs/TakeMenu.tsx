@@ -5,6 +5,8 @@ import { downloadUrl, isEverything, parametersOf } from "./query";
 import type { LogStore } from "./store";
 
 const PROGRAM = { streams: "stdout,stderr" };
+/** As people read it: colours are of no use in an editor. */
+const TEXT = { format: "text", ansi: "strip" } as const;
 
 /** Takes the log away: as a file by the API's own address, or on the clipboard. */
 export function TakeMenu({ store }: { store: LogStore }) {
@@ -21,26 +23,23 @@ export function TakeMenu({ store }: { store: LogStore }) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>Download</Menu.Label>
-        <File href={downloadUrl(execution, { ...PROGRAM, format: "text" })} icon={IconFileText}>
+        <File href={downloadUrl(execution, { ...PROGRAM, ...TEXT })} icon={IconFileText}>
           Output as text
         </File>
         <File
-          href={downloadUrl(execution, { format: "text", timestamps: true, streams: "stdout,stderr,system" })}
+          href={downloadUrl(execution, { ...TEXT, timestamps: true, streams: "stdout,stderr,system" })}
           icon={IconFileText}
         >
           All with times
         </File>
-        <File
-          href={downloadUrl(execution, { ...PROGRAM, format: "text", compress: "gzip" })}
-          icon={IconFileZip}
-        >
+        <File href={downloadUrl(execution, { ...PROGRAM, ...TEXT, compress: "gzip" })} icon={IconFileZip}>
           Output as gzip
         </File>
         <File href={downloadUrl(execution, { ...PROGRAM, format: "raw" })} icon={IconDownload}>
           The exact bytes
         </File>
         {!isEverything(query) && (
-          <File href={downloadUrl(execution, { ...shown, format: "text" })} icon={IconFileText}>
+          <File href={downloadUrl(execution, { ...shown, ...TEXT })} icon={IconFileText}>
             Lines as filtered
           </File>
         )}

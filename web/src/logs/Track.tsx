@@ -6,6 +6,8 @@ import type { LogStore } from "./store";
 
 /** More marks than this lie on each other. */
 const MARKS = 300;
+/** Of more matches than this some are passed over. */
+const LOOKED_AT = 5_000;
 const SETTLED_AFTER = 120;
 
 /** The scroll bar: it stands for the whole log, by line numbers, with the matches of a search. */
@@ -78,7 +80,10 @@ export function Track({ store, search }: { store: LogStore; search: Search | nul
 
 function Marks({ search, newest }: { search: Search; newest: number }) {
   const places = new Set<number>();
-  for (const seq of search.found) places.add(Math.round(((seq - 1) / Math.max(1, newest - 1)) * MARKS));
+  const { found } = search;
+  const step = Math.ceil(found.length / LOOKED_AT);
+  for (let index = 0; index < found.length; index += step)
+    places.add(Math.round((((found[index] ?? 1) - 1) / Math.max(1, newest - 1)) * MARKS));
   return [...places].map((place) => (
     <div key={place} className={classes.mark} style={{ top: `${(place / MARKS) * 100}%` }} />
   ));

@@ -13,11 +13,12 @@ export class Layout {
   ) {
     this.#count = rows.length;
     if (!wrapped) return;
+    const { columns, measured } = wrapped;
     const above = new Int32Array(rows.length + 1);
     let sum = 0;
     rows.forEach((row, index) => {
       above[index] = sum;
-      sum += wrapped.measured.get(row.seq) ?? linesOf(row, wrapped.columns);
+      sum += (measured.size > 0 ? measured.get(row.seq) : undefined) ?? linesOf(row, columns);
     });
     above[rows.length] = sum;
     this.#above = above;

@@ -42,14 +42,15 @@ export function isEverything({ streams, level, pattern }: LogQuery): boolean {
   return streams.length === STREAMS.length && !level && !pattern;
 }
 
-export function downloadUrl(
-  execution: string,
-  parameters: Partial<Parameters> & {
-    format: "text" | "raw" | "ndjson";
-    timestamps?: boolean;
-    compress?: "gzip";
-  },
-): string {
+interface Shape {
+  format: "text" | "raw" | "ndjson";
+  ansi?: "strip";
+  timestamps?: boolean;
+  compress?: "gzip";
+}
+
+/** Where the API gives the log as a file. */
+export function downloadUrl(execution: string, parameters: Partial<Parameters> & Shape): string {
   const said = Object.entries({ ...parameters, download: true }).map(([name, value]) => [
     name,
     String(value),

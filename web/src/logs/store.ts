@@ -140,8 +140,11 @@ export class LogStore implements TailHandlers {
     this.#place = first;
     this.seen = { first: this.rows[first]?.seq ?? 1, last: this.rows[last]?.last ?? 1 };
     if (this.loading || this.problem || !this.#begun) return;
-    if (first < NEAR && !this.reachesStart && this.rows.length > 0) void this.#readEarlier();
-    else if (last > this.rows.length - NEAR && !this.isAttached) void this.#readLater();
+    const count = this.rows.length;
+    // Of long rows there are few.
+    const near = Math.min(NEAR, count / 4);
+    if (first < near && !this.reachesStart) void this.#readEarlier();
+    else if (last >= count - near && !this.isAttached) void this.#readLater();
   }
 
   /** Read once more what could not be read. */

@@ -1,4 +1,4 @@
-import { Alert, Group, Select, Skeleton, Tabs, Text } from "@mantine/core";
+import { Group, Select, Skeleton, Tabs, Text } from "@mantine/core";
 import { IconListDetails, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
@@ -6,6 +6,7 @@ import { Page } from "../layout/Page";
 import { useMe } from "../session/session";
 import { ButtonLink } from "../ui/ButtonLink";
 import { JsonView } from "../ui/JsonView";
+import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { InputsPanel } from "./InputsPanel";
@@ -41,15 +42,10 @@ export function MethodPage() {
       actions={<Actions method={method.data} version={version} />}
     >
       {method.data.disabled && (
-        <Alert
-          color="orange"
-          variant="light"
-          icon={<IconPlayerPause />}
-          title="Nothing of it is accepted or started"
-        >
+        <Note icon={IconPlayerPause} title="Nothing of it is accepted or started">
           {method.data.disabled.reason} ({method.data.disabled.by},{" "}
           <RelativeTime at={method.data.disabled.at} />)
-        </Alert>
+        </Note>
       )}
       <Group align="flex-end" justify="space-between" gap="sm">
         <Select

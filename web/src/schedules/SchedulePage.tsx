@@ -1,4 +1,4 @@
-import { Alert, Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -6,6 +6,7 @@ import { Page } from "../layout/Page";
 import { type Column, DataTable } from "../ui/DataTable";
 import { JsonView } from "../ui/JsonView";
 import { Labels } from "../ui/Labels";
+import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
@@ -69,11 +70,7 @@ export function SchedulePage() {
       }
       actions={<ScheduleActions schedule={schedule} />}
     >
-      {schedule.paused_reason && (
-        <Alert color="orange" variant="light" title="It paused by itself">
-          {schedule.paused_reason}
-        </Alert>
-      )}
+      {schedule.paused_reason && <Note title="It paused by itself">{schedule.paused_reason}</Note>}
       <div className={classes.split}>
         <Stack gap="md">
           <Facts schedule={schedule} />

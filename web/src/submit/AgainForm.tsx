@@ -1,10 +1,11 @@
-import { Alert, Skeleton, Text } from "@mantine/core";
+import { Skeleton, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { type Execution, hasEnded } from "../api/types";
 import { executionQuery } from "../executions/queries";
 import { documentOf, versionQuery } from "../methods/queries";
 import { IdLink } from "../ui/IdLink";
+import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
 import { StatusBadge } from "../ui/StatusBadge";
 import own from "../ui/ui.module.css";
@@ -69,11 +70,7 @@ function Loaded({ record, document, fromCheckpoint }: LoadedProps) {
         {record.secrets.length > 0 &&
           " Secrets are not kept after the end: give them again, or take them away."}
       </Text>
-      {!hasEnded(record.status) && (
-        <Alert color="yellow" variant="light">
-          It has not ended yet: it can be run again then.
-        </Alert>
-      )}
+      {!hasEnded(record.status) && <Note>It has not ended yet: it can be run again then.</Note>}
     </div>
   );
   const canResume = record.checkpoint.files > 0 || isFromCheckpoint;

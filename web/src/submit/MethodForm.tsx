@@ -1,4 +1,4 @@
-import { Alert, Select, Skeleton, Stack, Text } from "@mantine/core";
+import { Select, Skeleton, Stack, Text } from "@mantine/core";
 import { IconPlayerPause } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
@@ -6,6 +6,7 @@ import { type ReactNode, useMemo } from "react";
 import type { Schemas } from "../api/types";
 import { documentOf, methodQuery, versionQuery } from "../methods/queries";
 import { TextLink } from "../ui/IdLink";
+import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
 import own from "../ui/ui.module.css";
 import { ChooseMethod } from "./ChooseMethod";
@@ -161,8 +162,8 @@ function NotRunnable({ method }: { method: Schemas["app__methods__schemas__Metho
     ? `${method.disabled.reason} (${method.disabled.by})`
     : "No version of it is published that may be submitted.";
   return (
-    <Alert color="yellow" variant="light" icon={<IconPlayerPause />} title="Nothing of it is accepted now">
+    <Note icon={IconPlayerPause} title="Nothing of it is accepted now">
       {reason}
-    </Alert>
+    </Note>
   );
 }

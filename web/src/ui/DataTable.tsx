@@ -2,7 +2,7 @@ import { Checkbox, Table, Text, UnstyledButton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef } from "react";
+import { memo, type ReactNode, useCallback, useEffect, useRef } from "react";
 import classes from "./DataTable.module.css";
 
 /** One column: what stands in it, and how wide it is. */
@@ -42,24 +42,17 @@ interface DataTableProps<Row> {
   empty?: ReactNode;
   rowHeight?: number;
   cardHeight?: number;
-  /** How high it may be, as CSS has it; in a `Fill` it takes what is left. It scrolls in itself. */
+  /** How high it may be, as CSS has it; `none` where it is given room. It scrolls in itself. */
   height?: string;
 }
 
 const NARROW = "(max-width: 47.99em)";
 const NEAR_END = 40;
+const USUAL_HEIGHT = "calc(100dvh - 15rem)";
 
 /** A table of any number of rows, of which only those in sight are drawn. */
 export function DataTable<Row>(props: DataTableProps<Row>) {
-  const {
-    rows,
-    card,
-    empty,
-    onEnd,
-    rowHeight = 44,
-    cardHeight = 108,
-    height = "calc(100dvh - 15rem)",
-  } = props;
+  const { rows, card, empty, onEnd, rowHeight = 38, cardHeight = 108, height = USUAL_HEIGHT } = props;
   const isNarrow = useMediaQuery(NARROW, matchMedia(NARROW).matches);
   const asCards = Boolean(card) && isNarrow;
   const viewport = useRef<HTMLDivElement>(null);
@@ -77,13 +70,9 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   }, [onEnd, last, rows.length]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: heights are other ones then
   useEffect(() => virtual.measure(), [asCards]);
+  const onChoose = useChoosing(props.selection);
   if (rows.length === 0 && empty) return empty;
-  const visible = items.flatMap(({ index }) => {
-    const row = rows[index];
-    return row === undefined ? [] : [{ row, index }];
-  });
-  const before = items[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const Drawn = asCards ? Cards : Rows;
   return (
     <section
       ref={viewport}
@@ -92,54 +81,153 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       aria-label={props.label}
       tabIndex={0}
     >
-      {asCards && card ? (
-        <div style={{ paddingTop: before, paddingBottom: after }}>
-          {visible.map(({ row }) => (
-            <div key={props.rowKey(row)} className={classes.card} style={{ height: cardHeight }}>
-              {props.selection && <RowCheckbox {...props} selection={props.selection} row={row} />}
-              <div className={classes.content}>{card(row)}</div>
-            </div>
-          ))}
-        </div>
-      ) : (
-        <Table
-          className={classes.table}
-          aria-rowcount={rows.length + 1}
-          layout="fixed"
-          style={{ minWidth: widthOf(props) }}
-        >
-          <Head {...props} />
-          <Table.Tbody>
-            <Gap height={before} />
-            {visible.map(({ row, index }) => (
-              <Table.Tr
-                key={props.rowKey(row)}
-                aria-rowindex={index + 2}
-                data-chosen={props.selection?.chosen.has(props.rowKey(row)) || undefined}
-                style={{ height: rowHeight }}
-              >
-                {props.selection && (
-                  <Table.Td>
-                    <RowCheckbox {...props} selection={props.selection} row={row} />
-                  </Table.Td>
-                )}
-                {props.columns.map((column) => (
-                  <Table.Td key={column.id} className={classes.cell} ta={column.align}>
-                    {column.cell(row)}
-                  </Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-            <Gap height={after} />
-          </Table.Tbody>
-        </Table>
-      )}
+      <Drawn
+        {...props}
+        size={size}
+        first={items[0]?.index ?? 0}
+        last={last}
+        before={items[0]?.start ?? 0}
+        after={virtual.getTotalSize() - (items.at(-1)?.end ?? 0)}
+        onChoose={onChoose}
+      />
     </section>
   );
 }
 
+type Choose = (key: string, isChosen: boolean) => void;
+
+/** How rows tell that they are chosen; always the same function, so that no row is drawn again for it. */
+function useChoosing(selection: Selection | undefined): Choose {
+  const latest = useRef(selection);
+  useEffect(() => {
+    latest.current = selection;
+  });
+  return useCallback((key, isChosen) => {
+    const chosen = new Set(latest.current?.chosen);
+    if (isChosen) chosen.add(key);
+    else chosen.delete(key);
+    latest.current?.onChange(chosen);
+  }, []);
+}
+
+interface DrawnProps<Row> extends DataTableProps<Row> {
+  size: number;
+  first: number;
+  last: number;
+  /** Pixels of what is out of sight. */
+  before: number;
+  after: number;
+  onChoose: Choose;
+}
+
+function Cards<Row>({ rows, first, last, before, after, size, ...props }: DrawnProps<Row>) {
+  const { rowKey, rowName, selection, card, onChoose } = props;
+  return (
+    <div style={{ paddingTop: before, paddingBottom: after }}>
+      {rows.slice(first, last + 1).map((row) => {
+        const key = rowKey(row);
+        return (
+          <div key={key} className={classes.card} style={{ height: size }}>
+            {selection && (
+              <RowCheckbox
+                id={key}
+                name={rowName?.(row) ?? key}
+                isChosen={selection.chosen.has(key)}
+                onChoose={onChoose}
+              />
+            )}
+            <div className={classes.content}>{card?.(row)}</div>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+function Rows<Row>({ first, last, before, after, size, onChoose, ...props }: DrawnProps<Row>) {
+  const { rows, columns, rowKey, rowName, selection } = props;
+  return (
+    <Table className={classes.table} aria-rowcount={rows.length + 1} layout="fixed" miw={widthOf(props)}>
+      <Head {...props} />
+      <Table.Tbody>
+        <Gap height={before} />
+        {rows.slice(first, last + 1).map((row, offset) => {
+          const key = rowKey(row);
+          return (
+            <TableRow
+              key={key}
+              row={row}
+              id={key}
+              name={rowName?.(row) ?? key}
+              index={first + offset}
+              height={size}
+              columns={columns}
+              isChosen={selection ? selection.chosen.has(key) : null}
+              onChoose={onChoose}
+            />
+          );
+        })}
+        <Gap height={after} />
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+interface RowCheckboxProps {
+  id: string;
+  name: string;
+  isChosen: boolean;
+  onChoose: Choose;
+}
+
+interface TableRowProps<Row> extends Omit<RowCheckboxProps, "isChosen"> {
+  row: Row;
+  index: number;
+  height: number;
+  columns: readonly Column<Row>[];
+  /** null where nothing can be chosen. */
+  isChosen: boolean | null;
+}
+
+/** Drawn again only when something of it is another: while one scrolls, that is none. */
+const TableRow = memo(function TableRow<Row>({
+  row,
+  index,
+  height,
+  columns,
+  isChosen,
+  ...props
+}: TableRowProps<Row>) {
+  return (
+    <tr aria-rowindex={index + 2} data-chosen={isChosen || undefined} style={{ height }}>
+      {isChosen !== null && (
+        <td>
+          <RowCheckbox {...props} isChosen={isChosen} />
+        </td>
+      )}
+      {columns.map((column) => (
+        <td key={column.id} className={classes.cell} data-align={column.align}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}) as <Row>(props: TableRowProps<Row>) => ReactNode;
+
+function RowCheckbox({ id, name, isChosen, onChoose }: RowCheckboxProps) {
+  return (
+    <input
+      type="checkbox"
+      className={classes.checkbox}
+      aria-label={`Choose ${name}`}
+      checked={isChosen}
+      onChange={({ currentTarget }) => onChoose(id, currentTarget.checked)}
+    />
+  );
+}
+
 function Head<Row>({ columns, rows, rowKey, selection, sort, onSort }: DataTableProps<Row>) {
-  const chosen = selection ? rows.filter((row) => selection.chosen.has(rowKey(row))).length : 0;
+  const chosen = selection?.chosen.size ?? 0;
   return (
     <Table.Thead className={classes.head}>
       <Table.Tr aria-rowindex={1}>
@@ -184,28 +272,6 @@ function Head<Row>({ columns, rows, rowKey, selection, sort, onSort }: DataTable
   );
 }
 
-interface RowCheckboxProps<Row> extends Pick<DataTableProps<Row>, "rowKey" | "rowName"> {
-  row: Row;
-  selection: Selection;
-}
-
-function RowCheckbox<Row>({ row, rowKey, rowName, selection }: RowCheckboxProps<Row>) {
-  const key = rowKey(row);
-  return (
-    <Checkbox
-      size="xs"
-      aria-label={`Choose ${rowName?.(row) ?? key}`}
-      checked={selection.chosen.has(key)}
-      onChange={({ currentTarget }) => {
-        const chosen = new Set(selection.chosen);
-        if (currentTarget.checked) chosen.add(key);
-        else chosen.delete(key);
-        selection.onChange(chosen);
-      }}
-    />
-  );
-}
-
 /** In place of rows that are out of sight. */
 function Gap({ height }: { height: number }) {
   if (height <= 0) return null;
@@ -216,7 +282,7 @@ function Gap({ height }: { height: number }) {
   );
 }
 
-function widthOf<Row>({ columns, selection }: DataTableProps<Row>): number {
+function widthOf<Row>({ columns, selection }: Pick<DataTableProps<Row>, "columns" | "selection">): number {
   return columns.reduce((sum, { width = 180 }) => sum + width, selection ? 44 : 0);
 }
 

@@ -4,6 +4,8 @@ import { shell } from "../layout/routes";
 const usage = createRoute({
   getParentRoute: () => shell,
   path: "/usage",
+  validateSearch: ({ owner }: Record<string, unknown>): { owner?: string } =>
+    typeof owner === "string" && owner ? { owner } : {},
   component: lazyRouteComponent(() => import("./UsagePage"), "UsagePage"),
 });
 

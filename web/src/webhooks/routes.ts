@@ -1,5 +1,6 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { shell } from "../layout/routes";
+import { DELIVERIES, type Delivery } from "./sending";
 
 const webhooks = createRoute({
   getParentRoute: () => shell,
@@ -7,4 +8,15 @@ const webhooks = createRoute({
   component: lazyRouteComponent(() => import("./WebhooksPage"), "WebhooksPage"),
 });
 
-export const routes = [webhooks] as const;
+const isState = (value: unknown): value is Delivery["state"] =>
+  typeof value === "string" && value in DELIVERIES;
+
+const webhook = createRoute({
+  getParentRoute: () => shell,
+  path: "/webhooks/$id",
+  validateSearch: ({ state }: Record<string, unknown>): { state?: Delivery["state"] } =>
+    isState(state) ? { state } : {},
+  component: lazyRouteComponent(() => import("./WebhookPage"), "WebhookPage"),
+});
+
+export const routes = [webhooks, webhook] as const;

@@ -81,7 +81,8 @@ export function whyStill({ max_running, slots, workers }: Pool): string | null {
 
 /** The limits of a pool as one sentence. */
 export function limitsOf({ max_running, max_running_per_owner }: Pool): string {
-  const parts = [];
+  const parts: string[] = [];
+  if (max_running === 0) return "Nothing of it is started";
   if (max_running !== null) parts.push(`at most ${max_running} at once`);
   if (max_running_per_owner !== null) parts.push(`at most ${max_running_per_owner} of each owner`);
   return parts.length > 0 ? capitalized(parts.join(", ")) : "No limit but the slots of its workers";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from typing import Annotated, Any
@@ -119,12 +120,18 @@ def wait(
 
     The exit code is that of the first which did not succeed, as with `run`; 124 when the time is over.
     """
+    import tailrace
+
+    seconds = math.inf if timeout is None else values.seconds(timeout)
+    ends = time.monotonic() + seconds
     with session() as api:
-        ends = None if timeout is None else time.monotonic() + values.seconds(timeout)
         records: list[Any] = []
         for handle in [api.handle(execution) for execution in executions]:
-            left = None if ends is None else max(0.0, ends - time.monotonic())
-            record = handle.wait(timeout=left)
+            try:
+                record = handle.wait(timeout=max(0.0, ends - time.monotonic()))
+            except tailrace.WaitTimeout as error:
+                # It had what the others, and the way to the server, have left; what was asked for is what is told.
+                raise tailrace.WaitTimeout(error.record, seconds) from error
             records.append(dict(record))
         show_list(records, COLUMNS, form)
     raise typer.Exit(next((code for record in records if (code := exit_code(record))), 0))

@@ -16,6 +16,8 @@ from tailrace.cli.shown import NOTHING, STYLES, plain, short
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 Json = Mapping[str, Any]
 Cell = Callable[[Json], str]
@@ -131,18 +133,31 @@ def _length(items: Sequence[Json], key: str) -> int | None:
     return short([str(item["id"]) for item in items])
 
 
-def _table(items: Sequence[Json], columns: Columns, *, length: int | None) -> None:
+def new_table(*titles: str) -> Table:
+    """A table of cells that are one line each. In a narrow terminal the widest columns are cut off, ids never."""
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in columns:
-        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=length if title == "ID" else None)
+    for title in titles:
+        # What may not wrap is narrowed evenly, until short columns are gone; what may, the widest first.
+        table.add_column(one_line(title), no_wrap=title == "ID")
+    return table
+
+
+def one_line(text: str, *, style: str = "") -> Text:
+    """A cell, cut off where there is no room for it."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _table(items: Sequence[Json], columns: Columns, *, length: int | None) -> None:
+    table = new_table(*columns)
     for item in items:
         cells = {title: _said(cell, item) for title, cell in columns.items()}
         if length is not None and "ID" in cells:
             cells["ID"] = cells["ID"][:length]
-        table.add_row(*[Text(said, style=STYLES.get(said.split(" ")[0], "")) for said in cells.values()])
+        table.add_row(*[one_line(said, style=STYLES.get(said.split(" ")[0], "")) for said in cells.values()])
     _print(table)
 
 

@@ -17,8 +17,9 @@ STYLES = {
 }  # fmt: skip
 # Escape sequences and the like in names would be obeyed by a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# Where the parts of a UUID end: of those made in the same millisecond the first two are alike.
-_LENGTHS = (13, 18, 23, 36)
+# Where the parts of a UUID end: of those made in the same millisecond the first two are alike. The children of a batch
+# are made at once, and differ where they are counted, in the middle of the last part.
+_LENGTHS = (13, 18, 23, 28, 36)
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

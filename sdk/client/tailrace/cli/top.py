@@ -10,7 +10,7 @@ import typer
 
 from tailrace.cli.listing import progress_of, status_of
 from tailrace.cli.noun import Noun
-from tailrace.cli.output import console
+from tailrace.cli.output import console, new_table, one_line
 from tailrace.cli.session import PATIENCE, Session, session
 from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
 
@@ -77,7 +77,7 @@ def look(api: Session, pools: list[str] | None, limit: int) -> Group:
 
 
 def _pools(pools: list[Any], workers: list[Any]) -> Table:
-    table = _new("POOL", "QUEUED", "RUNNING", "SLOTS", "WORKERS")
+    table = new_table("POOL", "QUEUED", "RUNNING", "SLOTS", "WORKERS")
     for pool in pools:
         there = [worker for worker in workers if worker["pool"] == pool["name"]]
         names = ", ".join(
@@ -85,37 +85,25 @@ def _pools(pools: list[Any], workers: list[Any]) -> Table:
             + ("" if worker["state"] == "active" else f" {plain(worker['state'])}")
             for worker in there
         )
-        table.add_row(
-            plain(pool["name"]), str(pool["queued"]), str(pool["running"]), str(pool["slots"]), names or NOTHING
-        )
+        cells = [plain(pool["name"]), str(pool["queued"]), str(pool["running"]), str(pool["slots"]), names or NOTHING]
+        table.add_row(*map(one_line, cells))
     return table
 
 
 def _active(items: list[Any], limit: int) -> Table:
-    from rich.text import Text
-
     length = short([item["id"] for item in items])
-    table = _new("ID", "NAME", "STATUS", "PROGRESS", "IMAGE", "OWNER", "FOR")
+    table = new_table("ID", "NAME", "STATUS", "PROGRESS", "IMAGE", "OWNER", "FOR")
     for item in items:
         since = item["started_at"] or item["created_at"]
         table.add_row(
-            item["id"][:length],
-            plain(item["name"]),
-            Text(status_of(item), style=STYLES.get(item["status"], "")),
-            progress_of(item),
-            plain(item["image"]),
-            plain(item["owner"]),
-            ago(since),
+            one_line(item["id"][:length]),
+            one_line(plain(item["name"])),
+            one_line(status_of(item), style=STYLES.get(item["status"], "")),
+            one_line(progress_of(item)),
+            one_line(plain(item["image"])),
+            one_line(plain(item["owner"])),
+            one_line(ago(since)),
         )
     if len(items) == limit:
         table.caption = f"the newest {limit}"
-    return table
-
-
-def _new(*titles: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, no_wrap=True)
     return table

@@ -13,9 +13,15 @@ from tailrace.cli.shown import ago, plain
 
 app = Noun("Who runs executions.")
 
+
+def _place(item: Any) -> str:
+    """As the history of an execution names it, too."""
+    return f"{plain(item['host'])}/{item['pid']}"
+
+
 COLUMNS: Columns = {
     "ID": lambda item: item["id"],
-    "HOST": lambda item: f"{plain(item['host'])}/{item['pid']}",
+    "HOST": _place,
     "POOL": lambda item: plain(item["pool"]),
     "STATE": lambda item: plain(" ".join(filter(None, (item["state"], item.get("message"))))),
     "BUSY": lambda item: f"{item['busy']} of {item['slots']}",
@@ -24,7 +30,7 @@ COLUMNS: Columns = {
     "HEARD": lambda item: ago(item["heartbeat_at"]),
 }
 WorkerArgument = Annotated[
-    str, typer.Argument(help="Id, the first digits of it, or its host if it is the only one there.")
+    str, typer.Argument(help="Id, the first digits of it, HOST/PID, or its host if it is the only one there.")
 ]
 
 
@@ -59,5 +65,6 @@ def resume(worker: WorkerArgument, *, form: FormatOption = DEFAULT) -> None:
 
 def _ask(text: str, verb: str, form: Any) -> None:
     with session() as api:
-        worker = api.chosen("worker", text, api.get("/v1/workers")["items"], name="host")
+        items = [{**item, "place": _place(item)} for item in api.get("/v1/workers")["items"]]
+        worker = api.chosen("worker", text, items, name="place" if "/" in text else "host")
         show_one(api.post(f"/v1/workers/{worker}/{verb}"), COLUMNS, form)
