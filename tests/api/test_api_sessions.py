@@ -56,7 +56,9 @@ async def test_a_session_may_what_its_token_may(api: Api, client: httpx.AsyncCli
     browser = await begin(api, client)
     me = (await client.get("/v1/me")).json()
     seen = (await browser.get("/v1/me")).json()
-    assert seen == me | {"token_name": "session", "expires_at": seen["expires_at"]}
+    own = {"token_id": seen["token_id"], "token_name": "session", "expires_at": seen["expires_at"]}
+    assert seen == me | own
+    assert seen["token_id"] != me["token_id"]
     assert seen["expires_at"] is not None
     own = f"/v1/executions/{await submit()}"
     assert (await browser.post(f"{own}/cancel", headers=OWN_PAGE)).status_code == 202
