@@ -3,15 +3,20 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { api, ask } from "../api/client";
 import { hasEnded, STATUSES, type Stats } from "../api/types";
+import { RunTime } from "../executions/columns";
+import type { ListSearch } from "../executions/search";
 import { Page } from "../layout/Page";
 import { statsQuery, useFresh } from "../stats/queries";
 import { Duration } from "../ui/Duration";
 import { ProblemView } from "../ui/ProblemView";
-import { Failures } from "./Failures";
+import { RelativeTime } from "../ui/RelativeTime";
 import classes from "./Home.module.css";
-import { Running } from "./Running";
+import { Latest } from "./Latest";
 import { StatusCard } from "./StatusCard";
 import { SPANS, type Span } from "./spans";
+
+const BUSY: ListSearch = { status: ["preparing", "running", "paused", "stopping"] };
+const FAILED: ListSearch = { status: ["failed", "timed_out", "crashed"], sort: "-finished" };
 
 const ThroughputChart = lazy(() => import("./ThroughputChart"));
 const QueueChart = lazy(() => import("./QueueChart"));
@@ -79,10 +84,20 @@ export function HomePage() {
           </Card>
         </Grid.Col>
         <Grid.Col span={{ base: 12, lg: 6 }}>
-          <Running />
+          <Latest
+            title="Under way"
+            search={BUSY}
+            empty="Nothing runs."
+            end={(execution) => <RunTime execution={execution} />}
+          />
         </Grid.Col>
         <Grid.Col span={{ base: 12, lg: 6 }}>
-          <Failures />
+          <Latest
+            title="Failed lately"
+            search={FAILED}
+            empty="Nothing failed."
+            end={(execution) => <RelativeTime at={execution.finished_at} />}
+          />
         </Grid.Col>
       </Grid>
     </Page>

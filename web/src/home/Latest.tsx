@@ -1,27 +1,37 @@
 import { Card, Group, Skeleton, Text, Title } from "@mantine/core";
-import { NameLink, RunTime, Standing } from "../executions/columns";
+import type { ReactNode } from "react";
+import type { Execution } from "../api/types";
+import { NameLink, Standing } from "../executions/columns";
 import { useExecutionList } from "../executions/list";
+import type { ListSearch } from "../executions/search";
 import { TextLink } from "../ui/IdLink";
 import classes from "./Home.module.css";
 
 const SHOWN = 8;
-const BUSY = { status: ["preparing" as const, "running" as const, "paused" as const, "stopping" as const] };
 
-/** What is under way at this moment, with how far it is. */
-export function Running() {
-  const { rows, isPending } = useExecutionList("live", BUSY);
+interface LatestProps {
+  title: string;
+  search: ListSearch;
+  empty: string;
+  /** What stands at the end of a row. */
+  end: (execution: Execution) => ReactNode;
+}
+
+/** The first few of a list, and the way to all of it. */
+export function Latest({ title, search, empty, end }: LatestProps) {
+  const { rows, isPending } = useExecutionList("live", search);
   return (
     <Card className={classes.panel} padding="md" h="100%">
       <Group justify="space-between" mb="xs">
-        <Title order={2}>Under way</Title>
-        <TextLink to="/executions" search={BUSY} fz="sm">
+        <Title order={2}>{title}</Title>
+        <TextLink to="/executions" search={search} fz="sm">
           All
         </TextLink>
       </Group>
       {isPending && <Skeleton h={80} />}
       {!isPending && rows.length === 0 && (
         <Text fz="sm" c="dimmed">
-          Nothing runs.
+          {empty}
         </Text>
       )}
       {rows.slice(0, SHOWN).map((execution) => (
@@ -32,9 +42,7 @@ export function Running() {
           <Text component="div" fz="inherit" truncate>
             <Standing execution={execution} />
           </Text>
-          <span className={classes.end}>
-            <RunTime execution={execution} />
-          </span>
+          <span className={classes.end}>{end(execution)}</span>
         </div>
       ))}
     </Card>
