@@ -1,7 +1,6 @@
 import { Group, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import { Page } from "../layout/Page";
 import { type Column, DataTable } from "../ui/DataTable";
 import { JsonView } from "../ui/JsonView";
@@ -11,6 +10,7 @@ import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
 import { Coming } from "./Coming";
+import { Fact } from "./Fact";
 import { MadeLinks } from "./MadeLinks";
 import {
   comingQuery,
@@ -118,15 +118,6 @@ function Facts({ schedule }: { schedule: Schedule }) {
         )}
       </dl>
     </Paper>
-  );
-}
-
-function Fact({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

@@ -15,6 +15,7 @@ import { showProblem } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
+import { Fact } from "./Fact";
 import { MadeLinks } from "./MadeLinks";
 import { type Delivery, deliveriesQuery, TRIGGERS, type Trigger, triggerQuery, useFresh } from "./queries";
 import classes from "./Schedules.module.css";
@@ -171,15 +172,6 @@ function Shown({ made }: { made: Schemas["NewTriggerView"] }) {
         </Group>
       )}
     </Alert>
-  );
-}
-
-function Fact({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

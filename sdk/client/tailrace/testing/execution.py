@@ -192,8 +192,6 @@ class Execution(Owned):
         """As the API shows it; `alone` with what lies ahead."""
         own = f"/v1/executions/{self.id}"
         left_queue = self.started_at or self.finished_at
-        ended = self.cause is not None
-        log = [line for line in self.lines if line.stream != SYSTEM]
         return {
             "id": self.id,
             **{name: self.spec[name] for name in _OF_SPEC},
@@ -238,6 +236,24 @@ class Execution(Owned):
                 "batch": self.place,
             },
             "imported": None,
+            **self._left(),
+            "archived_at": written(self.archived_at),
+            "delete_requested_at": written(self.delete_requested_at),
+            "delete_requested_by": self.owner if self.delete_requested_at else None,
+            "expires_at": None,
+            "retention": {"record": None, "log": None, "outputs": None, "checkpoint": None},
+            "links": {
+                "self": own,
+                **{name: f"{own}/{name}" for name in _LINKS},
+                "reruns": f"/v1/executions?rerun_of={self.id}&archived=any",
+            },
+        }
+
+    def _left(self) -> dict[str, Any]:
+        """What there is of its log, its outputs and its checkpoint."""
+        ended = self.cause is not None
+        log = [line for line in self.lines if line.stream != SYSTEM]
+        return {
             "log": {
                 "lines": len(self.lines),
                 "bytes": sum(len(line.text.encode()) + 1 for line in log),
@@ -255,16 +271,6 @@ class Execution(Owned):
                 "files": len(self.checkpoint),
                 "bytes": sum(map(len, self.checkpoint.values())),
                 "expired_at": written(self.expired.get("checkpoint")),
-            },
-            "archived_at": written(self.archived_at),
-            "delete_requested_at": written(self.delete_requested_at),
-            "delete_requested_by": self.owner if self.delete_requested_at else None,
-            "expires_at": None,
-            "retention": {"record": None, "log": None, "outputs": None, "checkpoint": None},
-            "links": {
-                "self": own,
-                **{name: f"{own}/{name}" for name in _LINKS},
-                "reruns": f"/v1/executions?rerun_of={self.id}&archived=any",
             },
         }
 
