@@ -9,10 +9,11 @@ UV = $(or $(wildcard .tools/bin/uv),uv)
 # TIER: empty for the quick tests, or a marker of pyproject.toml, such as slow or faults. ARGS goes to pytest.
 TIER ?=
 ARGS ?=
-MARKS := $(or $(TIER),not (slow or faults or nightly or soak))
-# Most tests wait most of the time, so two processes run them. Those that break things have the machine for themselves.
+MARKS := $(or $(TIER),not (slow or browser or faults or nightly or soak))
+# Most tests wait most of the time, so two processes run them. Those that break things, and those that watch a browser
+# draw, have the machine for themselves.
 JOBS ?= 2
-BESIDE = $(if $(filter faults nightly soak,$(TIER)),,-n $(JOBS) --dist loadfile)
+BESIDE = $(if $(filter browser faults nightly soak,$(TIER)),,-n $(JOBS) --dist loadfile)
 
 demo: $(READY)  ## Set everything up, run the example three times (whole, stopped, resumed), clean up
 	@$(PYTHON) -m stack demo
@@ -20,7 +21,7 @@ demo: $(READY)  ## Set everything up, run the example three times (whole, stoppe
 up: $(READY)  ## The stack in the foreground, until Ctrl-C (TAILRACE_PORT, TAILRACE_DATA)
 	@$(PYTHON) -m stack up
 
-test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, faults, nightly, soak; ARGS=…)
+test: $(READY)  ## The tests, on real servers and a real container engine (TIER=slow, browser, faults, nightly, soak; ARGS=…)
 	@[ -n '$(TIER)$(ARGS)' ] || $(PYTHON) -m stack web-test
 	@$(PYTHON) -m pytest -m '$(MARKS)' $(BESIDE) $(ARGS) || { status=$$?; \
 		[ -n '$(TIER)' ] && [ $$status = 5 ] && echo 'no tests in tier $(TIER)' || exit $$status; }

@@ -13,7 +13,7 @@ from support.browsing import PHONE, Watched, logged_in
 from support.programs import ANNOUNCE
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 # It says how far it is, saves what it has come to, and ends when it is asked to.
 COUNT = (

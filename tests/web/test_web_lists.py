@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 from support.browsing import PHONE, Watched, logged_in
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 MANY = 10_000
 

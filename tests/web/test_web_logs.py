@@ -16,7 +16,7 @@ from support.eventually import eventually
 from support.own import StartOwn
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 COLORS = r"printf '\033[1;32mINFO\033[0m of \033[38;5;208mtrain.py\033[0m\n'; printf '  0%%\r 50%%\r100%%\n'; "
 # 3,000 lines with a needle in three of them, an error and what follows it.

@@ -14,7 +14,7 @@ from support.receiver import receiving
 from support.running import Running
 from support.tokens import another_user
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_pools_and_workers_are_paused_and_go_on(watched: Watched, tailrace: Running, shots: Path) -> None:

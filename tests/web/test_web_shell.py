@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 from support.browsing import PHONE, Watched, logged_in
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_who_is_not_logged_in_comes_back_to_the_page_that_was_asked_for(
