@@ -12,9 +12,8 @@ import hashlib
 import mimetypes
 import os
 import stat
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -28,7 +27,7 @@ from app.executions.declared import declaration_of, missing
 from app.executions.model import DeclaredOutput
 from app.executions.record import Record
 from worker.ending import Kept
-from worker.storing import insist
+from worker.storing import AT_ONCE, abreast, insist
 from worker.workspace import OPEN_DIRECTORY, OPEN_FILE, Workspace, open_hostile
 
 log = structlog.get_logger(__name__)
@@ -59,13 +58,24 @@ class Collected:
     partial: bool = False
     warnings: list[str] = field(default_factory=list)
     seen: int = 0
-    pending: deque[str] = field(default_factory=deque)
+    pending: set[str] = field(default_factory=set)
 
     def leave_out(self, why: str) -> None:
         """Note that something is not kept."""
         self.partial = True
         if len(self.warnings) < MAX_WARNINGS and why not in self.warnings:
             self.warnings.append(why)
+
+    def refuse(self, path: str, why: str) -> None:
+        """Note that this file is not kept."""
+        self.pending.discard(path)
+        self.leave_out(why)
+
+    def take(self, file: Artifact) -> None:
+        """Note that this file is in the store."""
+        self.pending.discard(file.path)
+        self.bytes += file.bytes
+        self.files.append(file)
 
 
 async def keep(store: ArtifactStore, record: Record, workspace: Workspace, *, log_complete: bool) -> Kept:
@@ -142,41 +152,42 @@ async def _collect(
     found = await asyncio.to_thread(
         lambda: [(path, _media_type(path, declared)) for path in _walk(directory, caps.files, result)]
     )
-    result.pending.extend(path for path, _ in found)
-    for path, media_type in found:
-        await _keep(store, group, directory, path, caps, media_type, result)
-        result.pending.popleft()
+    result.pending.update(path for path, _ in found)
+    for first in range(0, len(found), AT_ONCE):
+        await _keep(store, group, directory, found[first : first + AT_ONCE], caps, result)
 
 
 async def _keep(
     store: ArtifactStore,
     group: ArtifactSet,
     directory: Path,
-    path: str,
+    some: Sequence[tuple[str, str]],
     caps: Caps,
-    media_type: str,
     result: Collected,
 ) -> None:
-    try:
-        descriptor = _open_beneath(directory, path)
-    except OSError as error:
-        result.leave_out(f"a file could not be read: {errno.errorcode.get(error.errno or 0, 'error')}")
-        return
-    with closing(_Source(descriptor, caps.bytes - result.bytes)) as source:
-        if source.refusal is not None:
-            result.leave_out(source.refusal)
-            return
-        await insist(lambda: store.put(group, path, source.pieces()), within=store.patience)
-        result.bytes += source.read_bytes
-        result.files.append(
-            Artifact(
-                path=path,
-                bytes=source.read_bytes,
-                sha256=source.sha256,
-                media_type=media_type,
-                executable=source.executable,
-            ),
-        )
+    async def put(source: _Source) -> None:
+        await insist(lambda: store.put(group, source.path, source.pieces()), within=store.patience)
+        source.is_stored = True
+
+    with ExitStack() as opened:
+        sources: list[_Source] = []
+        for path, media_type in some:
+            room = caps.bytes - result.bytes - sum(source.size for source in sources)
+            try:
+                source = opened.enter_context(closing(_Source(directory, path, media_type)))
+                source.check(room)
+            except OSError as error:
+                result.refuse(path, f"a file could not be read: {errno.errorcode.get(error.errno or 0, 'error')}")
+            except _Refused as refused:
+                result.refuse(path, str(refused))
+            else:
+                sources.append(source)
+        try:
+            await abreast(sources, put, size_of=lambda source: source.size)
+        finally:
+            for source in sources:
+                if source.is_stored:
+                    result.take(source.artifact())
 
 
 def _media_type(path: str, declared: Sequence[DeclaredOutput]) -> str:
@@ -257,64 +268,88 @@ def _open_beneath(directory: Path, path: str) -> int:
         os.close(parent)
 
 
-class _Source:
-    """A file on its way to the store: counted and hashed while it is read, and never longer than it was when opened."""
+class _Refused(Exception):
+    """This file is not kept; the text says why."""
 
-    def __init__(self, descriptor: int, room: int) -> None:
-        self._descriptor = descriptor
-        status = os.fstat(descriptor)
-        self.executable = bool(status.st_mode & stat.S_IXUSR)
-        self.refusal = _refusal(status, room)
-        self.read_bytes = 0
-        self._size = status.st_size
+
+class _Source:
+    """A file on its way to the store: counted and hashed while it is read, and never longer than it was when opened.
+
+    Raises `OSError`.
+    """
+
+    def __init__(self, directory: Path, path: str, media_type: str) -> None:
+        self.path = path
+        self.is_stored = False
+        self._media_type = media_type
+        self._descriptor = _open_beneath(directory, path)
+        self._status = os.fstat(self._descriptor)
+        self._read_bytes = 0
         self._hash = hashlib.sha256()
 
     @property
-    def sha256(self) -> str:
-        """Of what was read, in hexadecimal."""
-        return self._hash.hexdigest()
+    def size(self) -> int:
+        """Its length in bytes, when it was opened."""
+        return self._status.st_size
+
+    def check(self, room: int) -> None:
+        """Raises `_Refused` if it is no plain file of its own, or has no room."""
+        if not stat.S_ISREG(self._status.st_mode):
+            raise _Refused("links, devices, sockets and FIFOs are not kept")
+        if self._status.st_nlink != 1:
+            raise _Refused("files with several names (hard links) are not kept")
+        if self.size > room:
+            raise _Refused("a file does not fit into the limit on bytes")
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """All of it, from the beginning."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        self.read_bytes, self._hash = 0, hashlib.sha256()
-        while piece := await asyncio.to_thread(self._read, min(PIECE_BYTES, self._size - self.read_bytes)):
-            self.read_bytes += len(piece)
-            self._hash.update(piece)
+        self._read_bytes, self._hash = 0, hashlib.sha256()
+        while (left := self.size - self._read_bytes) and (piece := await asyncio.to_thread(self._read, left)):
             yield piece
+
+    def artifact(self) -> Artifact:
+        """What was read of it."""
+        return Artifact(
+            path=self.path,
+            bytes=self._read_bytes,
+            sha256=self._hash.hexdigest(),
+            media_type=self._media_type,
+            executable=bool(self._status.st_mode & stat.S_IXUSR),
+        )
 
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)
 
-    def _read(self, size: int) -> bytes:
-        return os.read(self._descriptor, size)
+    def _read(self, most: int) -> bytes:
+        piece = os.read(self._descriptor, min(PIECE_BYTES, most))
+        self._read_bytes += len(piece)
+        self._hash.update(piece)
+        return piece
 
 
-def _refusal(status: os.stat_result, room: int) -> str | None:
-    if not stat.S_ISREG(status.st_mode):
-        return "links, devices, sockets and FIFOs are not kept"
-    if status.st_nlink != 1:
-        return "files with several names (hard links) are not kept"
-    if status.st_size > room:
-        return "a file does not fit into the limit on bytes"
-    return None
+async def restore(store: ArtifactStore, group: ArtifactSet, files: list[Artifact], directory: Path) -> None:
+    """Copy a snapshot into an empty directory of ours, open to any user id inside the container."""
+
+    async def copy(artifact: Artifact) -> None:
+        path = directory / PurePosixPath(artifact.path)
+        await insist(partial(_copy, store, group, artifact.path, path), within=store.patience)
+        path.chmod(OPEN_DIRECTORY if artifact.executable else OPEN_FILE)
+
+    await asyncio.to_thread(_make_folders, directory, {PurePosixPath(file.path).parent for file in files})
+    await abreast(files, copy, size_of=lambda file: file.bytes)
+
+
+def _make_folders(directory: Path, folders: set[PurePosixPath]) -> None:
+    for folder in sorted(folders.union(*(folder.parents for folder in folders))):
+        if folder.parts:
+            made = directory / folder
+            made.mkdir()
+            made.chmod(OPEN_DIRECTORY)
 
 
 async def _copy(store: ArtifactStore, group: ArtifactSet, name: str, path: Path) -> None:
     with path.open("wb") as target:
         async for piece in store.read(group, name):
             await asyncio.to_thread(target.write, piece)
-
-
-async def restore(store: ArtifactStore, group: ArtifactSet, files: list[Artifact], directory: Path) -> None:
-    """Copy a snapshot into an empty directory of ours, open to any user id inside the container."""
-    for artifact in files:
-        path = directory / PurePosixPath(artifact.path)
-        for folder in reversed(path.relative_to(directory).parents[:-1]):
-            made = directory / folder
-            if not made.exists():
-                made.mkdir()
-                made.chmod(OPEN_DIRECTORY)
-        await insist(partial(_copy, store, group, artifact.path, path), within=store.patience)
-        path.chmod(OPEN_DIRECTORY if artifact.executable else OPEN_FILE)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from obstore.exceptions import BaseError
+from typing_extensions import override
 
 from app.artifacts.address import Bucket
 from app.artifacts.model import ArtifactSet, Kind, Span
@@ -17,7 +18,7 @@ from app.artifacts.store import PART_BYTES, ArtifactStore
 from support.pieces import in_one
 from support.s3 import S3, serving_s3
 from worker.collect import Caps, collect, restore
-from worker.storing import insist
+from worker.storing import AT_ONCE, SMALL_BYTES, insist
 
 PLENTY = Caps(files=100, bytes=10**9)
 
@@ -128,6 +129,79 @@ async def test_a_store_that_is_away_is_waited_for(store: ArtifactStore, s3: S3, 
     collected = await collecting
     assert (len(collected.files), collected.partial) == (3, False)
     assert await whole(store.read(group, "small.txt")) == b"small"
+
+
+class Counting(ArtifactStore):
+    """Our store, and how many files were on their way at once."""
+
+    most, now = 0, 0
+
+    @override
+    async def put(self, group: ArtifactSet, path: str, pieces: AsyncIterator[bytes]) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await super().put(group, path, pieces)
+        finally:
+            self.now -= 1
+
+
+def fill(directory: Path, count: int, content: bytes) -> list[str]:
+    """Files of that content; their paths in the order in which they are kept."""
+    directory.mkdir()
+    names = [f"{number:03}" for number in range(count)]
+    for name in names:
+        (directory / name).write_bytes(content)
+    return names
+
+
+async def test_small_files_go_beside_each_other_and_keep_their_order(s3: S3, tmp_path: Path) -> None:
+    store, group = Counting.of(s3.setting(f"some/{uuid4().hex}"), tmp_path), a_set()
+    assert isinstance(store, Counting)
+    names = fill(tmp_path / "many", 3 * AT_ONCE + 1, b"small")
+    collected = await collect(store, group, tmp_path / "many", PLENTY)
+    assert [file.path for file in collected.files] == names
+    assert not collected.partial
+    assert 1 < store.most <= AT_ONCE
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    await restore(store, group, collected.files, copies)
+    assert {path.name: path.read_bytes() for path in copies.iterdir()} == dict.fromkeys(names, b"small")
+
+
+async def test_large_files_go_one_by_one(s3: S3, tmp_path: Path) -> None:
+    store = Counting.of(s3.setting(f"some/{uuid4().hex}"), tmp_path)
+    assert isinstance(store, Counting)
+    names = fill(tmp_path / "large", 4, bytes(SMALL_BYTES + 1))
+    collected = await collect(store, a_set(), tmp_path / "large", PLENTY)
+    assert [file.path for file in collected.files] == names
+    assert store.most == 1
+
+
+class Picky(ArtifactStore):
+    """Our store, but for files of one name."""
+
+    refuses: str
+
+    @override
+    async def put(self, group: ArtifactSet, path: str, pieces: AsyncIterator[bytes]) -> None:
+        if path == self.refuses:
+            raise BaseError(path)
+        await super().put(group, path, pieces)
+
+
+@pytest.mark.parametrize("count", [3, 2 * AT_ONCE])
+async def test_what_went_beside_one_that_failed_is_kept(tmp_path: Path, count: int) -> None:
+    store, group = Picky.of("", tmp_path), a_set()
+    assert isinstance(store, Picky)
+    store.patience, store.refuses = 0, "001"
+    names = fill(tmp_path / "many", count, b"small")
+    collected = await collect(store, group, tmp_path / "many", PLENTY)
+    stored = [name for name in names[:AT_ONCE] if name != "001"]
+    assert [file.path for file in collected.files] == stored
+    assert (collected.partial, collected.pending) == (True, set(names) - set(stored))
+    for name in stored:
+        assert await whole(store.read(group, name)) == b"small"
 
 
 async def test_what_could_not_be_stored_is_told(store: ArtifactStore, s3: S3, outputs: Path) -> None:
