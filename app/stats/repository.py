@@ -20,7 +20,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    literal,
     null,
     select,
     text,
@@ -31,8 +30,8 @@ from app.db.engine import Connection
 from app.db.orm import clock, one_of
 from app.executions.states import ACTIVE, Status
 from app.executions.tables import LISTED, READY, Execution
-from app.stats.model import FINE_FOR, Count, Flow, Group, Scope
-from app.stats.tables import ended_counts, flow_counts, method_counts
+from app.stats.model import FINE_FOR, Count, Flow, Group, Scope, Waits
+from app.stats.tables import ended_counts, flow_counts, method_counts, queue_waits
 
 # In one statement; the rest comes next time.
 FOLD_AT_MOST = 50_000
@@ -118,17 +117,47 @@ async def sum_flows(
     return [Flow(row.begin, row.what, int(row.n)) for row in await connection.execute(statement)]
 
 
-async def find_queue_age(connection: Connection, scope: Scope) -> float | None:
-    """Seconds for which the one that has waited longest of those that could be started has been in the queue."""
-    table = Execution.__table__
+async def sum_waits(
+    connection: Connection, scope: Scope, *, since: datetime, until: datetime, step: timedelta
+) -> list[Waits]:
+    """How long those had waited that left the queue in each step; those in which nothing did are left out."""
+    columns = queue_waits.c
+    claimed = func.sum(columns.n).filter(columns.claimed)
     statement = (
-        select(func.extract("epoch", clock() - table.c.queued_at))
-        .where(text(READY), func.coalesce(table.c.not_before <= func.now(), literal(True)), *_conditions(table, scope))
-        .order_by(table.c.queued_at)
-        .limit(1)
+        select(
+            func.date_bin(step, columns.at, since).label("at"),
+            func.coalesce(claimed, 0).label("claimed"),
+            (func.sum(columns.seconds).filter(columns.claimed) / claimed).label("mean"),
+            func.max(columns.longest).filter(columns.claimed).label("longest_claimed"),
+            func.max(columns.longest).label("longest"),
+            func.min(columns.earliest).label("earliest"),
+        )
+        .where(columns.at >= since, columns.at < until, *_conditions(queue_waits, scope))
+        .group_by(text("1"))
     )
-    age = (await connection.execute(statement)).scalar_one_or_none()
-    return None if age is None else max(0.0, float(age))
+    rows = (await connection.execute(statement)).mappings()
+    return [Waits(**{**row, "claimed": int(row["claimed"])}) for row in rows]
+
+
+async def find_queued_since(connection: Connection, scope: Scope) -> tuple[datetime | None, datetime]:
+    """Since when the one has waited that has waited longest of those that could be started; and what time it is.
+
+    Waiting begins when it may start, as for its turn and its `queue_timeout`.
+    """
+    table = Execution.__table__
+    since = func.min(func.greatest(table.c.queued_at, table.c.not_before))
+    row = (await connection.execute(select(since, clock()).where(text(READY), *_conditions(table, scope)))).one()
+    now: datetime = row[1]
+    return (row[0] if row[0] is not None and row[0] <= now else None), now
+
+
+async def find_waited_across(connection: Connection, scope: Scope, moment: datetime) -> datetime | None:
+    """Since when the one had waited that had waited longest at that moment, of those that have left the queue since."""
+    columns = queue_waits.c
+    across = (columns.at >= moment, columns.earliest < moment)
+    found = select(func.min(columns.earliest)).where(*across, *_conditions(queue_waits, scope))
+    earliest: datetime | None = (await connection.execute(found)).scalar_one()
+    return earliest
 
 
 # Rows that differ in nothing but `n`, of which there are several; of each such group, or a part of it, one is made.
@@ -190,9 +219,43 @@ _FOLD_AGED_FLOWS = text(
     INSERT INTO flow_counts SELECT at, owner, pool, what, sum(n) FROM gone GROUP BY at, owner, pool, what
     """
 ).bindparams(bindparam("fine", FINE_FOR, type_=Interval(native=True)))
+_FOLD_WAITS = text(
+    """
+    WITH crowded AS (
+        SELECT at, owner, pool, claimed FROM queue_waits WHERE at > now() - interval '1 hour'
+        GROUP BY at, owner, pool, claimed HAVING count(*) > 1
+    ), gone AS (
+        DELETE FROM queue_waits WHERE ctid = ANY (ARRAY(
+            SELECT each.ctid FROM queue_waits AS each JOIN crowded USING (at, owner, pool, claimed) LIMIT :most
+        )) RETURNING *
+    )
+    INSERT INTO queue_waits (at, owner, pool, claimed, n, seconds, longest, earliest)
+    SELECT at, owner, pool, claimed, sum(n), sum(seconds), max(longest), min(earliest) FROM gone
+    GROUP BY at, owner, pool, claimed
+    """
+)
+_FOLD_AGED_WAITS = text(
+    """
+    WITH aged AS (
+        SELECT ctid AS place, date_trunc('hour', at, 'UTC') AS hour, * FROM queue_waits
+        WHERE at BETWEEN now() - :fine - interval '3 days' AND now() - :fine - interval '1 hour'
+    ), crowded AS (
+        SELECT hour, owner, pool, claimed FROM aged GROUP BY hour, owner, pool, claimed
+        HAVING count(*) > 1 OR min(at) > hour
+    ), gone AS (
+        DELETE FROM queue_waits WHERE ctid = ANY (ARRAY(
+            SELECT place FROM aged JOIN crowded USING (hour, owner, pool, claimed) LIMIT :most
+        )) RETURNING *
+    )
+    INSERT INTO queue_waits (at, owner, pool, claimed, n, seconds, longest, earliest)
+    SELECT date_trunc('hour', at, 'UTC') AS hour, owner, pool, claimed,
+        sum(n), sum(seconds), max(longest), min(earliest)
+    FROM gone GROUP BY hour, owner, pool, claimed
+    """
+).bindparams(bindparam("fine", FINE_FOR, type_=Interval(native=True)))
 
 
 async def fold(connection: Connection) -> int:
     """Make fewer rows of the same sums; how many it made. To be called now and then, when nobody waits for it."""
-    folds = (_FOLD_ENDED, _FOLD_METHODS, _FOLD_FLOWS, _FOLD_AGED_FLOWS)
+    folds = (_FOLD_ENDED, _FOLD_METHODS, _FOLD_FLOWS, _FOLD_AGED_FLOWS, _FOLD_WAITS, _FOLD_AGED_WAITS)
     return sum([(await connection.execute(statement, {"most": FOLD_AT_MOST})).rowcount for statement in folds])

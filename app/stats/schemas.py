@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from app.executions.query import Choice, Shelf, Time
 from app.executions.states import Status
-from app.stats.model import FINE_FOR, HOUR, MINUTE, Count, Flow, Group, Scope
+from app.stats.model import FINE_FOR, HOUR, MINUTE, Count, Flow, Group, Scope, Waits
 from app.stats.service import Numbers
 
 MAX_STEPS = 1500
@@ -129,6 +129,20 @@ class QueueStats(BaseModel):
     oldest_seconds: float | None
 
 
+class WaitStats(BaseModel):
+    """How long those that were claimed had waited in the queue."""
+
+    mean: float
+    max: float
+
+    @classmethod
+    def of(cls, waits: Waits | None) -> Self | None:
+        """Null if none was."""
+        if waits is None or waits.mean is None or waits.longest_claimed is None:
+            return None
+        return cls(mean=round(waits.mean, 3), max=round(waits.longest_claimed, 3))
+
+
 class StepStats(BaseModel):
     """What happened in the step that begins at that time; `ended` has the statuses in which any ended."""
 
@@ -136,6 +150,14 @@ class StepStats(BaseModel):
     submitted: int = 0
     started: int = 0
     ended: dict[Status, int] = Field(default_factory=dict)
+    waited_seconds: WaitStats | None = Field(
+        default=None, description="How long those had waited that workers took from the queue in it; null if none was"
+    )
+    queue_age_seconds: float | None = Field(
+        default=None,
+        description="How long the one that waited longest had waited, at the worst moment of the step; "
+        "null if nothing waited, or nothing was measured yet",
+    )
 
     def add(self, flow: Flow) -> None:
         """What happened in it."""
@@ -161,8 +183,22 @@ class Stats(BaseModel):
                     "counts": {"queued": 1, "running": 2, "succeeded": 40},
                     "queue": {"queued": 1, "oldest_seconds": 0.8},
                     "steps": [
-                        {"at": "2026-11-21T09:00:00Z", "submitted": 0, "started": 0, "ended": {}},
-                        {"at": "2026-11-21T10:00:00Z", "submitted": 43, "started": 42, "ended": {"succeeded": 40}},
+                        {
+                            "at": "2026-11-21T09:00:00Z",
+                            "submitted": 0,
+                            "started": 0,
+                            "ended": {},
+                            "waited_seconds": None,
+                            "queue_age_seconds": None,
+                        },
+                        {
+                            "at": "2026-11-21T10:00:00Z",
+                            "submitted": 43,
+                            "started": 42,
+                            "ended": {"succeeded": 40},
+                            "waited_seconds": {"mean": 0.4, "max": 6.2},
+                            "queue_age_seconds": 6.2,
+                        },
                     ],
                 }
             ]
@@ -180,10 +216,13 @@ class Stats(BaseModel):
     def of(cls, numbers: Numbers, *, since: datetime, until: datetime, step: int) -> Self:
         """From the sums; with every step, also those in which nothing happened."""
         counts = dict.fromkeys(Status, 0) | {Status(each.group[Group.STATUS]): each.n for each in numbers.counts}
-        length = timedelta(seconds=step)
         steps = {
-            since + length * number: StepStats(at=since + length * number)
-            for number in range((until - since) // length)
+            at: StepStats(
+                at=at,
+                waited_seconds=WaitStats.of(numbers.waits.get(at)),
+                queue_age_seconds=None if age is None else round(age, 3),
+            )
+            for at, age in numbers.queue_ages.items()
         }
         for flow in numbers.flows:
             steps[flow.at].add(flow)

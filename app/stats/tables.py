@@ -6,7 +6,7 @@ waits for a row that all count in. They are folded now and then.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, Double, Index, Table, Text
 
 from app.db.orm import Base
 
@@ -46,4 +46,23 @@ flow_counts = Table(
     Column("what", Text, nullable=False),
     Column("n", BigInteger, nullable=False),
     Index("ix_flow_counts_at", "at"),
+)
+
+# How long those had waited that left the queue, by the minute; later by the hour: in sum, and at the longest. Not all
+# were `claimed`: some ended without a start, or were held. With since when the first of them had waited, how old the
+# queue was at any time can be told exactly, however much is folded together. On its own, as `method_counts` is.
+queue_waits = Table(
+    "queue_waits",
+    Base.metadata,
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("claimed", Boolean, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("longest", Double, nullable=False),
+    Column("earliest", DateTime(timezone=True), nullable=False),
+    CheckConstraint("n > 0", name="n"),
+    CheckConstraint("longest >= 0 AND seconds >= longest", name="longest"),
+    Index("ix_queue_waits_at", "at"),
 )

@@ -105,6 +105,59 @@ async def test_the_queue_is_as_old_as_the_first_of_those_that_could_start(
     assert 3600 <= queue["oldest_seconds"] < 3700
 
 
+async def test_waiting_begins_when_it_may_start(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
+    """In the queue's age as in its order, and in the metrics."""
+    now = datetime.now(UTC)
+    await hand.change(await submit(), queued_at=now - timedelta(hours=2), not_before=now - timedelta(minutes=1))
+    stats = await get(client, STATS)
+    assert 60 <= stats["queue"]["oldest_seconds"] < 160
+    assert stats["steps"][-1]["queue_age_seconds"] == pytest.approx(stats["queue"]["oldest_seconds"], abs=0.001)
+
+
+async def test_steps_tell_how_old_the_queue_was_and_how_long_who_started_had_waited(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    """Two are claimed; one that has waited longer than both is held, and so are gone from the queue."""
+    now = datetime.now(UTC)
+    for minutes in (60, 20):
+        claimed = await submit()
+        await hand.change(claimed, queued_at=now - timedelta(minutes=minutes))
+        await hand.start(claimed)
+    held = await submit()
+    await hand.change(held, queued_at=now - timedelta(minutes=90))
+    assert (await client.post(f"/v1/executions/{held}/hold")).status_code == 200
+    steps = (await get(client, STATS, step=600, **{"from": (now - timedelta(hours=3)).isoformat()}))["steps"]
+    waited = [step["waited_seconds"] for step in steps if step["waited_seconds"]]
+    # The step may have ended in between.
+    assert max(each["max"] for each in waited) == pytest.approx(3600, abs=60)
+    assert len(waited) == 2 or waited[0]["mean"] == pytest.approx(2400, abs=60)
+    ages = [step["queue_age_seconds"] for step in steps]
+    first = next(number for number, age in enumerate(ages) if age is not None)
+    assert datetime.fromisoformat(steps[first]["at"]) <= now - timedelta(minutes=90)
+    assert datetime.fromisoformat(steps[first + 1]["at"]) > now - timedelta(minutes=90)
+    grown = [later - earlier for earlier, later in pairwise(ages[first:]) if later is not None]
+    assert grown[:8] == [pytest.approx(600, abs=0.01)] * 8
+    assert max(age for age in ages if age) == pytest.approx(90 * 60, abs=60)
+
+
+async def test_a_span_in_the_past_knows_who_waited_beyond_it(
+    client: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    """Whether it waits still, or has left meanwhile."""
+    now = datetime.now(UTC)
+    waits = await submit()
+    await hand.change(waits, queued_at=now - timedelta(hours=5, minutes=30))
+    span = {
+        "from": (now - timedelta(hours=7)).isoformat(),
+        "to": (now - timedelta(hours=4)).isoformat(),
+    }
+    before = [step["queue_age_seconds"] for step in (await get(client, STATS, **span))["steps"]]
+    assert before[0] is None
+    assert before[-1] is not None
+    await hand.start(waits)
+    assert [step["queue_age_seconds"] for step in (await get(client, STATS, **span))["steps"]] == before
+
+
 async def test_steps_begin_at_multiples_of_their_length(api: Api, admin: httpx.AsyncClient) -> None:
     owner = f"owner-{uuid4().hex[:8]}"
     begin = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -118,8 +171,9 @@ async def test_steps_begin_at_multiples_of_their_length(api: Api, admin: httpx.A
         await connection.execute(insert(flow_counts), rows)
     span = {"from": "2026-03-01T10:30:00Z", "to": "2026-03-01T14:00:00+00:00", "step": 7200}
     assert (await get(admin, STATS, owner=owner, **span))["steps"] == [
-        {"at": "2026-03-01T10:00:00Z", "submitted": 8, "started": 0, "ended": {"crashed": 8}},
-        {"at": "2026-03-01T12:00:00Z", "submitted": 8, "started": 0, "ended": {"crashed": 8}},
+        {"at": at, "submitted": 8, "started": 0, "ended": {"crashed": 8}}
+        | {"waited_seconds": None, "queue_age_seconds": None}
+        for at in ("2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z")
     ]
     stats = await get(admin, STATS, owner=owner, pool="other", **span)
     assert [step["submitted"] for step in stats["steps"]] == [4, 4]
@@ -133,6 +187,7 @@ async def test_owners_see_their_own_numbers(
     stats = await get(stranger, STATS)
     assert (sum(stats["counts"].values()), stats["queue"]["queued"]) == (0, 0)
     assert sum(step["submitted"] for step in stats["steps"]) == 0
+    assert {step["queue_age_seconds"] for step in stats["steps"]} == {None}
     for path in (STATS, COUNTS):
         response = await stranger.get(path, params={"owner": "somebody"})
         assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "owner")

@@ -26,6 +26,8 @@ GOOD: dict[str, Columns] = {
     "webhook_deliveries": {"id": _ID, "webhook_id": _ID, "event": "e", "body": "{}", "next_at": NOON}
     | {"give_up_at": NOON},
     "notification_rules": {"id": _ID, "owner": "ann", "channel": "mailto", "sealed": b"s", "statuses": []},
+    "queue_waits": {"at": NOON, "owner": "ann", "pool": "default", "claimed": True, "n": 1}
+    | {"seconds": 2.0, "longest": 2.0, "earliest": NOON},
     "notifications": {"id": _ID, "rule_id": _ID, "kind": "ended", "title": "t", "body": "b", "next_at": NOON},
 }
 # What has to be there before.
@@ -76,6 +78,9 @@ BAD: list[tuple[str, Columns]] = [
     ("ck_notifications_kind", {"kind": "gossip"}),
     ("ck_notifications_next_if_waiting", {"next_at": None}),
     ("ck_notifications_done_if_over", {"done_at": NOON}),
+    ("ck_queue_waits_n", {"n": 0}),
+    ("ck_queue_waits_longest", {"longest": -1.0}),
+    ("ck_queue_waits_longest", {"longest": 3.0}),
 ]
 
 
