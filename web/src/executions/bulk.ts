@@ -1,4 +1,4 @@
-import { api, ask } from "../api/client";
+import { api, ask, withDefaults } from "../api/client";
 import { asProblem, type ProblemError } from "../api/problem";
 import type { Schemas } from "../api/types";
 
@@ -34,12 +34,12 @@ export async function doToEach(act: Act, ids: readonly string[]): Promise<Outcom
 }
 
 /** Do it to all that a filter takes, as many requests as that needs. Throws `ProblemError` if one is refused as a whole. */
-export async function doToAll(act: Act, filter: Schemas["CancelMany"]): Promise<Outcome> {
+export async function doToAll(act: Act, filter: Partial<Schemas["CancelMany"]>): Promise<Outcome> {
   const outcome: Outcome = { done: [], made: [], refused: [] };
   let after: string | null = null;
   do {
     const answer: Schemas["BulkAnswer"] = await ask(
-      api.POST(`/v1/executions:${act}`, { body: { ...filter, ...(after && { after }) } as never }),
+      api.POST(`/v1/executions:${act}`, { body: withDefaults({ ...filter, ...(after && { after }) }) }),
     );
     for (const { id, result, rerun, error } of answer.items) {
       if (error) outcome.refused.push(asProblem(new Error(error.detail)));

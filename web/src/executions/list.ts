@@ -7,7 +7,7 @@ import type { Happening } from "../live/frames";
 import { settled, useHappenings } from "../live/live";
 import { listKey, type Pages } from "./cache";
 import { headOrder, mergedHead, withRecords } from "./merging";
-import { belongs, type ListSearch, type Shelf } from "./search";
+import { archivedOf, belongs, type ListSearch, type Shelf } from "./search";
 
 const PAGE = 200;
 /** What is new stands at the head of a list; only what comes back to it may stand further down. */
@@ -109,9 +109,8 @@ interface Part {
 }
 
 function fetchPage(shelf: Shelf, search: ListSearch, { cursor, limit = PAGE, signal }: Part) {
-  const archived = shelf === "archive" ? "true" : "false";
-  const query = { ...search, archived, limit, ...(cursor && { cursor }) };
-  return ask(api.GET("/v1/executions", { params: { query: query as never }, ...(signal && { signal }) }));
+  const query = { ...search, archived: archivedOf(shelf), limit, ...(cursor && { cursor }) };
+  return ask(api.GET("/v1/executions", { params: { query }, ...(signal && { signal }) }));
 }
 
 async function fetchOne(id: string): Promise<Execution | null> {

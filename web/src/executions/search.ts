@@ -1,4 +1,5 @@
-import { type Execution, hasEnded, type Schemas, STATUSES, type Status } from "../api/types";
+import { type Cause, type Execution, hasEnded, type Schemas, STATUSES, type Status } from "../api/types";
+import { CAUSE } from "../ui/statuses";
 
 type Sort = Schemas["Sort"];
 export type Shelf = "live" | "archive";
@@ -7,7 +8,7 @@ export type Shelf = "live" | "archive";
 export interface ListSearch {
   q?: string;
   status?: Status[];
-  cause?: string[];
+  cause?: Cause[];
   method?: string[];
   pool?: string[];
   owner?: string[];
@@ -36,7 +37,7 @@ export const NEWEST_FIRST: Sort = "-created";
 const READERS: { [Name in keyof ListSearch]-?: (value: unknown) => ListSearch[Name] } = {
   q: word,
   status: (value) => nonEmpty(words(value)?.filter(isStatus)),
-  cause: words,
+  cause: (value) => nonEmpty(words(value)?.filter(isCause)),
   method: words,
   pool: words,
   owner: words,
@@ -64,12 +65,19 @@ export function readSearch(raw: Record<string, unknown>): ListSearch {
 }
 
 /** The filters alone, as `POST /v1/executions:cancel` and its like take them. */
-export function filterBody({ sort: _, label, ...filters }: ListSearch, shelf: Shelf): Schemas["CancelMany"] {
+export function filterBody(
+  { sort: _, label, ...filters }: ListSearch,
+  shelf: Shelf,
+): Partial<Schemas["CancelMany"]> {
   const labels = label && Object.fromEntries(label.map(splitLabel));
-  const archived = shelf === "archive" ? "true" : "false";
-  const body = { ...filters, ...(labels && { label: labels }), archived };
+  const body = { ...filters, ...(labels && { label: labels }), archived: archivedOf(shelf) };
   // What is sent is what the list is narrowed to; with nothing of that, all of it has to be meant.
-  return (hasFilters({ label, ...filters }) ? body : { ...body, all: true }) as Schemas["CancelMany"];
+  return hasFilters({ ...filters, ...(label && { label }) }) ? body : { ...body, all: true };
+}
+
+/** A shelf as the API calls it: its parameter `archived`. */
+export function archivedOf(shelf: Shelf): Schemas["Shelf"] {
+  return shelf === "archive" ? "true" : "false";
 }
 
 /** Whether the list is narrowed at all. */
@@ -110,6 +118,10 @@ function nonEmpty<Item>(items: Item[] | undefined): Item[] | undefined {
 
 function isScalar(value: unknown): value is string | number | boolean {
   return ["string", "number", "boolean"].includes(typeof value);
+}
+
+function isCause(value: string): value is Cause {
+  return Object.hasOwn(CAUSE, value);
 }
 
 function isStatus(value: string): value is Status {

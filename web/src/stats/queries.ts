@@ -1,7 +1,7 @@
 import { queryOptions, useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 import { api, ask } from "../api/client";
-import type { Shelf } from "../executions/search";
+import { archivedOf, type Shelf } from "../executions/search";
 import { useHappenings } from "../live/live";
 
 /** How many executions there are of each status. */
@@ -11,9 +11,7 @@ export const countsQuery = (shelf: Shelf) =>
     queryFn: ({ signal }) =>
       ask(
         api.GET("/v1/stats/counts", {
-          params: {
-            query: { group_by: "status", archived: shelf === "archive" ? "true" : "false" } as never,
-          },
+          params: { query: { group_by: ["status"], archived: archivedOf(shelf) } },
           signal,
         }),
       ),
