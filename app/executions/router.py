@@ -14,10 +14,11 @@ from app.executions import holding, patching, pausing, service, submitting
 from app.executions.answers import ACCEPTED, accepted, answer
 from app.executions.awaiting import wait_for_change, wait_for_end
 from app.executions.change_body import ChangeRequest
+from app.executions.history_schemas import AttemptList, EventList, EventView
 from app.executions.query import ListQuery
 from app.executions.record import Record
 from app.executions.requests import CancelRequest, PauseRequest, Submission, SubmitQuery, WaitQuery
-from app.executions.schemas import AttemptList, EventList, EventView, Execution, ExecutionList, Rehearsal
+from app.executions.schemas import Execution, ExecutionList, Rehearsal
 from app.executions.states import Status
 from app.idempotency.header import IdempotencyKeyDep
 from app.telling import judged_by

@@ -9,15 +9,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.executions import examples
-from app.executions.attempts import AttemptRecord
 from app.executions.causes import EXPLANATIONS
 from app.executions.model import (
     Archive,
     DeclaredOutput,
-    Event,
     ExitMeaning,
+    ImagePolicy,
     Lane,
     Limits,
+    Network,
     Pause,
     Retries,
     Stage,
@@ -222,6 +222,12 @@ class Execution(BaseModel):
     named_secrets: dict[str, SecretRef] = Field(description="By the file or variable in which the program finds them")
     inputs: dict[str, Any]
     files: dict[str, FileSource] = Field(description="Input files, by their path below `/tailrace/inputs`")
+    workdir: str | None = Field(description="Null: the image's own")
+    user: str | None = Field(description="Null: the image's own")
+    stop_signal: str
+    network: Network
+    runtime: str | None = Field(description="What isolates its container, by its name at the engine; null: its default")
+    image_policy: ImagePolicy = Field(description="When the image is pulled")
     logical_time: datetime | None = Field(description="The time that it is about, if it is about one")
     pool: str
     priority: int
@@ -263,6 +269,7 @@ class Execution(BaseModel):
     declared_outputs: tuple[DeclaredOutput, ...] = Field(
         description="What it is to leave; the list of its outputs says what fills them"
     )
+    hold: bool = Field(description="It stays in the queue until it is released")
     not_before: datetime | None = Field(description="A queued execution is not started before")
     progress: ProgressView | None
     warnings: list[Any] = Field(
@@ -354,6 +361,12 @@ _SAME_IN_SPEC = (
     "entrypoint",
     "inputs",
     "files",
+    "workdir",
+    "user",
+    "stop_signal",
+    "network",
+    "runtime",
+    "image_policy",
     "logical_time",
     "setup",
     "teardown",
@@ -397,95 +410,3 @@ class Rehearsal(BaseModel):
 
     accepted: bool
     execution: Execution
-
-
-class EventView(BaseModel):
-    """What happened to it: a change of the status, or what left that as it is; `message` then says what was done."""
-
-    number: int
-    from_: Status | None = Field(serialization_alias="from")
-    to: Status
-    cause: Cause | None
-    message: str | None
-    actor: str
-    attempt: int
-    at: datetime
-
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        """From the history."""
-        return cls(
-            number=event.number,
-            from_=event.from_status,
-            to=event.to_status,
-            cause=event.cause,
-            message=event.message,
-            actor=event.actor,
-            attempt=event.attempt,
-            at=event.at,
-        )
-
-
-class EventList(BaseModel):
-    """The history, oldest first."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.EVENT_LIST]})
-
-    items: list[EventView]
-
-
-class AttemptLog(BaseModel):
-    """Its lines in the log: those behind `after`, up to `last`, which is null until it has ended."""
-
-    after: int
-    last: int | None
-
-
-class AttemptView(BaseModel):
-    """One container of an execution."""
-
-    number: int
-    worker_id: UUID
-    engine_id: str
-    container_name: str | None
-    container_id: str | None
-    claimed_at: datetime
-    started_at: datetime | None
-    stop_written_at: datetime | None = Field(description="When the program was told to stop, by the file `stop`")
-    signaled_at: datetime | None = Field(description="When it got its stop signal")
-    killed_at: datetime | None = Field(description="When it got SIGKILL")
-    exited_at: datetime | None = Field(description="When the container exited, by its engine's clock")
-    finished_at: datetime | None
-    exit_code: int | None
-    oom_killed: bool | None
-    cause: Cause | None
-    message: str | None
-    may_have_run: bool | None = Field(description="Whether its program may have started; null until it has ended")
-    log: AttemptLog
-    checkpoint_files: int
-    checkpoint_bytes: int
-
-    @classmethod
-    def of(cls, attempt: AttemptRecord, log: AttemptLog) -> Self:
-        """From its record."""
-        same = {name: getattr(attempt, name) for name in cls.model_fields if name != "log"}
-        return cls(**same, log=log)
-
-
-class AttemptList(BaseModel):
-    """The attempts, first to last."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [examples.ATTEMPT_LIST]})
-
-    items: list[AttemptView]
-
-    @classmethod
-    def of(cls, attempts: list[AttemptRecord]) -> Self:
-        """From the records of attempts. The log of each begins where that of the one before ended."""
-        ends = [attempt.last_seq or 0 for attempt in attempts]
-        return cls(
-            items=[
-                AttemptView.of(attempt, AttemptLog(after=after, last=attempt.last_seq))
-                for attempt, after in zip(attempts, [0, *ends], strict=False)
-            ]
-        )

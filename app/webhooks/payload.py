@@ -11,8 +11,9 @@ import orjson
 from app.batches.model import EndedBatch
 from app.batches.schemas import Batch
 from app.events.store import Happened
+from app.executions.history_schemas import EventView
 from app.executions.record import Record
-from app.executions.schemas import EventView, Execution
+from app.executions.schemas import Execution
 from app.webhooks.model import EventType
 
 # Beyond that the largest fields are left out.

@@ -78,8 +78,20 @@ function programOf(record: Execution): Fact[] {
     ["Command", command ? <Command key="command" argv={command} label="Command" /> : "the image's own"],
     ...stage("Setup", setup),
     ...stage("Teardown", teardown),
+    ["Directory", record.workdir ? <code key="workdir">{record.workdir}</code> : "the image's own"],
+    ["User", record.user ? <code key="user">{record.user}</code> : "the image's own"],
+    ["Signal to stop", <code key="signal">{record.stop_signal}</code>],
+    ["Network", record.network === "none" ? "none" : "that of the engine (bridge)"],
+    ["Runtime", record.runtime ? <code key="runtime">{record.runtime}</code> : "the engine's own"],
+    ["Image is pulled", PULLED[record.image_policy]],
   ];
 }
+
+const PULLED: Readonly<Record<Execution["image_policy"], string>> = {
+  missing: "if it is missing",
+  always: "always",
+  never: "never",
+};
 
 function stage(name: string, given: Schemas["Stage"] | null): Fact[] {
   if (!given) return [];
@@ -127,6 +139,10 @@ function placeOf(record: Execution): Fact[] {
   return [
     ["Pool", record.pool],
     ["Lane, priority", `${record.lane}, ${record.priority}`],
+    ...(record.hold ? ([["Held", "until it is released"]] satisfies Fact[]) : []),
+    ...(record.not_before
+      ? ([["Not before", <RelativeTime key="not-before" at={record.not_before} />]] satisfies Fact[])
+      : []),
     ["Attempts", `at most ${record.max_attempts}`],
     [
       "Again after",
@@ -144,13 +160,31 @@ function placeOf(record: Execution): Fact[] {
   ];
 }
 
+const ARCHIVED: Readonly<Record<Execution["archive"], string>> = {
+  all: "all of it",
+  outputs: "its record and outputs",
+  record: "its record alone",
+};
+
 function keptOf(record: Execution): Fact[] {
   const { record: all, log, outputs, checkpoint } = record.retention;
   const sentence = expirySentence(record);
-  if (sentence) return [["Expiry", sentence]];
+  const always: Fact[] = [
+    ["In the archive", ARCHIVED[record.archive]],
+    ...(record.keep_workspace
+      ? ([["Its workspace", "stays on the host of its worker, for administrators"]] satisfies Fact[])
+      : []),
+  ];
+  if (sentence) return [["Expiry", sentence], ...always];
   const when = (name: string, at: string | null): Fact => [
     name,
     at ? <RelativeTime key={name} at={at} /> : "never",
   ];
-  return [when("Record", all), when("Log", log), when("Outputs", outputs), when("Checkpoint", checkpoint)];
+  return [
+    when("Record", all),
+    when("Log", log),
+    when("Outputs", outputs),
+    when("Checkpoint", checkpoint),
+    ...always,
+  ];
 }

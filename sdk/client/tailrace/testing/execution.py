@@ -34,9 +34,10 @@ _LINKS = (
     "bundle",
 )
 _OF_SPEC = (
-    "name", "note", "labels", "image", "command", "entrypoint", "named_secrets", "inputs", "files", "logical_time",
-    "pool", "priority", "lane", "max_attempts", "retry_on", "on_timeout", "on_interrupted", "setup", "teardown",
-    "exit_codes", "keep_workspace", "not_before", "limits", "archive",
+    "name", "note", "labels", "image", "command", "entrypoint", "named_secrets", "inputs", "files",
+    "workdir", "user", "stop_signal", "network", "runtime", "image_policy", "logical_time", "pool", "priority", "lane",
+    "max_attempts", "retry_on", "on_timeout", "on_interrupted", "setup", "teardown", "exit_codes", "keep_workspace",
+    "not_before", "limits", "archive",
 )  # fmt: skip
 
 
@@ -216,6 +217,7 @@ class Execution(Owned):
             "saves_checkpoints": self.announced,
             "attempt": self.attempt,
             "declared_outputs": self.spec["outputs"],
+            "hold": self.held,
             "progress": self.progress,
             "warnings": self.warnings,
             "result": self.result,
