@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.bootstrap import Process
-from app.db.engine import snapshot
+from app.db.engine import reading, snapshot
 from app.db.orm import clock
 from app.errors import FieldError, InvalidRequest, NotFound
 from app.executions import repository
@@ -20,7 +20,7 @@ from app.logs.narrowing import Chosen, More, MoreReason, Picked, narrow
 from app.logs.query import TailQuery
 from app.logs.searching import Allowance
 from app.logs.segments import Chunk
-from app.logs.store import last_seq, seq_at
+from app.logs.store import last_seq, seq_at, seq_before_last
 from app.logs.tail import NEVER, tail
 
 # In so many records the last ones are looked for, and then in more before them: what is rare is far away.
@@ -50,29 +50,35 @@ async def begin(
         if record is None:
             raise NotFound(f"There is no execution {execution}.")
         selection = query.selection((await connection.execute(select(clock()))).scalar_one())
-        newest = 0 if query.tail is None else await last_seq(connection, execution)
         if selection.since is not None:
             after = await seq_at(connection, execution, selection.since)
             selection = replace(selection, after=max(selection.after, after))
-    if query.tail is not None and not (follow or record.is_terminal):
-        selection = replace(selection, before=min(selection.before or newest + 1, newest + 1))
+        if query.tail is None:
+            return Start(record, events[-1].number, selection)
+        newest = await last_seq(connection, execution)
+        end = newest + 1 if selection.before is None else min(selection.before, newest + 1)
+        if not (follow or record.is_terminal):
+            selection = replace(selection, before=end)
+        is_counted = selection.is_of_place
+        if is_counted:
+            after = await seq_before_last(connection, execution, query.tail, before=end)
+            selection = replace(selection, after=max(selection.after, after))
     start = Start(record, events[-1].number, selection)
-    return start if query.tail is None else await _from_last(process, start, query.tail, newest)
+    return start if is_counted else await _from_last(process, start, query.tail, end - 1)
 
 
-async def _from_last(process: Process, start: Start, count: int, newest: int) -> Start:
-    """The same, from the last so many records on of those that are wanted.
+async def _from_last(process: Process, start: Start, count: int, last: int) -> Start:
+    """The same, from the last so many records on of those that are wanted, up to seq `last`.
 
-    They are looked for from the end backwards. Raises `InvalidRequest` when the time for that is over.
+    They are looked for from the end backwards, over gaps at once. Raises `InvalidRequest` if the time for that is over.
     """
     selection, allowance = start.selection, Allowance(process.settings.search_seconds)
-    first = selection.after
-    last = max(first, newest if selection.before is None else min(newest, selection.before - 1))
-    if selection.is_of_place:
-        return replace(start, selection=replace(selection, after=max(first, last - count)))
+    first, last = selection.after, max(selection.after, last)
     width = min(max(FIRST_WINDOW, 2 * count), WIDEST_WINDOW)
     while last > first and count > 0:
-        window = replace(selection, after=max(first, last - width), before=last + 1, limit=None)
+        async with reading(process.database) as connection:
+            behind = await seq_before_last(connection, start.record.id, width, before=last + 1)
+        window = replace(selection, after=max(first, behind), before=last + 1, limit=None)
         found: deque[int] = deque(maxlen=count)
         async for item in _read(process, replace(start, selection=window), allowance, follow=False):
             if isinstance(item, More) and item.reason is MoreReason.SEARCH_TIME:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Row, Select, bindparam, cast, false, func, null, select, text, true, union_all
+from sqlalchemy import BigInteger, Date, Row, Select, bindparam, cast, false, func, null, select, text, true, union_all
 
 from app.db.engine import Connection
 from app.db.orm import clock
@@ -56,6 +56,16 @@ async def seq_at(connection: Connection, execution: UUID, at_ms: int) -> int:
     """
     asked = {"execution": execution, "at_ms": at_ms}
     return (await connection.execute(_SEQ_AT, asked)).scalar_one_or_none() or 0
+
+
+async def seq_before_last(connection: Connection, execution: UUID, count: int, *, before: int) -> int:
+    """The cursor of a reader who wants the last `count` records that are kept below `before`, however wide the gaps
+    between them are.
+    """
+    if count == 0:
+        return before - 1
+    asked = {"execution": execution, "count": count, "before": before}
+    return (await connection.execute(_SEQ_BEFORE_LAST, asked)).scalar_one_or_none() or 0
 
 
 async def read_after(connection: Connection, execution: UUID, after: int) -> Page:
@@ -154,6 +164,33 @@ def _seq_at() -> Select[Any]:
     return select(func.coalesce(first, LogHead.next_seq) - 1).where(LogHead.execution_id == bindparam("execution"))
 
 
+def _seq_before_last() -> Select[Any]:
+    """From the end backwards, the first row with which there are enough. A row has at least one record."""
+    rows = union_all(
+        *(
+            select(table.first_seq, func.least(table.last_seq, bindparam("before") - 1).label("last_seq"))
+            .where(
+                table.execution_id == bindparam("execution"),
+                table.gap.is_(None),
+                table.first_seq < bindparam("before"),
+            )
+            .order_by(table.last_seq.desc())
+            .limit(bindparam("count"))
+            .subquery()
+            .select()
+            for table in (LogSegment, LogChunk)
+        ),
+    ).subquery()
+    records = func.sum(rows.c.last_seq - rows.c.first_seq + 1).over(order_by=rows.c.last_seq.desc())
+    counted = select(rows, records.label("records")).subquery()
+    return (
+        select(cast(counted.c.first_seq - 1 + counted.c.records - bindparam("count"), BigInteger))
+        .where(counted.c.records >= bindparam("count"))
+        .order_by(counted.c.last_seq.desc())
+        .limit(1)
+    )
+
+
 # Built once: to build them takes longer than to execute them.
 TODAY = cast(func.timezone(text("'UTC'"), clock()), Date)
 _HEAD = select(
@@ -162,6 +199,7 @@ _HEAD = select(
 ).where(LogHead.execution_id == bindparam("execution"))
 _PAGE = _page()
 _SEQ_AT = _seq_at()
+_SEQ_BEFORE_LAST = _seq_before_last()
 
 __all__ = [
     "PAGE_BYTES",
@@ -174,4 +212,5 @@ __all__ = [
     "last_seq",
     "read_after",
     "seq_at",
+    "seq_before_last",
 ]

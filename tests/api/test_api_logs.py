@@ -209,6 +209,20 @@ async def test_the_last_ones_are_the_last_that_match_however_far_back(
         api.app.state.process = patient
 
 
+@pytest.mark.parametrize("streams", ["stdout", "stdout,stderr,system"])
+async def test_the_last_ones_are_found_beyond_a_gap(logbook: Logbook, ann: httpx.AsyncClient, streams: str) -> None:
+    log = await logbook.begin(log_bytes=2**16)
+    await log.write(b"line\n" * 60_000)
+    await logbook.finish(log)
+    kept = await seqs(ann, log.execution, streams=streams)
+    behind = next(seq for seq, before in zip(kept[1:], kept, strict=False) if seq > before + 1)
+    assert behind > 20_000
+    count = len(kept) - kept.index(behind)
+    assert await seqs(ann, log.execution, tail=count + 5, streams=streams) == kept[-count - 5 :]
+    assert await seqs(ann, log.execution, tail=5, before=behind, streams=streams) == kept[-count - 5 : -count]
+    assert await seqs(ann, log.execution, tail=5, before=behind - 9, streams=streams) == kept[-count - 5 : -count]
+
+
 async def test_times_choose_lines_exactly(logbook: Logbook, ann: httpx.AsyncClient) -> None:
     log = await logbook.begin()
     for number in range(5):

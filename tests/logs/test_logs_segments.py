@@ -17,7 +17,7 @@ from app.db.engine import reading, transaction
 from app.executions.tables import Execution
 from app.logs.protocol import Entry, decode_lines, encode_lines
 from app.logs.segments import compress
-from app.logs.store import PAGE_BYTES, Chunk, Missing, read_after, seq_at
+from app.logs.store import PAGE_BYTES, Chunk, Missing, read_after, seq_at, seq_before_last
 from app.logs.tables import LogChunk, LogHead, LogSegment
 from support.eventually import eventually
 from support.logbook import Log, Logbook, lines_of, read_parts, writing
@@ -155,6 +155,11 @@ async def test_whatever_of_a_log_is_merged_a_reader_hears_the_same(
             page = await read_after(connection, execution, after)
             sizes = [len(part.frame) + len(part.raw or b"") for part in page.parts if isinstance(part, Chunk)]
             assert sum(sizes[:-1]) < PAGE_BYTES
+        kept = [line.seq for line in lines_of(await read_parts(connection, execution))]
+        for count, before in [(0, 3), (1, 100), (5, 100), (100, 100), *((after % 7, after) for after in afters)]:
+            cursor = await seq_before_last(connection, execution, count, before=before)
+            wanted = [seq for seq in kept if seq < before][-count:] if count else []
+            assert [seq for seq in kept if cursor < seq < before] == wanted
     await records.end(claim.lease)
 
 

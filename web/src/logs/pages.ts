@@ -1,19 +1,16 @@
 import { api, ask } from "../api/client";
 import { type Item, lastOf, type More, pageOf } from "./frames";
-import { isEverything, type LogQuery, parametersOf } from "./query";
+import { type LogQuery, parametersOf } from "./query";
 import { Segment } from "./segment";
 
 /** Records of one request. */
 export const PAGE = 1_000;
-/** A time that nothing is later than. With it records are counted that are there, not seqs: past any gap. */
-const NEVER = "253402300799";
 
 interface Places {
   after?: number;
   before?: number;
   tail?: number;
   limit?: number;
-  until?: string;
   since?: string;
 }
 
@@ -34,33 +31,29 @@ export async function read(
   return pageOf(body);
 }
 
-/** The page before a seq. `overGaps` finds the lines before a gap, however wide it is. */
+/** The page before a seq. */
 export async function readBefore(
   execution: string,
   query: LogQuery,
   before: number,
-  { overGaps = false, signal }: { overGaps?: boolean; signal?: AbortSignal } = {},
+  signal?: AbortSignal,
 ): Promise<Segment> {
-  const places: Places = { before, tail: PAGE, ...(overGaps && { until: NEVER }) };
-  let page = await read(execution, query, places, signal);
+  let page = await read(execution, query, { before, tail: PAGE }, signal);
   const items = page.items;
   while (page.more) {
     // A search took too long: on from where it broke off.
     page = await read(execution, query, { after: page.more.after, before }, signal);
     items.push(...page.items);
   }
-  const segment = new Segment(firstSeq(items, isEverything(query) && !overGaps));
+  const segment = new Segment(firstSeq(items));
   segment.append(items, before - 1);
   return segment;
 }
 
-/** Up to where such a page reaches back. */
-function firstSeq(items: readonly Item[], bySeqs: boolean): number {
-  const [first] = items;
-  if (!first) return 1;
-  const records = items.reduce((count, item) => count + (item.kind === "record" ? 1 : 0), 0);
-  if (!bySeqs && records < PAGE) return 1;
-  return first.kind === "gap" ? first.from : first.seq;
+/** Up to where such a page reaches back: where there are fewer, there is nothing before. */
+function firstSeq(items: readonly Item[]): number {
+  const records = items.filter((item) => item.kind === "record");
+  return records.length < PAGE ? 1 : (records[0]?.seq ?? 1);
 }
 
 /** The page behind a seq; it ends before `before`, or else at `newest` if there is no more. */

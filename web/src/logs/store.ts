@@ -170,7 +170,7 @@ export class LogStore implements TailHandlers {
     }
     await this.#reading("there", this.#going.signal, async (signal) => {
       const [before, after] = await Promise.all([
-        readBefore(this.execution, this.query, wanted, { signal }),
+        readBefore(this.execution, this.query, wanted, signal),
         readAfter(this.execution, this.query, wanted - 1, { ...this.#ahead(), signal }),
       ]);
       this.#shown = before.followedBy(after);
@@ -242,8 +242,7 @@ export class LogStore implements TailHandlers {
     const shown = this.#shown;
     const { from } = shown;
     await this.#reading("earlier", this.#going.signal, async (signal) => {
-      const overGaps = shown.rows[0]?.kind === "gap";
-      const page = await readBefore(this.execution, this.query, from, { overGaps, signal });
+      const page = await readBefore(this.execution, this.query, from, signal);
       if (this.#shown !== shown || shown.from !== from) return;
       this.#replace(page.followedBy(shown));
       this.#bound();
