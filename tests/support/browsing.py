@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from stack.packages import ensure_program
 from stack.web import WEB
@@ -83,3 +84,23 @@ async def logged_in(
         yield Watched(await context.new_page())
     finally:
         await context.close()
+
+
+async def settled(page: Page) -> None:
+    """All that is to be shown has come."""
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.locator(".mantine-Skeleton-root")).to_have_count(0)
+
+
+async def fits_a_phone_in_the_dark(
+    browser: Browser, tailrace: Running, path: str, shots: Path, *, token: str | None = None
+) -> None:
+    """A page on a narrow screen, in dark colours: nothing sticks out, axe and the browser have nothing to say."""
+    async with logged_in(browser, tailrace, token=token, viewport=PHONE, color_scheme="dark") as phone:
+        await phone.page.goto(path)
+        await settled(phone.page)
+        assert await phone.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await phone.findings() == []
+        name = path.strip("/").split("?")[0].replace("/", "-")
+        await phone.page.screenshot(path=shots / f"{name}-phone-dark.png", full_page=True)
+        assert phone.complaints == []

@@ -1,5 +1,6 @@
 import { createRouter } from "@tanstack/react-router";
 import { parseSearch, stringifySearch } from "./api/addresses";
+import { routes as audit } from "./audit/routes";
 import { routes as batches } from "./batches/routes";
 import { routes as executions } from "./executions/routes";
 import { routes as home } from "./home/routes";
@@ -9,6 +10,7 @@ import { nothing, root, shell } from "./layout/routes";
 import { routes as logs } from "./logs/routes";
 import { routes as methods } from "./methods/routes";
 import { routes as schedules } from "./schedules/routes";
+import { routes as secrets } from "./secrets/routes";
 import { routes as submit } from "./submit/routes";
 import { routes as tokens } from "./tokens/routes";
 import { routes as usage } from "./usage/routes";
@@ -29,6 +31,8 @@ export const router = createRouter({
       ...tokens,
       ...webhooks,
       ...usage,
+      ...secrets,
+      ...audit,
       nothing,
     ]),
   ]),

@@ -4,9 +4,11 @@ import {
   IconArchive,
   IconCalendarRepeat,
   IconChartBar,
+  IconHistory,
   IconHome,
   IconKey,
   IconListDetails,
+  IconLock,
   IconPlayerPlay,
   IconServer2,
   IconStack2,
@@ -42,6 +44,7 @@ export const REGIONS: Region[] = [
       { to: "/methods", label: "Methods", icon: IconApps },
       { to: "/batches", label: "Batches", icon: IconStack2 },
       { to: "/schedules", label: "Schedules", icon: IconCalendarRepeat },
+      { to: "/secrets", label: "Secrets", icon: IconLock },
     ],
   },
   {
@@ -51,6 +54,7 @@ export const REGIONS: Region[] = [
       { to: "/usage", label: "Usage and quotas", icon: IconChartBar },
       { to: "/webhooks", label: "Webhooks", icon: IconWebhook },
       { to: "/tokens", label: "Tokens", icon: IconKey },
+      { to: "/audit", label: "Audit log", icon: IconHistory },
     ],
   },
 ];

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Page } from "../layout/Page";
 import { type Column, DataTable } from "../ui/DataTable";
+import { Fact, FactList } from "../ui/Fact";
 import { JsonView } from "../ui/JsonView";
 import { Labels } from "../ui/Labels";
 import { Note } from "../ui/Note";
@@ -10,8 +11,8 @@ import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
 import { Coming } from "./Coming";
-import { Fact } from "./Fact";
 import { MadeLinks } from "./MadeLinks";
+import { OVERLAPS } from "./overlaps";
 import {
   comingQuery,
   type Run,
@@ -27,13 +28,6 @@ import { ScheduleActions } from "./ScheduleActions";
 import classes from "./Schedules.module.css";
 
 const route = getRouteApi("/shell/schedules/$id");
-
-const OVERLAPS = {
-  skip: "It is skipped",
-  queue: "It waits",
-  replace: "The last is stopped",
-  allow: "It is submitted beside it",
-};
 
 const COLUMNS: Column<Run>[] = [
   { id: "at", title: "For", width: 130, cell: ({ at }) => <RelativeTime at={at} /> },
@@ -95,28 +89,28 @@ function Facts({ schedule }: { schedule: Schedule }) {
           {schedule.note}
         </Text>
       )}
-      <dl className={classes.facts}>
-        <Fact title="Rule">
+      <FactList>
+        <Fact name="Rule">
           <code>{rule.cron ?? `every ${rule.every} s`}</code>
           {rule.jitter ? `, up to ${rule.jitter} s later` : ""}
         </Fact>
-        <Fact title="Next">
+        <Fact name="Next">
           {schedule.next?.waiting ? "Waits for the last to end" : <RelativeTime at={schedule.next?.due_at} />}
         </Fact>
-        <Fact title="Last">
+        <Fact name="Last">
           <RelativeTime at={schedule.last_at} />
         </Fact>
-        <Fact title="While the last one runs">{OVERLAPS[schedule.overlap]}</Fact>
-        <Fact title="Made up at most">{schedule.catch_up}</Fact>
-        <Fact title="Failures in a row">{schedule.failures}</Fact>
-        <Fact title="Owner">{schedule.owner}</Fact>
-        {schedule.time_input && <Fact title="Input of its time">{schedule.time_input}</Fact>}
+        <Fact name="While the last one runs">{OVERLAPS[schedule.overlap]}</Fact>
+        <Fact name="Made up at most">{schedule.catch_up}</Fact>
+        <Fact name="Failures in a row">{schedule.failures}</Fact>
+        <Fact name="Owner">{schedule.owner}</Fact>
+        {schedule.time_input && <Fact name="Input of its time">{schedule.time_input}</Fact>}
         {Object.keys(schedule.labels).length > 0 && (
-          <Fact title="Labels">
+          <Fact name="Labels">
             <Labels labels={schedule.labels} />
           </Fact>
         )}
-      </dl>
+      </FactList>
     </Paper>
   );
 }

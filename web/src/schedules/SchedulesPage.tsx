@@ -1,7 +1,8 @@
-import { Group, Skeleton, Stack, Tabs, Text } from "@mantine/core";
+import { Button, Group, Skeleton, Stack, Tabs, Text } from "@mantine/core";
 import { IconCalendarRepeat, IconPlus } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueries } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { useState } from "react";
 import { Page } from "../layout/Page";
 import { useMay } from "../session/session";
 import { ButtonLink } from "../ui/ButtonLink";
@@ -14,6 +15,7 @@ import { StateMark } from "../ui/StateMark";
 import { lastRunQuery, type Run, SCHEDULES, type Schedule, schedulesQuery, useFresh } from "./queries";
 import { RunMark } from "./RunMark";
 import { inWords } from "./rules";
+import { TriggerDialog } from "./TriggerDialog";
 import { TriggersTable } from "./TriggersTable";
 
 const route = getRouteApi("/shell/schedules");
@@ -45,16 +47,22 @@ export function SchedulesPage() {
   const { show } = route.useSearch();
   const navigate = route.useNavigate();
   const maySubmit = useMay("submit");
+  const [isMaking, setMaking] = useState(false);
   return (
     <Page
       title="Schedules"
       lead={<Text c="dimmed">What is submitted by the clock, or when another system posts.</Text>}
       actions={
-        maySubmit && (
+        maySubmit &&
+        (show === "triggers" ? (
+          <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
+            New trigger
+          </Button>
+        ) : (
           <ButtonLink to="/schedule-editor" leftSection={<IconPlus size={16} />}>
             New schedule
           </ButtonLink>
-        )
+        ))
       }
     >
       <Tabs
@@ -75,6 +83,7 @@ export function SchedulesPage() {
           <TriggersTable />
         </Tabs.Panel>
       </Tabs>
+      {isMaking && <TriggerDialog onClose={() => setMaking(false)} />}
     </Page>
   );
 }

@@ -1,5 +1,5 @@
-import { Alert, Group, Paper, Skeleton, Stack, Switch, Text, Title } from "@mantine/core";
-import { IconRefresh, IconTrash } from "@tabler/icons-react";
+import { Button, Group, Paper, Skeleton, Stack, Switch, Text, Title } from "@mantine/core";
+import { IconEdit, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
@@ -8,17 +8,20 @@ import type { Schemas } from "../api/types";
 import { Page } from "../layout/Page";
 import { useMay } from "../session/session";
 import { ConfirmButton } from "../ui/ConfirmButton";
-import { CopyButton } from "../ui/CopyButton";
 import { type Column, DataTable } from "../ui/DataTable";
+import { Fact, FactList } from "../ui/Fact";
 import { JsonView } from "../ui/JsonView";
+import { Labels } from "../ui/Labels";
 import { showProblem } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
-import { Fact } from "./Fact";
 import { MadeLinks } from "./MadeLinks";
+import { PostingExample } from "./PostingExample";
 import { type Delivery, deliveriesQuery, TRIGGERS, type Trigger, triggerQuery, useFresh } from "./queries";
 import classes from "./Schedules.module.css";
+import { TriggerDialog } from "./TriggerDialog";
+import { TriggerOnce } from "./TriggerOnce";
 
 const route = getRouteApi("/shell/triggers/$id");
 
@@ -74,6 +77,13 @@ export function TriggerPage() {
         }
         empty={<Text c="dimmed">{deliveries.isPending ? "Looking …" : "Nothing in the last 24 hours."}</Text>}
       />
+      {trigger.signature && (
+        <PostingExample
+          trigger={trigger}
+          address={location.origin + trigger.links.deliveries}
+          secret={null}
+        />
+      )}
       <Title order={2} fz="md">
         What it submits
       </Title>
@@ -87,6 +97,7 @@ function Settings({ trigger }: { trigger: Trigger }) {
   const navigate = useNavigate();
   const maySubmit = useMay("submit");
   const [shown, setShown] = useState<Schemas["NewTriggerView"] | null>(null);
+  const [isEditing, setEditing] = useState(false);
   const params = { path: { id: trigger.id } };
   const refresh = () => client.invalidateQueries({ queryKey: TRIGGERS });
   const toggle = useMutation({
@@ -106,16 +117,23 @@ function Settings({ trigger }: { trigger: Trigger }) {
   return (
     <Paper withBorder radius="md" p="md" component="section" aria-label="How it is set">
       <Stack gap="md">
-        {shown && <Shown made={shown} />}
-        <dl className={classes.facts}>
-          <Fact title="Proved by">{trigger.signature ?? "The token in its address"}</Fact>
-          <Fact title="Most in a minute">{trigger.max_per_minute}</Fact>
-          <Fact title="All that is posted">{trigger.payload_input ?? "Each key is an input"}</Fact>
-          <Fact title="Last used">
+        {shown && <TriggerOnce made={shown} onClose={() => setShown(null)} />}
+        {isEditing && <TriggerDialog trigger={trigger} onClose={() => setEditing(false)} />}
+        <FactList>
+          <Fact name="Proved by">{trigger.signature ?? "The token in its address"}</Fact>
+          <Fact name="Most in a minute">{trigger.max_per_minute}</Fact>
+          <Fact name="All that is posted">{trigger.payload_input ?? "Each key is an input"}</Fact>
+          <Fact name="Last used">
             <RelativeTime at={trigger.last_used_at} />
           </Fact>
-          <Fact title="Owner">{trigger.owner}</Fact>
-        </dl>
+          <Fact name="Owner">{trigger.owner}</Fact>
+          {trigger.note && <Fact name="Note">{trigger.note}</Fact>}
+          {Object.keys(trigger.labels).length > 0 && (
+            <Fact name="Labels">
+              <Labels labels={trigger.labels} />
+            </Fact>
+          )}
+        </FactList>
         <Group>
           <Switch
             label="It takes what is posted"
@@ -123,6 +141,15 @@ function Settings({ trigger }: { trigger: Trigger }) {
             disabled={!maySubmit || toggle.isPending}
             onChange={({ currentTarget }) => toggle.mutate(currentTarget.checked)}
           />
+          <Button
+            size="compact-md"
+            variant="default"
+            disabled={!maySubmit}
+            leftSection={<IconEdit size={16} />}
+            onClick={() => setEditing(true)}
+          >
+            Change
+          </Button>
           <ConfirmButton
             size="compact-md"
             variant="default"
@@ -154,24 +181,6 @@ function Settings({ trigger }: { trigger: Trigger }) {
         </Group>
       </Stack>
     </Paper>
-  );
-}
-
-function Shown({ made }: { made: Schemas["NewTriggerView"] }) {
-  const address = location.origin + made.address;
-  return (
-    <Alert color="race" variant="light" title="It is shown this once">
-      <Group gap="xs" wrap="nowrap">
-        <code style={{ overflowWrap: "anywhere" }}>{address}</code>
-        <CopyButton value={address} what="Copy the address" />
-      </Group>
-      {made.secret && (
-        <Group gap="xs" wrap="nowrap">
-          <code style={{ overflowWrap: "anywhere" }}>{made.secret}</code>
-          <CopyButton value={made.secret} what="Copy the secret" />
-        </Group>
-      )}
-    </Alert>
   );
 }
 

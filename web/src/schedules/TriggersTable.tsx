@@ -65,7 +65,7 @@ export function TriggersTable() {
         <EmptyState
           icon={IconBolt}
           title="No trigger yet"
-          text="A trigger is an address to which another system posts JSON, and something is submitted with that. The API makes them: POST /v1/triggers."
+          text="A trigger is an address to which another system posts JSON, and something is submitted with that."
         />
       }
     />

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { inWords } from "./rules";
+import { cronInWords, inWords, PRESETS } from "./rules";
 
 const rule = (said: object) => ({ time_zone: "UTC", offset: 0, jitter: 0, ...said }) as never;
 
@@ -24,4 +24,8 @@ it.each([
 it("spells intervals", () => {
   expect(inWords(rule({ every: 600, offset: 300 }))).toBe("Every 10 min, 5 min 00 s after");
   expect(inWords(rule({ every: 45 }))).toBe("Every 45 s");
+});
+
+it("has words for every preset", () => {
+  for (const cron of PRESETS) expect(cronInWords(cron)).not.toBe(cron);
 });

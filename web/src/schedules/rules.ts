@@ -3,6 +3,25 @@ import { spell } from "../ui/time";
 
 export type Rule = Schemas["Rule"];
 
+/** What people most often want, to begin with. */
+export const PRESETS = [
+  "*/15 * * * *",
+  "0 * * * *",
+  "0 6 * * *",
+  "0 6 * * MON-FRI",
+  "0 6 * * MON",
+  "0 6 1 * *",
+] as const;
+
+/** What a new schedule begins with: every morning, where its maker lives. */
+export function freshRule(): Rule {
+  return { cron: "0 6 * * *", time_zone: localZone(), offset: 0, jitter: 0 };
+}
+
+function localZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+}
+
 const NAMED: { [cron: string]: string } = {
   "@hourly": "Every hour",
   "@daily": "Every day at 00:00",
@@ -21,9 +40,12 @@ export function inWords(rule: Rule): string {
     const offset = rule.offset ? `, ${spell(rule.offset)} after` : "";
     return `Every ${spell(rule.every).replace(/ 00 (s|min)$/, "")}${offset}`;
   }
-  const cron = rule.cron ?? "";
-  const said = NAMED[cron] ?? ofFields(cron) ?? cron;
-  return `${said}, ${rule.time_zone}`;
+  return `${cronInWords(rule.cron ?? "")}, ${rule.time_zone}`;
+}
+
+/** The same of a cron expression alone; itself where it is of another kind. */
+export function cronInWords(cron: string): string {
+  return NAMED[cron] ?? ofFields(cron) ?? cron;
 }
 
 function ofFields(cron: string): string | null {

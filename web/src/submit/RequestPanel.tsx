@@ -1,6 +1,6 @@
 import { Alert, Anchor, Button, List, SegmentedControl, Stack, Text } from "@mantine/core";
 import { IconCircleCheck, IconCircleDashed, IconCircleX, IconPlayerPlay } from "@tabler/icons-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { CopyButton } from "../ui/CopyButton";
 import { ProblemView } from "../ui/ProblemView";
 import { codeOf, LANGUAGES, type Language } from "./code";
@@ -24,11 +24,14 @@ interface RequestPanelProps {
   isSending: boolean;
   /** Why sending it failed. */
   problem: unknown;
+  /** What else can be done with it, below the button. */
+  children?: ReactNode;
 }
 
 /** Whether it would be accepted, the button, and the same request for a script. */
 export function RequestPanel(props: RequestPanelProps) {
-  const { request, rehearsal, errors, shown, secretInputs, blocked, verb, isSending, problem } = props;
+  const { request, rehearsal, errors, shown, secretInputs, blocked, verb, isSending, problem, children } =
+    props;
   return (
     <Stack gap="sm">
       <Verdict rehearsal={rehearsal} errors={errors} />
@@ -43,6 +46,7 @@ export function RequestPanel(props: RequestPanelProps) {
       >
         {verb}
       </Button>
+      {children}
       {blocked && (
         <Text fz="sm" c="dimmed">
           {blocked}

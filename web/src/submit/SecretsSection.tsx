@@ -2,7 +2,7 @@ import { ActionIcon, Button, Input, Select, TextInput } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, ask } from "../api/client";
+import { secretsQuery } from "../secrets/queries";
 import { useBound, useForm } from "./form";
 import { isObject, type Json } from "./json";
 import { PairsField } from "./PairsField";
@@ -51,10 +51,7 @@ function NamedSecrets() {
   const { value, set } = useBound("named_secrets");
   const { errors } = useForm();
   const [rows, setRows] = useState<Row[]>(() => rowsOf(value));
-  const stored = useQuery({
-    queryKey: ["secrets"],
-    queryFn: ({ signal }) => ask(api.GET("/v1/secrets", { signal })),
-  });
+  const stored = useQuery(secretsQuery);
   const names = stored.data?.items.map(({ name }) => name) ?? [];
 
   function change(next: Row[]): void {

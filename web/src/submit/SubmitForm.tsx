@@ -7,13 +7,14 @@ import type { Field } from "./fields";
 import { type Form, FormContext } from "./form";
 import { InputsSection } from "./InputsSection";
 import type { JsonObject } from "./json";
+import { LaterButtons } from "./LaterButtons";
 import { LimitsSection } from "./LimitsSection";
 import { ManySection } from "./ManySection";
 import { MoreSection } from "./MoreSection";
 import { ContainerSection, ProgramSection } from "./ProgramSection";
 import { QueueSection } from "./QueueSection";
 import { RequestPanel } from "./RequestPanel";
-import type { Body, Draft, Subject } from "./requests";
+import { type Body, type Draft, type Subject, targetFor } from "./requests";
 import { SecretsSection } from "./SecretsSection";
 import own from "./Submit.module.css";
 import { useBlocks, useDraft } from "./useDraft";
@@ -119,7 +120,9 @@ export function SubmitForm(props: SubmitFormProps) {
             secretInputs={fields?.filter(({ kind }) => kind === "secret").map(({ name }) => name) ?? []}
             blocked={blocked}
             verb={request.to === "batches" ? "Submit the batch" : verb}
-          />
+          >
+            <LaterButtons target={targetFor(request)} disabled={blocked !== null} />
+          </RequestPanel>
         </Box>
       </form>
     </FormContext>

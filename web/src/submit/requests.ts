@@ -1,4 +1,5 @@
 import type { Execution } from "../api/types";
+import type { Target } from "../schedules/targets";
 import { isObject, type Json, type JsonObject, patchOf, tidied } from "./json";
 
 /** Fields of a submission, as a form holds them. */
@@ -103,6 +104,12 @@ function rerunOf(
     body: fromCheckpoint ? { ...patch, from_checkpoint: true } : patch,
     prefix: "",
   };
+}
+
+/** The same as what a schedule or a trigger submits; null of a rerun, which is of one that has ended. */
+export function targetFor({ to, body }: SubmitRequest): Target | null {
+  if (to === "rerun") return null;
+  return to === "batches" ? { batch: body } : { execution: body };
 }
 
 const FILES = "/tailrace/inputs/";

@@ -16,11 +16,12 @@ import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import { useMay } from "../session/session";
 import { FormErrors } from "../submit/errors";
+import { readLabels, spellLabels } from "../ui/labelText";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { WEBHOOKS } from "./queries";
 import { SecretDialog } from "./SecretDialog";
-import { askable, ENDS, EVENTS, readLabels, spellLabels, type Webhook } from "./sending";
+import { askable, ENDS, EVENTS, type Webhook } from "./sending";
 
 const FIELDS = ["url", "description", "events", "pools", "methods", "labels", "owner"];
 

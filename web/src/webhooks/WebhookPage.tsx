@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { Page } from "../layout/Page";
 import { useFresh } from "../stats/queries";
+import { Fact, FactList } from "../ui/Fact";
 import { TextLink } from "../ui/IdLink";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
@@ -54,57 +55,50 @@ function Facts({ webhook }: { webhook: Webhook }) {
   const { events, owner, description, failing_since, paused_until, dropped, signed, execution, batch } =
     webhook;
   return (
-    <dl className={`${ui.panel} ${classes.facts}`}>
-      <Fact name="State">
-        <WebhookMark webhook={webhook} />
-        {why && <Text fz="sm">{why}</Text>}
-      </Fact>
-      <Fact name="What is sent">{spellEvents(events)}</Fact>
-      <Fact name="Of what">
-        {spellFilter(webhook)}
-        {execution && (
-          <>
-            {" "}
-            <TextLink to="/executions/$id" params={{ id: execution }}>
-              It
-            </TextLink>
-          </>
-        )}
-        {batch && (
-          <>
-            {" "}
-            <TextLink to="/batches/$id" params={{ id: batch }}>
-              It
-            </TextLink>
-          </>
-        )}
-      </Fact>
-      <Fact name="Owner">{owner === "*" ? "everybody" : owner}</Fact>
-      <Fact name="Signed">{signed ? "Yes" : "No: it has no secret"}</Fact>
-      <Fact name="Changed">
-        <RelativeTime at={webhook.updated_at} />
-      </Fact>
-      {description && <Fact name="Description">{description}</Fact>}
-      {failing_since && (
-        <Fact name="Fails since">
-          <RelativeTime at={failing_since} />
+    <section className={`${ui.panel} ${classes.panel}`} aria-label="How it is set">
+      <FactList>
+        <Fact name="State">
+          <WebhookMark webhook={webhook} />
+          {why && <Text fz="sm">{why}</Text>}
         </Fact>
-      )}
-      {paused_until && (
-        <Fact name="Tried again">
-          <RelativeTime at={paused_until} />
+        <Fact name="What is sent">{spellEvents(events)}</Fact>
+        <Fact name="Of what">
+          {spellFilter(webhook)}
+          {execution && (
+            <>
+              {" "}
+              <TextLink to="/executions/$id" params={{ id: execution }}>
+                It
+              </TextLink>
+            </>
+          )}
+          {batch && (
+            <>
+              {" "}
+              <TextLink to="/batches/$id" params={{ id: batch }}>
+                It
+              </TextLink>
+            </>
+          )}
         </Fact>
-      )}
-      {dropped > 0 && <Fact name="Dropped">{dropped.toLocaleString()}: too many were waiting</Fact>}
-    </dl>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+        <Fact name="Owner">{owner === "*" ? "everybody" : owner}</Fact>
+        <Fact name="Signed">{signed ? "Yes" : "No: it has no secret"}</Fact>
+        <Fact name="Changed">
+          <RelativeTime at={webhook.updated_at} />
+        </Fact>
+        {description && <Fact name="Description">{description}</Fact>}
+        {failing_since && (
+          <Fact name="Fails since">
+            <RelativeTime at={failing_since} />
+          </Fact>
+        )}
+        {paused_until && (
+          <Fact name="Tried again">
+            <RelativeTime at={paused_until} />
+          </Fact>
+        )}
+        {dropped > 0 && <Fact name="Dropped">{dropped.toLocaleString()}: too many were waiting</Fact>}
+      </FactList>
+    </section>
   );
 }

@@ -1,14 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  answerOf,
-  ENDS,
-  readLabels,
-  spellEvents,
-  spellFilter,
-  spellLabels,
-  standingOf,
-  type Webhook,
-} from "./sending";
+import { answerOf, ENDS, spellEvents, spellFilter, standingOf, type Webhook } from "./sending";
 
 const NOW = Date.parse("2026-01-15T10:00:00Z");
 const WEBHOOK: Webhook = {
@@ -66,12 +57,6 @@ test("The worst of how it stands is said", () => {
     tone: "bad",
     why: "410 Gone",
   });
-});
-
-test("Labels come back as they were typed", () => {
-  const labels = { team: "a", url: "x=y", sure: "" };
-  expect(readLabels(spellLabels(labels))).toEqual(labels);
-  expect(readLabels(" team = a \n\nsure")).toEqual({ team: "a", sure: "" });
 });
 
 test("A try says what was answered, or why nothing was", () => {
