@@ -18,6 +18,7 @@ from app.auth.router import one as token_router
 from app.auth.router import one_share as share_router
 from app.auth.router import router as tokens_router
 from app.auth.router import sharing as shares_router
+from app.auth.router import shown as shown_router
 from app.auth.service import ensure_bootstrap_token
 from app.background import Background
 from app.batches.router import one as batch_router
@@ -92,7 +93,7 @@ ROUTERS = (
     schedules_router, schedule_router, previews_router,
     triggers_router, trigger_router, posting_router,
     quotas_router, audit_router, secrets_router, tokens_router, token_router, shares_router, share_router,
-    browsers_router,
+    shown_router, browsers_router,
     webhooks_router, webhook_router, notifications_router, notification_router,
 )  # fmt: skip
 

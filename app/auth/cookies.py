@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from starlette.requests import cookie_parser
 
+from app.auth.tokens import SHARE_PREFIX
 from app.errors import NotAllowed
 
 # Where a browser has its session. Over https under the first name, which it takes from this very host and nobody else.
 _SECURE_COOKIE = "__Host-tailrace_session"
 _COOKIE = "tailrace_session"
+_SHARE_COOKIE = "tailrace_share_"
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def cookie_name(*, secure: bool) -> str:
     """Of the session, where the request came over https or not."""
     return _SECURE_COOKIE if secure else _COOKIE
+
+
+def share_cookie_name(share: UUID, *, secure: bool) -> str:
+    """Of a share: one for each, so that none takes the place of another, and none that of the session."""
+    return f"{'__Secure-' if secure else ''}{_SHARE_COOKIE}{share.hex}"
+
+
+def only_share(cookies: str, share: UUID, *, secure: bool) -> str:
+    """What a browser's cookies are where it comes by this share: that one in the place of the session, and no other."""
+    token = cookie_parser(cookies).get(share_cookie_name(share, secure=secure), "")
+    return f"{cookie_name(secure=secure)}={token}" if token.startswith(SHARE_PREFIX) else ""
 
 
 def session_of(headers: Mapping[str, str], *, secure: bool, safe: bool) -> str | None:

@@ -1,5 +1,5 @@
 """Addresses with a share or a ticket in their query, for who can send no header: it leaves the address before anybody
-sees it.
+sees it. Or with the id of a share, which the browser has in a cookie.
 """
 
 from __future__ import annotations
@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.auth.cookies import only_share
 from app.auth.tokens import SHARE_PREFIX, TICKET_PREFIX
 
 PARAMETERS = {"share": SHARE_PREFIX, "ticket": TICKET_PREFIX}
@@ -19,7 +21,10 @@ _KEPT_BY_NOBODY_ELSE = ("private", "no-store")
 
 
 class CredentialLinks:
-    """Middleware: such a parameter goes on as a bearer token. A token of another kind does not."""
+    """Middleware: such a parameter goes on as a bearer token. A token of another kind does not.
+
+    An id goes on as the cookie of that share, and the browser's session does not: an address says as whom it is asked.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,9 +61,27 @@ def _take(scope: Scope) -> bool:
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     given = [(name, value) for name, value in pairs if name in PARAMETERS]
     if given:
-        scope[_GIVEN] = True
         scope["query_string"] = urlencode([pair for pair in pairs if pair not in given]).encode()
         name, token = given[0]
+        if name == "share" and len(given) == 1 and (share := _id_of(token)):
+            _come_by(scope, share)
+            return True
+        scope[_GIVEN] = True
         if token.startswith(PARAMETERS[name]) and "authorization" not in Headers(scope=scope):
             scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
     return bool(given)
+
+
+def _come_by(scope: Scope, share: UUID) -> None:
+    """As who has the cookie of this share, and as nobody else."""
+    secure = scope.get("scheme") in {"https", "wss"}
+    cookies = only_share(Headers(scope=scope).get("cookie", ""), share, secure=secure)
+    others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+    scope["headers"] = [*others, (b"cookie", cookies.encode("latin-1"))]
+
+
+def _id_of(value: str) -> UUID | None:
+    try:
+        return UUID(value)
+    except ValueError:
+        return None

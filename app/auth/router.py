@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.auth import granting, lineage, sessions, shares
-from app.auth.cookies import cookie_name
+from app.auth.cookies import cookie_name, share_cookie_name
 from app.auth.schemas import (
     LoginView,
     NewShare,
@@ -17,6 +17,7 @@ from app.auth.schemas import (
     RevokedView,
     RevokeQuery,
     SessionView,
+    SharedView,
     ShareList,
     ShareView,
     ShareWithSecret,
@@ -26,12 +27,14 @@ from app.auth.schemas import (
     TokenView,
     TokenWithSecret,
 )
+from app.auth.tokens import SHARE_PREFIX
 from app.deps import BackgroundDep, BodyRoute, CallerDep, ExecutionId, ProcessDep, ReaderDep, SubmitterDep
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"], route_class=BodyRoute)
 one = APIRouter(prefix="/v1/tokens/{id}", tags=["tokens"], route_class=BodyRoute)
 browsers = APIRouter(prefix="/v1", tags=["tokens"], route_class=BodyRoute)
 sharing = APIRouter(prefix="/v1/executions/{id}/shares", tags=["tokens"], route_class=BodyRoute)
+shown = APIRouter(prefix="/v1/executions/{id}/share", tags=["tokens"], route_class=BodyRoute)
 one_share = APIRouter(prefix="/v1/executions/{id}/shares/{share}", tags=["tokens"], route_class=BodyRoute)
 
 TokenId = Annotated[UUID, Path(alias="id", description="The token's id")]
@@ -191,6 +194,29 @@ async def share_execution(
 async def list_shares(execution: ExecutionId, process: ProcessDep, caller: ReaderDep) -> ShareList:
     """Also those that have expired or were revoked, for 90 days; newest first."""
     return ShareList(items=[ShareView.of(each) for each in await shares.list_all(process, caller, execution)])
+
+
+@shown.get("", operation_id="get_share", summary="By which share you see it")
+async def get_share(
+    execution: ExecutionId, request: Request, response: Response, process: ProcessDep, caller: ReaderDep
+) -> SharedView:
+    """Who shows it, and until when. A browser gets the share as a cookie, which is of use below this address only, and
+    there where `?share=` names its id: for downloads, pages and the WebSocket, at addresses without the token.
+    """
+    record = await shares.get_own(process, caller, execution)
+    response.headers["Cache-Control"] = "no-store"
+    token = request.headers.get("authorization", "").partition(" ")[2].strip()
+    if token.startswith(SHARE_PREFIX):
+        secure = _is_secure(request)
+        response.set_cookie(
+            share_cookie_name(record.id, secure=secure),
+            token,
+            path=f"/v1/executions/{execution}",
+            httponly=True,
+            samesite="strict",
+            secure=secure,
+        )
+    return SharedView.of(record)
 
 
 @one_share.delete("", operation_id="revoke_share", summary="Show it there no longer", status_code=204)

@@ -281,9 +281,32 @@ class ShareView(BaseModel):
         return fields | {"execution": fields.pop("execution_id")}
 
 
+class SharedView(BaseModel):
+    """The share by which somebody sees an execution. Its note is for who made it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{name: _SHARE[name] for name in ("id", "execution", "made_by", "created_at", "expires_at")}]
+        }
+    )
+
+    id: UUID
+    execution: UUID
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, share: ShareRecord) -> Self:
+        """From the record."""
+        fields = ShareView.fields_of(share)
+        return cls(**{name: fields[name] for name in cls.model_fields})
+
+
 class ShareLinks(BaseModel):
     """What it shows, each with its token."""
 
+    page: str = Field(description="For a browser; what follows `#` it keeps to itself")
     self: str
     logs: str
     tail: str
@@ -300,6 +323,7 @@ class ShareWithSecret(ShareView):
                     **_SHARE,
                     "token": f"trs_{_SECRET}",
                     "links": {
+                        "page": f"https://tailrace.example.com/shared/{_EXECUTION}#trs_{_SECRET}",
                         "self": f"https://tailrace.example.com/v1/executions/{_EXECUTION}?share=trs_{_SECRET}",
                         "logs": f"https://tailrace.example.com/v1/executions/{_EXECUTION}/logs?share=trs_{_SECRET}",
                         "tail": f"wss://tailrace.example.com/v1/executions/{_EXECUTION}/tail?share=trs_{_SECRET}",
@@ -318,6 +342,7 @@ class ShareWithSecret(ShareView):
         """From the record and its token, at an API with this address."""
         own = f"{base}/v1/executions/{record.execution_id}"
         links = ShareLinks(
+            page=f"{base}/shared/{record.execution_id}#{token}",
             self=f"{own}?share={token}",
             logs=f"{own}/logs?share={token}",
             tail=f"ws{own.removeprefix('http')}/tail?share={token}",

@@ -34,6 +34,7 @@ BOOTSTRAP_OWNER = "admin"
 # As what a share is on record.
 GUEST = "share"
 HOW_TO = "Send the header `Authorization: Bearer <token>`."
+_TIME = "%Y-%m-%d %H:%M UTC"
 _HASHED = bindparam("hashes", type_=ARRAY(LargeBinary))
 _LIMITS = (Quota.max_queued, Quota.max_cpus, Quota.max_memory, Quota.max_log_bytes, Quota.max_storage)
 # Every request asks this, so it is built once.
@@ -108,7 +109,8 @@ async def authenticate(
     else:
         caller = await process.gathering.add(authenticate, hash_, partial(_find_callers, process))
     if caller is None:
-        raise NotAuthenticated("This token is not valid.", hint=_why_not(token))
+        ended = await _how_ended(process, hash_) if token.startswith(SHARE_PREFIX) else None
+        raise NotAuthenticated("This token is not valid.", hint=ended or _why_not(token))
     if caller.token_id is not None:
         process.holding.use(caller.token_id)
     return caller
@@ -204,6 +206,18 @@ async def _find_guests(process: Process, hashes: list[bytes]) -> list[_Guest | N
     return [guests.get(each) for each in hashes]
 
 
+async def _how_ended(process: Process, hash_: bytes) -> str | None:
+    """Who holds a share is told why it shows nothing any more, as long as that is known."""
+    async with reading(process.database) as connection:
+        ended = select(Share.revoked_at, Share.expires_at).where(Share.hash == hash_)
+        row = (await connection.execute(ended)).one_or_none()
+    if row is None:
+        return None
+    return (
+        f"It was revoked at {row.revoked_at:{_TIME}}." if row.revoked_at else f"It expired at {row.expires_at:{_TIME}}."
+    )
+
+
 async def find_owner(connection: Connection, owner: str, *, most: frozenset[Scope] = EVERYTHING) -> Caller:
     """An owner as a caller, for what happens in their name: with all that their valid tokens may do, and what an issuer
     vouches for.
@@ -255,4 +269,6 @@ def _why_not(token: str) -> str:
         return "It is cut or mistyped: its checksum does not match."
     if is_jwt(token):
         return "It looks like one of an issuer (OpenID Connect), and this API has none."
+    if token.startswith(SHARE_PREFIX):
+        return "It is unknown here: what it showed may have been deleted."
     return "It is unknown here, expired or revoked."

@@ -20,6 +20,7 @@ from app.executions.finding import get_record
 SHOWN = frozenset(
     {
         "get_execution",
+        "get_share",
         "list_events",
         "list_attempts",
         "get_usage",
@@ -62,6 +63,16 @@ async def make(
             "expires_at": expires_at,
         }
         return await repository.add_share(connection, columns), token
+
+
+async def get_own(process: Process, caller: Caller, execution: UUID) -> ShareRecord:
+    """The one that the caller has come by. Raises `NotFound` for who comes otherwise."""
+    async with reading(process.database) as connection:
+        await get_record(connection, execution, caller.sees)
+        share = await repository.find_share(connection, execution, caller.token_id) if caller.token_id else None
+    if share is None:
+        raise NotFound("This was not asked for by a share.", hint=f"All: GET /v1/executions/{execution}/shares.")
+    return share
 
 
 async def list_all(process: Process, caller: Caller, execution: UUID) -> list[ShareRecord]:

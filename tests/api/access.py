@@ -109,6 +109,8 @@ RULES: dict[str, Rule] = {
     "POST /v1/executions/{id}/shares": own(SUBMIT, 201, json={}),
     "GET /v1/executions/{id}/shares": own(READ),
     "DELETE /v1/executions/{id}/shares/{share}": own(SUBMIT, 204),
+    # 404 is to who comes by no share.
+    "GET /v1/executions/{id}/share": own(READ, 200, 404, shown=True),
     "GET /v1/executions/{id}/code": own(SUBMIT),
     "GET /v1/executions/{id}/bundle": own(SUBMIT),
     "POST /v1/executions/{id}/cancel": own(CANCEL, 202, noun="queued"),

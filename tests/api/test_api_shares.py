@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from http.cookies import SimpleCookie
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from hand import Hand
 from served import Api, Submit
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from uuid_utils.compat import uuid7
 
 from app.auth.model import SHARES_PER_EXECUTION
@@ -95,6 +96,89 @@ async def test_a_revoked_one_shows_nothing_and_who_watches_is_cut(
     assert (await anonymous.get(other["links"]["self"])).status_code == 200
     assert (await client.delete(f"{own}/shares/{uuid4()}")).status_code == 404
     assert [bool(each["revoked_at"]) for each in (await client.get(f"{own}/shares")).json()["items"]] == [False, True]
+
+
+async def opened(api: Api, token: str, own: str) -> httpx.AsyncClient:
+    """A browser that has opened this share, and its page asks by addresses only."""
+    browser = await api.client_with(None)
+    answer = await browser.get(f"{own}/share", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    ((name, cookie),) = SimpleCookie(answer.headers["set-cookie"]).items()
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (own, True, "strict", "")
+    browser.cookies.clear()
+    browser.headers["Cookie"] = f"{name}={cookie.value}"
+    return browser
+
+
+async def test_a_page_says_who_shares_it_and_asks_by_addresses_without_the_token(
+    api: Api, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, submit: Submit, hand: Hand
+) -> None:
+    execution = await submit()
+    await hand.start(execution)
+    await hand.keep_outputs(execution, {"a.html": b"<p>hello"})
+    own = f"/v1/executions/{execution}"
+    made = await share(client, own, note="for my own eyes")
+    assert made["links"]["page"] == f"http://tailrace/shared/{execution}#{made['token']}"
+    header = {"Authorization": f"Bearer {made['token']}"}
+    said = await anonymous.get(f"{own}/share", headers=header)
+    assert said.json() == {name: made[name] for name in ("id", "execution", "made_by", "created_at", "expires_at")}
+    anonymous.cookies.clear()
+    browser, here = await opened(api, made["token"], own), f"share={made['id']}"
+    assert (await browser.get(f"{own}/outputs/a.html?{here}")).content == b"<p>hello"
+    page = await browser.get(f"{own}/previews/a.html?as=page&{here}")
+    assert (page.status_code, page.headers["referrer-policy"]) == (200, "no-referrer")
+    # The cookie alone is nothing, nor is the address alone, nor another's.
+    assert (await browser.get(own)).status_code == 401
+    assert (await anonymous.get(f"{own}?{here}")).status_code == 401
+    other = await share(client, own)
+    assert (await browser.get(f"{own}?share={other['id']}")).status_code == 401
+    assert (await browser.get(f"/v1/executions/{await submit()}?{here}")).status_code == 404
+    assert (await browser.get(f"/v1/executions?{here}")).status_code == 403
+    assert (await browser.delete(f"{own}?{here}", headers={"Origin": "http://tailrace"})).status_code == 403
+    page_of = {"cookie": browser.headers["cookie"], "host": "tailrace"}
+    for origin, code in (("http://tailrace", None), ("http://evil.example", CloseCode.NOT_ALLOWED)):
+        async with knock(api.app, f"{own}/tail?{here}", origin=origin, **page_of) as tail:
+            await tail.first()
+            assert tail.code == code
+    async with knock(api.app, f"/v1/events?{here}", origin="http://tailrace", **page_of) as events:
+        await events.first()
+        assert events.code == CloseCode.NOT_ALLOWED
+
+
+async def test_a_share_and_the_session_of_a_browser_never_stand_for_each_other(
+    api: Api, client: httpx.AsyncClient, submit: Submit
+) -> None:
+    own = f"/v1/executions/{await submit()}"
+    made = await share(client, own)
+    browser = await opened(api, made["token"], own)
+    begun = await (await api.client("stranger", Scope.READ, Scope.CANCEL)).post("/v1/session")
+    session = SimpleCookie(begun.headers["set-cookie"])["tailrace_session"].value
+    browser.headers["Cookie"] += f"; tailrace_session={session}"
+    assert (await browser.get("/v1/me")).json()["owner"] == "stranger"
+    assert (await browser.get(own)).status_code == 404
+    assert (await browser.get(f"{own}?share={made['id']}")).status_code == 200
+    assert (await browser.get(f"{own}/share")).status_code == 404
+    for share_id in (made["id"], uuid4()):
+        assert (await browser.get(f"/v1/me?share={share_id}")).status_code in {401, 403}
+    # Nobody makes a session of a cookie that is called as a share is.
+    planted = await api.client_with(None)
+    planted.headers["Cookie"] = f"tailrace_share_{UUID(made['id']).hex}={session}"
+    assert (await planted.get(f"/v1/me?share={made['id']}")).status_code == 401
+
+
+async def test_who_comes_late_is_told_why_it_shows_nothing(
+    client: httpx.AsyncClient, anonymous: httpx.AsyncClient, submit: Submit, process: Process
+) -> None:
+    own = f"/v1/executions/{await submit()}"
+    revoked, expired, gone = [await share(client, own) for _ in range(3)]
+    await client.delete(f"{own}/shares/{revoked['id']}")
+    async with transaction(process.database) as connection:
+        await connection.execute(update(Share).where(Share.id == UUID(expired["id"])).values(expires_at=clock()))
+        await connection.execute(delete(Share).where(Share.id == UUID(gone["id"])))
+    for made, why in ((revoked, "It was revoked at"), (expired, "It expired at"), (gone, "may have been deleted")):
+        answer = await anonymous.get(f"{own}/share", headers={"Authorization": f"Bearer {made['token']}"})
+        assert answer.status_code == 401
+        assert why in answer.json()["hint"]
 
 
 async def test_an_expired_one_is_none_and_it_goes_with_the_execution(

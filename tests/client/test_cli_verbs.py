@@ -483,6 +483,9 @@ def test_one_look_at_everything(ok: Callable[..., str]) -> None:
 
 def test_an_address_for_the_browser_needs_no_token(ok: Callable[..., str], read: Callable[..., Any]) -> None:
     waits = held(ok)
+    page, token = ok("open", waits, "--print").split("#")
+    assert page == f"{os.environ['TAILRACE_URL']}/shared/{waits}"
+    assert token.startswith("trs_")
     address = ok("open", waits, "--print", "--page", "self")
     path = address.removeprefix(os.environ["TAILRACE_URL"])
     with environment(TAILRACE_URL=os.environ["TAILRACE_URL"]):

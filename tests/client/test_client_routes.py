@@ -144,6 +144,7 @@ NEITHER = {
     "POST /v1/session": BROWSERS,
     "DELETE /v1/session": BROWSERS,
     "POST /v1/ws-tickets": BROWSERS,
+    "GET /v1/executions/{id}/share": BROWSERS,
     "POST /v1/triggers/{id}/deliveries": "Of others, who have an address and no client.",
     "PUT /v1/methods/{name}/versions/{version}": "To load a method does the same, new or not.",
 }

@@ -14,6 +14,7 @@ import { createRoot } from "react-dom/client";
 import { queries } from "./api/queries";
 import { goLive } from "./live/live";
 import { router } from "./router";
+import { beGuest, heedOtherLinks, isForGuests } from "./session/guest";
 import { theme, variables } from "./theme";
 
 // The policy of the page lets nobody make styles but who knows this.
@@ -25,7 +26,10 @@ addEventListener("vite:preloadError", () => location.reload());
 
 const root = document.getElementById("root");
 if (!root) throw new Error("The page has no place for the monitor.");
-goLive();
+if (isForGuests(location.pathname)) {
+  beGuest(location.hash);
+  heedOtherLinks();
+} else goLive();
 createRoot(root).render(
   <StrictMode>
     <MantineProvider

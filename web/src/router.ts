@@ -11,6 +11,7 @@ import { routes as logs } from "./logs/routes";
 import { routes as methods } from "./methods/routes";
 import { routes as schedules } from "./schedules/routes";
 import { routes as secrets } from "./secrets/routes";
+import { routes as shared } from "./shared/routes";
 import { routes as submit } from "./submit/routes";
 import { routes as tokens } from "./tokens/routes";
 import { routes as usage } from "./usage/routes";
@@ -19,6 +20,7 @@ import { routes as workers } from "./workers/routes";
 
 export const router = createRouter({
   routeTree: root.addChildren([
+    ...shared,
     shell.addChildren([
       ...home,
       ...executions,

@@ -293,7 +293,7 @@ class Share(Document):
     execution = text("Which one")
     note = maybe_text("For people")
     token = maybe_text("What is in its addresses")
-    links = table("`self`, `logs`, `tail`, `outputs`")
+    links = table("`page` for a browser; `self`, `logs`, `tail`, `outputs` for programs")
     created_at = maybe_time("When it was made")
     expires_at = maybe_time("Until when it shows anything")
     revoked_at = maybe_time("Since when it does not")

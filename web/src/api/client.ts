@@ -1,7 +1,16 @@
 import createClient, { type Middleware } from "openapi-fetch";
+import { guestToken } from "../session/guest";
 import { goToLogin } from "../session/login";
 import { problemOf, unreachable } from "./problem";
 import type { paths } from "./schema";
+
+/** A guest is known by what the page says, and not by who their browser is logged in as. */
+const guests: Middleware = {
+  onRequest({ request }) {
+    const token = guestToken();
+    if (token) request.headers.set("Authorization", `Bearer ${token}`);
+  },
+};
 
 const problems: Middleware = {
   async onResponse({ response }) {
@@ -17,7 +26,7 @@ const problems: Middleware = {
 
 /** The one client of the API. It throws `ProblemError` for whatever is no success; see `ask`. */
 export const api = createClient<paths>({ baseUrl: "", credentials: "same-origin" });
-api.use(problems);
+api.use(guests, problems);
 
 /** What an answer says: `const me = await ask(api.GET("/v1/me"))`. Throws `ProblemError`. */
 export async function ask<Answer extends { data?: unknown }>(

@@ -3,6 +3,7 @@ import { IconDownload, IconFileUnknown } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import type { Schemas } from "../api/types";
+import { asSeen } from "../session/guest";
 import { spellBytes } from "../ui/Bytes";
 import { CopyButton } from "../ui/CopyButton";
 import { EmptyState } from "../ui/EmptyState";
@@ -35,7 +36,7 @@ export function OutputPreview({ id, output }: { id: string; output: Output }) {
         <CopyButton value={output.sha256} what="Copy its SHA-256" />
         <Button
           component="a"
-          href={output.links.self}
+          href={asSeen(output.links.self)}
           download
           size="xs"
           variant="default"
@@ -92,7 +93,7 @@ function Content({ id, output, preview }: ShownProps) {
           className={classes.page}
           // The API sends it with the same, and with no source to load anything from.
           sandbox="allow-scripts"
-          src={`${output.links.preview}?as=page`}
+          src={asSeen(`${output.links.preview}?as=page`)}
           title={output.path}
         />
       );

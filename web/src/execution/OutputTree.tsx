@@ -10,6 +10,7 @@ import {
 } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef, useState } from "react";
+import { asSeen } from "../session/guest";
 import { Bytes } from "../ui/Bytes";
 import classes from "./Outputs.module.css";
 import { chosenOf, type DirectoryNode, type Output, type Row, rowsOf, toggled } from "./tree";
@@ -108,7 +109,7 @@ function TreeRow({ row: { node, depth }, isClosed, isShown, state, onChoose, onO
       ) : (
         <ActionIcon
           component="a"
-          href={node.output.links.self}
+          href={asSeen(node.output.links.self)}
           download
           variant="subtle"
           color="gray"

@@ -3,6 +3,7 @@ import { IconAlertTriangle, IconDownload, IconFolderOff } from "@tabler/icons-re
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { type Execution, hasEnded, type Schemas } from "../api/types";
+import { asSeen } from "../session/guest";
 import { spellBytes } from "../ui/Bytes";
 import { EmptyState } from "../ui/EmptyState";
 import { ProblemView } from "../ui/ProblemView";
@@ -92,7 +93,7 @@ function Files({ id, outputs, total, shown, onShow, more, loading }: FilesProps)
       <Group gap="xs">
         <Button
           component="a"
-          href={zipAddress(id, [])}
+          href={asSeen(zipAddress(id, []))}
           download
           size="xs"
           variant="default"
@@ -104,7 +105,7 @@ function Files({ id, outputs, total, shown, onShow, more, loading }: FilesProps)
           why={chosen.size === 0 ? "Choose some first." : whyNoZip(wanted)}
           size="xs"
           leftSection={<IconDownload size={14} />}
-          onClick={() => location.assign(zipAddress(id, wanted))}
+          onClick={() => location.assign(asSeen(zipAddress(id, wanted)))}
         >
           {chosen.size === 0
             ? "Chosen as zip"

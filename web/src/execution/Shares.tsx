@@ -4,11 +4,11 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import type { Execution, Schemas } from "../api/types";
-import { CopyButton } from "../ui/CopyButton";
 import { showProblem } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { sharesQuery } from "./queries";
+import { ShareLink } from "./ShareLink";
 
 const DAYS = [
   { value: "3600", label: "an hour" },
@@ -17,7 +17,7 @@ const DAYS = [
   { value: "2592000", label: "30 days" },
 ];
 
-/** Addresses that show this execution to whoever has them: make one, see which there are, end them. */
+/** Links that show this execution to whoever has them: make one, see which there are, end them. */
 export function Shares({ record: { id } }: { record: Execution }) {
   const client = useQueryClient();
   const shares = useQuery(sharesQuery(id));
@@ -43,8 +43,8 @@ export function Shares({ record: { id } }: { record: Execution }) {
   return (
     <Stack gap="sm">
       <Text fz="sm">
-        Whoever has such an address reads this execution, its log and its outputs, and nothing else. Treat it
-        like a password.
+        Whoever has the link sees this execution, without being logged in: its page, log and outputs, live,
+        and nothing else. Nothing can be changed by it. Treat it like a password.
       </Text>
       <Group align="flex-end" gap="xs">
         <Select label="For" data={DAYS} value={seconds} onChange={setSeconds} allowDeselect={false} w={110} />
@@ -54,37 +54,17 @@ export function Shares({ record: { id } }: { record: Execution }) {
           onChange={(event) => setNote(event.currentTarget.value)}
           flex="1 1 10rem"
         />
-        <Button onClick={() => make.mutate()} loading={make.isPending}>
-          Make an address
+        <Button
+          variant={make.data ? "default" : "filled"}
+          onClick={() => make.mutate()}
+          loading={make.isPending}
+        >
+          Make a link
         </Button>
       </Group>
       <ProblemView error={make.error ?? shares.error} />
-      {make.data && <Addresses share={make.data} />}
+      {make.data && <ShareLink share={make.data} />}
       <ShareTable shares={shares.data ?? []} onRevoke={(share) => revoke.mutate(share)} />
-    </Stack>
-  );
-}
-
-function Addresses({ share }: { share: Schemas["ShareWithSecret"] }) {
-  const { logs, outputs, self } = share.links;
-  const addresses = [
-    ["Log", logs],
-    ["Outputs", outputs],
-    ["Record", self],
-  ] as const;
-  return (
-    <Stack gap="xs">
-      <Text fz="sm">These are shown now and never again:</Text>
-      {addresses.map(([what, address]) => (
-        <TextInput
-          key={what}
-          label={what}
-          value={address}
-          readOnly
-          onFocus={(event) => event.currentTarget.select()}
-          rightSection={<CopyButton value={address} what={`Copy the address of ${what.toLowerCase()}`} />}
-        />
-      ))}
     </Stack>
   );
 }
@@ -95,7 +75,9 @@ interface ShareTableProps {
 }
 
 function ShareTable({ shares, onRevoke }: ShareTableProps) {
-  const valid = shares.filter(({ revoked_at }) => revoked_at === null);
+  const valid = shares.filter(
+    ({ revoked_at, expires_at }) => revoked_at === null && Date.parse(expires_at) > Date.now(),
+  );
   if (valid.length === 0) return null;
   return (
     <Table fz="sm">

@@ -31,13 +31,15 @@ const WORD: Record<Tab, string> = {
 
 interface TabsProps {
   record: Execution;
+  /** Those that there are here. */
+  tabs?: readonly Tab[];
   search: ExecutionSearch;
   onSearch: (search: ExecutionSearch) => void;
 }
 
 /** All that there is to look at of an execution, one thing at a time. */
-export function Tabs({ record, search, onSearch }: TabsProps) {
-  const tab = search.tab ?? TABS[0];
+export function Tabs({ record, tabs = TABS, search, onSearch }: TabsProps) {
+  const tab = search.tab && tabs.includes(search.tab) ? search.tab : TABS[0];
   return (
     <Bar
       value={tab}
@@ -45,7 +47,7 @@ export function Tabs({ record, search, onSearch }: TabsProps) {
       keepMounted={false}
     >
       <Bar.List className={classes.tabs} mb="sm">
-        {TABS.map((each) => (
+        {tabs.map((each) => (
           <Bar.Tab key={each} value={each} rightSection={countOf(each, record)}>
             {WORD[each]}
           </Bar.Tab>

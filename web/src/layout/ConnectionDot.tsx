@@ -1,28 +1,7 @@
-import { Text, Tooltip } from "@mantine/core";
 import { useConnection } from "../live/live";
-import classes from "./Shell.module.css";
+import { ConnectionMark } from "./ConnectionMark";
 
-const SAYS = {
-  connecting: { word: "Connecting", sentence: "Asking the API for what happens." },
-  live: { word: "Live", sentence: "Whatever happens is shown at once." },
-  waiting: {
-    word: "Reconnecting",
-    sentence: "The connection broke off. It is tried again; nothing that happens meanwhile is lost.",
-  },
-} as const;
-
-/** Whether what is shown is as it is at this moment. */
+/** How the events of this tab come. */
 export function ConnectionDot() {
-  const connection = useConnection();
-  const { word, sentence } = SAYS[connection];
-  return (
-    <Tooltip label={sentence} multiline maw={260}>
-      <div className={classes.connection} role="status" aria-label={word}>
-        <span className={classes.dot} data-connection={connection} />
-        <Text component="span" fz="sm" visibleFrom={connection === "live" ? "lg" : "sm"}>
-          {word}
-        </Text>
-      </div>
-    </Tooltip>
-  );
+  return <ConnectionMark connection={useConnection()} />;
 }

@@ -1,4 +1,5 @@
 import { type MouseEvent, memo } from "react";
+import { keepingKey } from "../session/guest";
 import { LineText } from "./LineText";
 import classes from "./lines.module.css";
 import { type LineRow, type Row, SHOWN_CHARS, sentenceOf } from "./rows";
@@ -41,7 +42,7 @@ export const LogLine = memo(function LogLine(props: LogLineProps) {
         {numbers && (
           <a
             className={classes.number}
-            href={`#L${row.seq}`}
+            href={`#${keepingKey(location.hash, `L${row.seq}`)}`}
             tabIndex={-1}
             onClick={choose}
             aria-label={`Line ${row.seq}`}

@@ -3,6 +3,7 @@ import { IconMaximize, IconTextWrap } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useExecution } from "../executions/queries";
+import { isGuest, keepingKey } from "../session/guest";
 import { ProblemView } from "../ui/ProblemView";
 import { copyLines } from "./copying";
 import { EmptyLog } from "./EmptyLog";
@@ -109,7 +110,7 @@ export function LogView({ executionId, isPage = false }: LogViewProps) {
           </Tooltip>
           <ViewButton preferences={preferences} onChange={change} />
           <TakeMenu store={store} />
-          {!isPage && (
+          {!isPage && !isGuest() && (
             <Tooltip label="A page of its own">
               <ActionIcon
                 renderRoot={(props) => (
@@ -150,10 +151,14 @@ export function LogView({ executionId, isPage = false }: LogViewProps) {
         selected={selected}
         onCopy={copySelected}
         onClear={clear}
-        link={() =>
-          `${location.origin}/executions/${executionId}/log${selected ? `#${hashOfLines(selected)}` : ""}`
-        }
+        link={() => linkTo(executionId, selected ? hashOfLines(selected) : "")}
       />
     </section>
   );
+}
+
+/** The address of lines, for others: a guest's leads to what a guest may see. */
+function linkTo(execution: string, lines: string): string {
+  const page = isGuest() ? `/shared/${execution}` : `/executions/${execution}/log`;
+  return `${location.origin}${page}#${keepingKey(location.hash, lines)}`;
 }

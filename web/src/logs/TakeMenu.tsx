@@ -1,5 +1,6 @@
 import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { IconCopy, IconDownload, IconFileText, IconFileZip } from "@tabler/icons-react";
+import { asSeen } from "../session/guest";
 import { copyRows } from "./copying";
 import { downloadUrl, isEverything, parametersOf } from "./query";
 import type { LogStore } from "./store";
@@ -58,7 +59,7 @@ export function TakeMenu({ store }: { store: LogStore }) {
 
 function File({ href, icon: Icon, children }: { href: string; icon: typeof IconDownload; children: string }) {
   return (
-    <Menu.Item component="a" href={href} download leftSection={<Icon size={16} />}>
+    <Menu.Item component="a" href={asSeen(href)} download leftSection={<Icon size={16} />}>
       {children}
     </Menu.Item>
   );

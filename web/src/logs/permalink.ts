@@ -11,9 +11,9 @@ export function includes({ from, to }: Lines, row: Row): boolean {
   return row.seq <= to && (row.kind === "gap" ? row.last : row.seq) >= from;
 }
 
-/** `L123`, or `L123-L130`, with or without `#`. */
+/** `L123`, or `L123-L130`, with or without `#`; behind the token of a share, where that is in the address. */
 export function linesOfHash(hash: string): Lines | null {
-  const found = /^#?L(\d{1,15})(?:-L?(\d{1,15}))?$/.exec(hash);
+  const found = /^#?(?:trs_[\w-]+\/)?L(\d{1,15})(?:-L?(\d{1,15}))?$/.exec(hash);
   if (!found) return null;
   const [one, other] = [Number(found[1]), Number(found[2] ?? found[1])];
   return { from: Math.max(1, Math.min(one, other)), to: Math.max(1, one, other) };

@@ -1,5 +1,6 @@
 import { useLocation, useRouter } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef } from "react";
+import { keepingKey } from "../session/guest";
 import { extendedTo, hashOfLines, type Lines, linesOfHash } from "./permalink";
 import type { LogStore } from "./store";
 
@@ -19,7 +20,7 @@ export function useSelection(store: LogStore) {
 
   const select = useCallback(
     (lines: Lines | null) => {
-      const named = lines ? hashOfLines(lines) : "";
+      const named = keepingKey(router.state.location.hash, lines ? hashOfLines(lines) : "");
       own.current = named;
       void router.navigate({
         to: ".",

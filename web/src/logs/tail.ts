@@ -1,5 +1,6 @@
 import type { Status } from "../api/types";
 import { waitAfter } from "../live/feed";
+import { asSeen } from "../session/guest";
 import { goToLogin } from "../session/login";
 import { type End, type Item, type Message, messageOf } from "./frames";
 import { type LogQuery, parametersOf } from "./query";
@@ -94,7 +95,7 @@ export class Tail {
   }
 
   #url(): URL {
-    const url = new URL(`/v1/executions/${this.execution}/tail`, location.href);
+    const url = new URL(asSeen(`/v1/executions/${this.execution}/tail`), location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const where = this.#cursor === null ? this.begin : { after: this.#cursor };
     for (const [name, value] of Object.entries({ ...parametersOf(this.query), ...where }))

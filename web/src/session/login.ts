@@ -1,8 +1,10 @@
+import { isGuest } from "./guest";
+
 let isLeaving = false;
 
-/** To the page that begins a session, and from there back to where we are. */
+/** To the page that begins a session, and from there back to where we are. Guests have none, and stay. */
 export function goToLogin(): void {
-  if (isLeaving) return;
+  if (isLeaving || isGuest()) return;
   isLeaving = true;
   const here = location.pathname + location.search + location.hash;
   location.assign(`/login?next=${encodeURIComponent(here)}`);

@@ -1,13 +1,21 @@
-import { Anchor, type AnchorProps } from "@mantine/core";
+import { Anchor, type AnchorProps, Text } from "@mantine/core";
 import { createLink, type LinkComponent } from "@tanstack/react-router";
 import type { AnchorHTMLAttributes, Ref } from "react";
+import { isGuest } from "../session/guest";
 import classes from "./ui.module.css";
 
 type LinkProps = AnchorProps &
   Omit<AnchorHTMLAttributes<HTMLAnchorElement>, keyof AnchorProps> & { ref?: Ref<HTMLAnchorElement> };
 
+/** Guests may see none of these pages: to them it is words. */
 function BareLink(props: LinkProps) {
-  return <Anchor {...props} />;
+  if (!isGuest()) return <Anchor {...props} />;
+  const { children, className, fz, title } = props;
+  return (
+    <Text component="span" className={className} fz={fz} title={title}>
+      {children}
+    </Text>
+  );
 }
 
 const Routed = createLink(BareLink);

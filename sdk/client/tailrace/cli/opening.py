@@ -17,7 +17,7 @@ from tailrace.cli.shown import local
 
 app = Noun()
 
-PAGES = ("logs", "self", "outputs")
+PAGES = ("page", "logs", "self", "outputs")
 
 
 @app.verb("open", "tailrace open", "tailrace open @last", "tailrace open @last --print --for 7d --page outputs")
@@ -27,7 +27,7 @@ def show(
         typer.Argument(help="Id, the first digits of it, or @last.", autocompletion=completed, show_default=False),
     ] = None,
     *,
-    page: Annotated[str, typer.Option(help="Of an execution: logs, outputs or self, the record.")] = "logs",
+    page: Annotated[str, typer.Option(help="Of an execution: page, or for programs logs, outputs, self.")] = "page",
     lasting: Annotated[
         str, typer.Option("--for", metavar="DURATION", help="Of an execution: for how long it is valid.")
     ] = "1h",

@@ -35,7 +35,10 @@ def create(
     note: Annotated[str | None, typer.Option(help="For people.")] = None,
     form: FormatOption = DEFAULT,
 ) -> None:
-    """Make addresses that read one execution without a token, and print them, this once. `tailrace open` shows one."""
+    """Make a link to the page of one execution, which needs no token, and print it, this once.
+
+    With `-o json` also the addresses for programs. `tailrace open` opens such a link here.
+    """
     said = {"expires_in": values.seconds(lasting) if lasting else None, "note": note}
     with session() as api:
         body = {field: value for field, value in said.items() if value is not None}
@@ -43,9 +46,8 @@ def create(
     if form is not Format.TABLE:
         show_one(made, COLUMNS, form)
         return
-    for address in made["links"].values():
-        write(address)
-    remark(f"{made['id']}, until {local(made['expires_at'])}. Treat them like a password.")
+    write(made["links"]["page"])
+    remark(f"{made['id']}, until {local(made['expires_at'])}. Treat it like a password.")
 
 
 @app.verb("ls", "tailrace share ls @last")
