@@ -17,7 +17,7 @@ _COLUMNS = ("id", "at", *(field.name for field in fields(Kept) if field.name not
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """How it is written."""
 
     NDJSON = "ndjson"
@@ -26,15 +26,15 @@ class Format(StrEnum):
     @property
     def media_type(self) -> str:
         """Of the file."""
-        return "application/x-ndjson" if self is Format.NDJSON else "text/csv; charset=utf-8"
+        return "application/x-ndjson" if self is ExportFormat.NDJSON else "text/csv; charset=utf-8"
 
 
-async def lines(pages: AsyncIterator[Sequence[Kept]], form: Format) -> AsyncIterator[bytes]:
+async def lines(pages: AsyncIterator[Sequence[Kept]], form: ExportFormat) -> AsyncIterator[bytes]:
     """The file, a page at a time."""
-    if form is Format.CSV:
+    if form is ExportFormat.CSV:
         yield _as_csv([_COLUMNS])
     async for page in pages:
-        if form is Format.CSV:
+        if form is ExportFormat.CSV:
             yield _as_csv([[_cell(row[name]) for name in _COLUMNS] for row in map(asdict, page)])
         else:
             yield b"".join(_as_json({name: row[name] for name in _COLUMNS}) for row in map(asdict, page))

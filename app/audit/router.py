@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from app.audit import service
-from app.audit.exporting import Format, lines
+from app.audit.exporting import ExportFormat, lines
 from app.audit.schemas import AuditPage, AuditQuery, ExportQuery
 from app.deps import BodyRoute, ProcessDep, ReaderDep
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=BodyRoute)
 
-_LINES = {form.media_type.partition(";")[0]: {"schema": {"type": "string"}} for form in Format}
+_LINES = {form.media_type.partition(";")[0]: {"schema": {"type": "string"}} for form in ExportFormat}
 
 
 @router.get("", operation_id="list_audit", summary="Who did what")

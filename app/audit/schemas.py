@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.audit.exporting import Format
+from app.audit.exporting import ExportFormat
 from app.audit.model import MAX_OBJECT_CHARS, Kept, Wanted
 from app.executions.query import Time
 
@@ -105,4 +105,6 @@ class AuditQuery(AuditFilter):
 class ExportQuery(AuditFilter):
     """Which of them, and how."""
 
-    format: Format = Field(default=Format.NDJSON, description="One JSON object per line, or CSV with a head")
+    format: ExportFormat = Field(
+        default=ExportFormat.NDJSON, description="One JSON object per line, or CSV with a head"
+    )

@@ -49,7 +49,7 @@ class BatchStatus(StrEnum):
     CANCELED = "canceled"
 
 
-class StopReason(StrEnum):
+class BatchStopReason(StrEnum):
     """Why a batch starts nothing more, and stops what runs."""
 
     CANCEL = "cancel"
@@ -117,7 +117,7 @@ class BatchRecord:
     size: int
     max_parallel: int | None
     fail_fast: bool
-    stop_reason: StopReason | None
+    stop_reason: BatchStopReason | None
     stop_by: str | None
     stop_message: str | None
     stop_requested_at: datetime | None

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, select, text
 
-from app.batches.model import FAILURES, StopReason
+from app.batches.model import FAILURES, BatchStopReason
 from app.batches.tables import Batch
 from app.db.engine import Connection
 from app.executions.states import Status
@@ -81,7 +81,8 @@ async def go_on(connection: Connection, batch: UUID, child: UUID, ended: Status)
     if row is None or row.stop_reason is not None:
         return
     if row.fail_fast and ended in FAILURES:
-        await connection.execute(_STOP, {"batch": batch, "child": child, "reason": StopReason.FAIL_FAST, "by": SYSTEM})
+        why = {"reason": BatchStopReason.FAIL_FAST, "by": SYSTEM}
+        await connection.execute(_STOP, {"batch": batch, "child": child, **why})
         return
     if row.has_needs and ended is Status.SUCCEEDED:
         await connection.execute(_LET_THROUGH_BEHIND, {"child": child})

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Row, RowMapping, Uuid, any_, delete, func, insert, literal, select, text
 
-from app.batches.model import BatchRecord, NewBatch, StopReason
+from app.batches.model import BatchRecord, BatchStopReason, NewBatch
 from app.batches.tables import Batch, ExecutionNeed
 from app.db.engine import Connection
 from app.executions.record import select_records
@@ -164,7 +164,7 @@ class Look:
     """An unfinished batch, as whoever settles it sees it. `over`: no child is active any more."""
 
     id: UUID
-    stop_reason: StopReason | None
+    stop_reason: BatchStopReason | None
     stop_by: str | None
     stop_message: str | None
     stop_force: bool
@@ -353,7 +353,7 @@ async def look(connection: Connection, batch: UUID) -> Look | None:
     row = (await connection.execute(_LOOK, {"batch": batch})).mappings().one_or_none()
     if row is None:
         return None
-    reason = StopReason(row["stop_reason"]) if row["stop_reason"] else None
+    reason = BatchStopReason(row["stop_reason"]) if row["stop_reason"] else None
     return Look(**{**row, "stop_reason": reason})
 
 
@@ -399,7 +399,7 @@ def _record_of(row: RowMapping) -> BatchRecord:
     return BatchRecord(
         **same
         | {
-            "stop_reason": StopReason(row["stop_reason"]) if row["stop_reason"] else None,
+            "stop_reason": BatchStopReason(row["stop_reason"]) if row["stop_reason"] else None,
             "children": {Status(status): count for status, count in row["children"].items()},
             "finished_at": row["over_at"],
         }

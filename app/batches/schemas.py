@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.batches import examples
-from app.batches.model import BatchRecord, BatchStatus, StopReason
+from app.batches.model import BatchRecord, BatchStatus, BatchStopReason
 from app.batches.repository import Upstream
 from app.executions.states import Status
 
@@ -27,7 +27,7 @@ class BatchProgress(BaseModel):
 class BatchStop(BaseModel):
     """Why nothing more of it starts, and what runs was stopped."""
 
-    reason: StopReason
+    reason: BatchStopReason
     by: str
     message: str
     requested_at: datetime

@@ -17,7 +17,7 @@ from sqlalchemy import func
 from app.auth.service import Caller
 from app.auth.tokens import Scope
 from app.batches import pacing, repository
-from app.batches.model import StopReason
+from app.batches.model import BatchStopReason
 from app.batches.pacing import SYSTEM
 from app.batches.repository import Doomed, Look
 from app.bootstrap import Process
@@ -121,7 +121,7 @@ async def _list_unwanted(connection: Connection, batch: Look) -> dict[UUID, str]
     if batch.stop_reason is None:
         return {doomed.child: _why(doomed) for doomed in await repository.list_doomed(connection, batch.id)}
     queued = await repository.list_queued(connection, batch.id)
-    if batch.stop_reason is StopReason.CANCEL:
+    if batch.stop_reason is BatchStopReason.CANCEL:
         return dict.fromkeys(queued, f"Canceled by {batch.stop_by} with its batch.")
     return dict.fromkeys(queued, f"Canceled by {SYSTEM}. Its batch fails fast. {batch.stop_message}")
 
@@ -132,7 +132,7 @@ def _why(doomed: Doomed) -> str:
 
 
 async def _cancel(connection: Connection, batch: Look, reasons: Mapping[UUID, str]) -> dict[UUID, Event]:
-    by_user = batch.stop_reason is StopReason.CANCEL and batch.stop_by != SYSTEM
+    by_user = batch.stop_reason is BatchStopReason.CANCEL and batch.stop_by != SYSTEM
     return await move_queued(
         connection,
         reasons,
@@ -157,7 +157,7 @@ async def _stop_active(process: Process, batch: Look) -> None:
     async with reading(process.database) as connection:
         children = await repository.list_active(connection, batch.id, force=batch.stop_force)
     caller = Caller(batch.stop_by or SYSTEM, frozenset({Scope.ADMIN}))
-    why = f"Its batch fails fast. {batch.stop_message}" if batch.stop_reason is StopReason.FAIL_FAST else None
+    why = f"Its batch fails fast. {batch.stop_message}" if batch.stop_reason is BatchStopReason.FAIL_FAST else None
     for child in children:
         # It may have ended, or be deleted, meanwhile.
         with suppress(Conflict, NotFound):

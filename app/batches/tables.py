@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.batches.model import StopReason
+from app.batches.model import BatchStopReason
 from app.db.orm import Base, Now, one_of
 
 
@@ -47,7 +47,7 @@ class Batch(Base):
     __table_args__ = (
         CheckConstraint("size > 0", name="size"),
         CheckConstraint("max_parallel > 0", name="max_parallel"),
-        CheckConstraint(f"stop_reason IS NULL OR {one_of('stop_reason', StopReason)}", name="stop_reason"),
+        CheckConstraint(f"stop_reason IS NULL OR {one_of('stop_reason', BatchStopReason)}", name="stop_reason"),
         CheckConstraint(
             "(stop_reason IS NULL) = (stop_by IS NULL) AND (stop_reason IS NULL) = (stop_message IS NULL)"
             " AND (stop_reason IS NULL) = (stop_requested_at IS NULL)",

@@ -114,7 +114,7 @@ class ImportView(BaseModel):
     lineage: dict[str, Any]
 
 
-class MethodView(BaseModel):
+class MethodUsed(BaseModel):
     """The method that it is of, in this version, and by which of its presets."""
 
     name: str
@@ -211,7 +211,7 @@ class Execution(BaseModel):
     labels: dict[str, str]
     owner: str
     source: str
-    method: MethodView | None
+    method: MethodUsed | None
     image: str
     image_id: str | None
     image_digest: str | None
@@ -312,7 +312,7 @@ class Execution(BaseModel):
             **{name: getattr(record.spec, name) for name in _SAME_IN_SPEC},
             **{name: getattr(record.retries, name) for name in Retries.model_fields},
             **{name: getattr(outlook, name) for name in Outlook.__slots__},
-            method=MethodView.of(record),
+            method=MethodUsed.of(record),
             env=sorted(record.spec.env),
             declared_outputs=record.spec.outputs,
             secrets=sorted(record.spec.secrets),

@@ -7,16 +7,16 @@ import zlib
 from collections.abc import AsyncIterator
 
 from app.executions.record import Record
-from app.logs.view import Format
+from app.logs.view import LogFormat
 
 GZIP_LEVEL = 1
 _GZIP_BITS = 31
 _NAME_CHARS = 100
-_SUFFIXES = {Format.TEXT: "log", Format.RAW: "log", Format.NDJSON: "ndjson", Format.SSE: "sse"}
+_SUFFIXES = {LogFormat.TEXT: "log", LogFormat.RAW: "log", LogFormat.NDJSON: "ndjson", LogFormat.SSE: "sse"}
 _ODD = re.compile(r"[^\w.-]+")
 
 
-def file_name(record: Record, format_: Format, *, gzipped: bool) -> str:
+def file_name(record: Record, format_: LogFormat, *, gzipped: bool) -> str:
     """`train-01a1fc29-7d9a-7508-b810-f57faf1d2903.log`."""
     name = _ODD.sub("-", record.name or "").strip("-.")[:_NAME_CHARS]
     stem = f"{name}-{record.id}" if name else str(record.id)

@@ -27,7 +27,7 @@ from app.logs.filters import Selection
 from app.logs.grep import PATTERN_CHARS, Grep
 from app.logs.levels import LEVEL_OF, Level
 from app.logs.protocol import LogStream
-from app.logs.view import Format
+from app.logs.view import LogFormat
 
 MAX_SEQ = 2**62
 # The year 9999, which is as far as times go.
@@ -198,7 +198,7 @@ class LogQuery(TailQuery):
     streams: Streams = Field(
         default=PROGRAM_STREAMS, validate_default=True, description="Any of stdout, stderr, system; separated by commas"
     )
-    format: Format | None = Field(default=None, description="Overrides `Accept`")
+    format: LogFormat | None = Field(default=None, description="Overrides `Accept`")
     follow: bool = Field(default=False, description="Go on until the execution ends")
     timestamps: bool = Field(default=False, description="Plain text: each line begins with its time")
     download: bool = Field(default=False, description="As an attachment, with a name")

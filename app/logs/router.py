@@ -23,7 +23,7 @@ from app.logs.query import Ansi, LogQuery, ReaderHeaders, TailQuery
 from app.logs.reading import Start, begin, read
 from app.logs.socket import Session, admit, refuse
 from app.logs.tail import Ended, Notice
-from app.logs.view import MEDIA_TYPES, Format, View, frames
+from app.logs.view import MEDIA_TYPES, LogFormat, View, frames
 from app.observability.metrics import ApiMetrics
 
 router = APIRouter(prefix="/v1/executions/{id}", tags=["logs"])
@@ -63,10 +63,10 @@ async def read_logs(
         query = query.resumed(asked.last_event_id)
     _check(query, format_)
     # The exact bytes of invalid UTF-8 are only in the store, so a raw view ends where the store does.
-    follow = query.follow and format_ is not Format.RAW
+    follow = query.follow and format_ is not LogFormat.RAW
     start = await begin(process, execution, caller.sees, query, follow=follow)
     items = read(process, start, follow=follow)
-    if format_ is Format.SSE:
+    if format_ is LogFormat.SSE:
         items = _greeted(start, items)
     body = View(format_, timestamps=query.timestamps).encode(metrics.tailed(items) if follow else items)
     headers = HEADERS | _disposition(query, start.record, format_)
@@ -75,7 +75,7 @@ async def read_logs(
         body = gzip(body, live=follow)
     if follow:
         return FollowResponse(process, caller, body, media_type=media_type, headers=headers)
-    if takes_gzip(asked.accept_encoding) and not query.compress and format_ is not Format.SSE:
+    if takes_gzip(asked.accept_encoding) and not query.compress and format_ is not LogFormat.SSE:
         headers["Content-Encoding"] = "gzip"
         body = gzip(body, live=False)
     return StreamingResponse(body, media_type=media_type, headers=headers)
@@ -138,23 +138,23 @@ async def _frames(process: Process, start: Start) -> AsyncIterator[bytes]:
         raise NotFound("It was deleted meanwhile.")
 
 
-def _check(query: LogQuery, format_: Format) -> None:
-    if format_ is Format.RAW and query.ansi is Ansi.STRIP:
+def _check(query: LogQuery, format_: LogFormat) -> None:
+    if format_ is LogFormat.RAW and query.ansi is Ansi.STRIP:
         message = "cannot be `strip` where the format is raw: those are the exact bytes"
         raise InvalidRequest(f"`ansi` {message}.", fields=[FieldError("ansi", "not_for_raw", message)])
 
 
-def _disposition(query: LogQuery, record: Record, format_: Format) -> dict[str, str]:
+def _disposition(query: LogQuery, record: Record, format_: LogFormat) -> dict[str, str]:
     if not query.download:
         return {}
     return {"Content-Disposition": attachment(file_name(record, format_, gzipped=query.compress is not None))}
 
 
-def _negotiate(accept: str) -> Format:
+def _negotiate(accept: str) -> LogFormat:
     """The first media type of `Accept` that we have; quality values are not weighed."""
     for wanted in (part.split(";")[0].strip().lower() for part in accept.split(",")):
         if wanted in {"*/*", "text/*"}:
-            return Format.TEXT
+            return LogFormat.TEXT
         for format_, media_type in MEDIA_TYPES.items():
             if wanted == media_type:
                 return format_

@@ -18,7 +18,7 @@ from app.logs.store import Missing
 from app.logs.tail import CaughtUp, Ended, Notice
 
 
-class Format(StrEnum):
+class LogFormat(StrEnum):
     """The shapes of `GET …/logs`, with their media types in `MEDIA_TYPES`."""
 
     TEXT = "text"
@@ -28,10 +28,10 @@ class Format(StrEnum):
 
 
 MEDIA_TYPES = {
-    Format.TEXT: "text/plain",
-    Format.NDJSON: "application/x-ndjson",
-    Format.SSE: "text/event-stream",
-    Format.RAW: "application/octet-stream",
+    LogFormat.TEXT: "text/plain",
+    LogFormat.NDJSON: "application/x-ndjson",
+    LogFormat.SSE: "text/event-stream",
+    LogFormat.RAW: "application/octet-stream",
 }
 
 
@@ -82,7 +82,7 @@ def _runs(item: Picked) -> Iterator[tuple[int, bytes]]:
 class View:
     """How one HTTP reader wants the log. `timestamps` are for plain text."""
 
-    format: Format
+    format: LogFormat
     timestamps: bool = False
 
     async def encode(self, items: AsyncIterator[Chosen]) -> AsyncIterator[bytes]:
@@ -97,13 +97,13 @@ class View:
 
     def _piece(self, item: Chosen, joiner: Joiner) -> bytes:
         match self.format:
-            case Format.SSE:
+            case LogFormat.SSE:
                 return _event(item)
-            case Format.NDJSON:
+            case LogFormat.NDJSON:
                 return b"".join(map(_json_line, _lines(item))) + _json_note(item)
-            case Format.RAW:
+            case LogFormat.RAW:
                 return b"".join(line.data if line.continues else line.data + b"\n" for line in _lines(item))
-            case Format.TEXT:
+            case LogFormat.TEXT:
                 if note := _text_note(item):
                     rest = joiner.break_off()
                     return rest + note

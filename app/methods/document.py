@@ -32,7 +32,7 @@ from app.executions.vocabulary import (
     Workdir,
 )
 from app.methods import examples
-from app.methods.inputs import Format, InputsSchema, Wrong, wrong
+from app.methods.inputs import InputFormat, InputsSchema, Wrong, wrong
 from app.methods.model import MethodName, MethodText, VersionText, Wanted
 from app.methods.template import BadTemplate, names_in
 from app.pools.model import PoolName
@@ -173,7 +173,7 @@ def _check_kind(document: Document) -> Iterator[Wrong]:
         return
     for name in sorted(document.model_fields_set & Program.model_fields.keys()):
         yield wrong("with_steps", (name,), "is not for a method with `steps`: say it in its steps")
-    for name in sorted(document.inputs.having(Format.SECRET)):
+    for name in sorted(document.inputs.having(InputFormat.SECRET)):
         message = "must not be a secret in a method with `steps`: what is handed on is on record"
         yield wrong("with_steps", ("inputs", "properties", name, "format"), message)
     for key, profile in document.profiles.items():
@@ -183,7 +183,7 @@ def _check_kind(document: Document) -> Iterator[Wrong]:
 
 def _check_inputs(document: Document) -> Iterator[Wrong]:
     inputs = document.inputs
-    hidden = inputs.having(Format.SECRET) | inputs.having(Format.FILE)
+    hidden = inputs.having(InputFormat.SECRET) | inputs.having(InputFormat.FILE)
     for name in sorted(hidden & inputs.defaults().keys()):
         path = ("inputs", "properties", name, "default")
         yield wrong("no_preset", path, "must not be preset: it is a secret or a file")
@@ -223,7 +223,7 @@ def _check_template(text: str, inputs: InputsSchema, path: tuple[int | str, ...]
         schema = inputs.properties.get(name)
         if schema is None:
             yield wrong("unknown_input", path, f"names an input that there is not: `{name}`")
-        elif schema.format is Format.SECRET:
+        elif schema.format is InputFormat.SECRET:
             message = f"must not name a secret: it is the environment variable `INPUT_{name.upper()}`"
             yield wrong("secret_input", path, message)
         elif schema.has_commas:

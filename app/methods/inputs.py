@@ -55,7 +55,7 @@ class Kind(StrEnum):
     ARRAY = "array"
 
 
-class Format(StrEnum):
+class InputFormat(StrEnum):
     """What a text stands for."""
 
     DATE = "date"
@@ -120,7 +120,7 @@ class ItemSchema(BaseModel):
     pattern: Annotated[str, Field(max_length=PATTERN_CHARS), AfterValidator(_pattern)] | None = Field(
         default=None, description="A regular expression of RE2 that must match somewhere"
     )
-    format: Format | None = None
+    format: InputFormat | None = None
 
     @model_validator(mode="after")
     def _check_keywords(self) -> Self:
@@ -134,7 +134,7 @@ class ItemSchema(BaseModel):
     def validator(self) -> Validator:
         """Judges values."""
         keywords = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(_ANYWHERE - {"type"}))
-        if self.format in {Format.FILE, Format.SECRET}:
+        if self.format in {InputFormat.FILE, InputFormat.SECRET}:
             keywords.pop("format")
         validator: Validator = _Validator(keywords, format_checker=_FORMATS)
         return validator
@@ -158,7 +158,7 @@ class InputSchema(ItemSchema):
             return self
         if self.items is None or self.items.type is Kind.ARRAY:
             raise PydanticCustomError("no_items", "must say what a list is of, a scalar", {"at": "items"})
-        if self.items.format in {Format.FILE, Format.SECRET}:
+        if self.items.format in {InputFormat.FILE, InputFormat.SECRET}:
             raise PydanticCustomError("bad_format", "must not be in a list", {"at": "items.format"})
         return self
 
@@ -205,7 +205,7 @@ class InputsSchema(BaseModel):
         """The values that need not be given."""
         return {name: each.default for name, each in self.properties.items() if each.has_default}
 
-    def having(self, format_: Format) -> set[str]:
+    def having(self, format_: InputFormat) -> set[str]:
         """The inputs of this format."""
         return {name for name, each in self.properties.items() if each.format is format_}
 
@@ -237,7 +237,7 @@ def _tidied(kind: Kind, value: Any) -> Any:
 
 
 def _check(schema: InputSchema, value: Any, path: tuple[int | str, ...]) -> Iterator[Wrong]:
-    if schema.format is Format.FILE:
+    if schema.format is InputFormat.FILE:
         return
     if isinstance(value, list) and len(value) > ITEMS:
         yield wrong("too_long", path, f"must have at most {ITEMS} items")

@@ -27,7 +27,7 @@ from app.executions.vocabulary import JsonObject, Note
 from app.explaining import fields_of
 from app.merging import merged
 from app.methods.document import PARTS, Document, Keyword, Written, check
-from app.methods.inputs import Format, Wrong, wrong
+from app.methods.inputs import InputFormat, Wrong, wrong
 from app.methods.model import LATEST, MethodName, VersionText, Visibility
 from app.methods.repository import Search
 from app.salvage import Bearings, salvage, text_of
@@ -132,7 +132,7 @@ def _limits(document: Document) -> Iterator[Wrong]:
 def _files(document: Document) -> Iterator[Wrong]:
     if "files" in Submission.model_fields:
         return
-    for name in sorted(document.inputs.having(Format.FILE)):
+    for name in sorted(document.inputs.having(InputFormat.FILE)):
         yield wrong("unknown_format", ("inputs", "properties", name, "format"), "cannot be a file in this version")
 
 

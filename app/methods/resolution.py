@@ -15,7 +15,7 @@ from app.errors import InvalidRequest, ServiceError
 from app.executions.model import Limits, MethodRef
 from app.explaining import fields_of
 from app.methods.document import OWN, PRESET, STAGES, Document, Profile, Program, Step, given
-from app.methods.inputs import Format, InputsSchema, Wrong, wrong
+from app.methods.inputs import InputFormat, InputsSchema, Wrong, wrong
 from app.methods.template import fill, fill_all, only_name
 
 # What of a submission is about the method itself.
@@ -103,7 +103,7 @@ def _resolved(document: Document, fields: dict[str, Any], profile: str | None) -
 def _check_own(document: Document, said: Mapping[str, Any]) -> Iterator[Wrong]:
     for name in sorted(said.keys() & set(OWN)):
         yield wrong("methods_own", (name,), "is the method's own: leave it out, or submit without `method`")
-    secret = document.inputs.having(Format.SECRET)
+    secret = document.inputs.having(InputFormat.SECRET)
     variables = {f"INPUT_{name.upper()}": name for name in document.inputs.properties}
     for field in ("env", "secrets"):
         for name in sorted(said.get(field, {}).keys() & (document.env.keys() | variables.keys())):
@@ -116,7 +116,7 @@ def _said_as_secrets(schema: InputsSchema, said: Mapping[str, Any]) -> dict[str,
     secrets: Mapping[str, SecretStr] = said.get("secrets", {})
     return {
         name: secrets[variable].get_secret_value()
-        for name in schema.having(Format.SECRET)
+        for name in schema.having(InputFormat.SECRET)
         if (variable := f"INPUT_{name.upper()}") in secrets
     }
 
@@ -144,7 +144,7 @@ def _files(schema: InputsSchema, inputs: Mapping[str, Any]) -> tuple[dict[str, A
     files: dict[str, Any] = {}
     paths: dict[str, str] = {}
     unusable: list[Wrong] = []
-    for name in sorted(schema.having(Format.FILE) & inputs.keys()):
+    for name in sorted(schema.having(InputFormat.FILE) & inputs.keys()):
         value = inputs[name]
         source = {"id": value} if isinstance(value, str) else value
         called = source.get("name", name) if isinstance(source, dict) else None
@@ -160,13 +160,13 @@ def _files(schema: InputsSchema, inputs: Mapping[str, Any]) -> tuple[dict[str, A
 def said_at(path: Sequence[int | str], document: Document) -> tuple[int | str, ...]:
     """Where it was said what ended there: a file may have come as an input."""
     name = str(path[1]).partition("/")[0] if path[0] == "files" and len(path) > 1 else ""
-    return ("inputs", name, *path[2:]) if name in document.inputs.having(Format.FILE) else tuple(path)
+    return ("inputs", name, *path[2:]) if name in document.inputs.having(InputFormat.FILE) else tuple(path)
 
 
 def inputs_of_files(schema: InputsSchema, inputs: Mapping[str, Any], files: Mapping[str, Any]) -> dict[str, Any]:
     """Back from what is on record: the values of file inputs as they may be said again."""
     said = {}
-    for name in schema.having(Format.FILE) & inputs.keys():
+    for name in schema.having(InputFormat.FILE) & inputs.keys():
         path = str(inputs[name]).removeprefix(FILES)
         if path in files:
             said[name] = {**files[path], "name": path.partition("/")[2]}
@@ -175,7 +175,7 @@ def inputs_of_files(schema: InputsSchema, inputs: Mapping[str, Any], files: Mapp
 
 def _secrets_apart(schema: InputsSchema, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs that may be on record, and those that are only a secret environment variable."""
-    secret = schema.having(Format.SECRET)
+    secret = schema.having(InputFormat.SECRET)
     return {
         "inputs": schema.tidied({name: value for name, value in inputs.items() if name not in secret}),
         "secrets": {f"INPUT_{name.upper()}": SecretStr(inputs[name]) for name in secret & inputs.keys()},

@@ -38,7 +38,7 @@ from app.executions.requests import Submission
 from app.executions.service import Draft
 from app.explaining import explain
 from app.methods.catalog import look_up
-from app.methods.inputs import Format
+from app.methods.inputs import InputFormat
 from app.secrets.vault import Vault
 
 # What stands where a value is that nobody gets to see.
@@ -162,7 +162,7 @@ async def find_secret_inputs(process: Process, caller: Caller, targets: Mapping[
         for found in catalog.values():
             if isinstance(found, ServiceError):
                 raise located(found, f"{where}.{target.kind}")
-            secret |= found.inputs.having(Format.SECRET)
+            secret |= found.inputs.having(InputFormat.SECRET)
     return frozenset(secret)
 
 

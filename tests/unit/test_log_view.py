@@ -12,7 +12,7 @@ from app.logs.narrowing import Chosen, More, MoreReason, Picked
 from app.logs.protocol import Entry, Line, decode_lines, encode_lines
 from app.logs.store import Chunk, Missing
 from app.logs.tail import CaughtUp, Ended, Notice
-from app.logs.view import MEDIA_TYPES, Format, Joiner, View, frames
+from app.logs.view import MEDIA_TYPES, Joiner, LogFormat, View, frames
 from support.values import DONE, RUNNING
 
 entries = st.builds(
@@ -53,13 +53,13 @@ def lines_in(items: Iterable[bytes]) -> list[Line]:
 
 
 async def test_plain_text_is_the_lines() -> None:
-    text = await body(View(Format.TEXT), chunk(1, ("o", b"one"), ("e", b"two")), CaughtUp(RUNNING))
+    text = await body(View(LogFormat.TEXT), chunk(1, ("o", b"one"), ("e", b"two")), CaughtUp(RUNNING))
     assert text == b"one\ntwo\n"
 
 
 async def test_plain_text_joins_what_was_cut_each_stream_for_itself() -> None:
     text = await body(
-        View(Format.TEXT),
+        View(LogFormat.TEXT),
         chunk(1, ("o", b"he", "+"), ("e", b"wor", "+")),
         chunk(3, ("o", b"llo"), ("e", b"ld")),
         Ended(DONE, 4),
@@ -69,12 +69,12 @@ async def test_plain_text_joins_what_was_cut_each_stream_for_itself() -> None:
 
 @pytest.mark.parametrize("last", [Ended(DONE, 1), CaughtUp(RUNNING)])
 async def test_plain_text_shows_a_line_that_has_no_newline_yet(last: Chosen) -> None:
-    assert await body(View(Format.TEXT), chunk(1, ("o", b"name? ", "+")), last) == b"name? "
+    assert await body(View(LogFormat.TEXT), chunk(1, ("o", b"name? ", "+")), last) == b"name? "
 
 
 async def test_plain_text_does_not_join_a_line_across_a_gap() -> None:
     text = await body(
-        View(Format.TEXT),
+        View(LogFormat.TEXT),
         chunk(1, ("o", b"begun", "+")),
         Missing(2, 8, "log_limit"),
         chunk(9, ("o", b"the end of another")),
@@ -86,7 +86,7 @@ async def test_plain_text_does_not_join_a_line_across_a_gap() -> None:
 async def test_timestamps_stand_before_lines_and_not_within_them() -> None:
     pieces = [Entry(0, "o", b"a", continues=True), Entry(1, "e", b"b", continues=False)]
     late = [Entry(2_500, "o", b"c", continues=False)]
-    text = await body(View(Format.TEXT, timestamps=True), chunk_of(1, pieces), chunk_of(3, late), Ended(DONE, 3))
+    text = await body(View(LogFormat.TEXT, timestamps=True), chunk_of(1, pieces), chunk_of(3, late), Ended(DONE, 3))
     assert text == b"1970-01-01T00:00:00.001+00:00 b\n1970-01-01T00:00:00.000+00:00 ac\n"
 
 
@@ -107,7 +107,7 @@ async def test_joined_text_holds_every_byte_of_each_stream_in_order(sent: list[E
     for letter in "oes":
         own = [entry for entry in sent if entry.letter == letter]
         items = [picked(item, letter) for item in in_chunks(sent, cuts)]
-        text = await body(View(Format.TEXT), *items, Ended(DONE, len(sent)))
+        text = await body(View(LogFormat.TEXT), *items, Ended(DONE, len(sent)))
         assert text == b"".join(
             entry.data.decode(errors="replace").encode() + (b"" if entry.continues else b"\n") for entry in own
         )
@@ -116,7 +116,7 @@ async def test_joined_text_holds_every_byte_of_each_stream_in_order(sent: list[E
 @given(st.lists(st.text("ab \r", max_size=6), min_size=1, max_size=8))
 async def test_a_line_that_is_written_over_shows_its_last_state_however_it_was_cut(pieces: list[str]) -> None:
     sent = [Entry(0, "o", piece.encode(), continues=index < len(pieces)) for index, piece in enumerate(pieces, start=1)]
-    text = await body(View(Format.TEXT), *in_chunks(sent, [1, 3]), Ended(DONE, len(sent)))
+    text = await body(View(LogFormat.TEXT), *in_chunks(sent, [1, 3]), Ended(DONE, len(sent)))
     assert text.decode() == last_state("".join(pieces)) + "\n"
 
 
@@ -129,7 +129,7 @@ async def test_a_progress_bar_takes_no_more_room_than_its_last_state() -> None:
 
 @given(st.lists(entries, max_size=20), st.lists(st.integers(0, 20), max_size=4))
 async def test_raw_is_the_exact_bytes(sent: list[Entry], cuts: list[int]) -> None:
-    raw = await body(View(Format.RAW), *in_chunks(sent, cuts), Ended(DONE, len(sent)))
+    raw = await body(View(LogFormat.RAW), *in_chunks(sent, cuts), Ended(DONE, len(sent)))
     assert raw == b"".join(entry.data + (b"" if entry.continues else b"\n") for entry in sent)
 
 
@@ -140,7 +140,7 @@ def in_chunks(sent: list[Entry], cuts: list[int]) -> list[Chunk]:
 
 async def test_ndjson_is_one_object_per_line() -> None:
     sent = [Entry(1_500, "o", b"a\xff", continues=True), Entry(1_501, "s", b"", continues=False)]
-    text = await body(View(Format.NDJSON), chunk_of(3, sent), Missing(5, 6, "log_limit"), Ended(DONE, 6))
+    text = await body(View(LogFormat.NDJSON), chunk_of(3, sent), Missing(5, 6, "log_limit"), Ended(DONE, 6))
     assert [orjson.loads(line) for line in text.splitlines()] == [
         {"seq": 3, "at": "1970-01-01T00:00:01.500+00:00", "stream": "stdout", "text": "a\ufffd", "continues": True},
         {"seq": 4, "at": "1970-01-01T00:00:01.501+00:00", "stream": "system", "text": ""},
@@ -164,15 +164,15 @@ async def test_ndjson_is_one_object_per_line() -> None:
 async def test_an_answer_says_that_it_ends_early_unless_that_place_was_asked_for(
     reason: MoreReason, ndjson: bytes, text: bytes
 ) -> None:
-    assert await body(View(Format.NDJSON), More(7, reason)) == ndjson
-    assert await body(View(Format.TEXT), More(7, reason)) == text
+    assert await body(View(LogFormat.NDJSON), More(7, reason)) == ndjson
+    assert await body(View(LogFormat.TEXT), More(7, reason)) == text
     event = b'event: end\nid: 7\ndata: {"type":"more","after":7,"reason":"%b"}\n\n' % reason.encode()
-    assert await body(View(Format.SSE), More(7, reason)) == event
+    assert await body(View(LogFormat.SSE), More(7, reason)) == event
 
 
 async def test_server_sent_events_carry_the_cursor_to_resume_with() -> None:
     text = await body(
-        View(Format.SSE),
+        View(LogFormat.SSE),
         CaughtUp(RUNNING),
         chunk(3, ("o", b"a"), ("e", b"b")),
         Notice(b'{"type":"status"}'),
@@ -203,7 +203,7 @@ async def test_server_sent_events_carry_the_cursor_to_resume_with() -> None:
 async def test_an_event_id_never_skips_a_line_that_was_asked_for(sent: list[Entry], letters: set[str]) -> None:
     """Whoever reconnects after any event gets exactly the lines that they had not seen."""
     item = picked(chunk_of(1, sent), *letters)
-    text = await body(View(Format.SSE), *([item] if item.lines else []))
+    text = await body(View(LogFormat.SSE), *([item] if item.lines else []))
     seen: list[int] = []
     for event in text.decode().split("\n\n")[:-1]:
         cursor, data = event.split("\n", 1)
@@ -243,4 +243,4 @@ def test_a_socket_gets_gaps_notices_and_the_end() -> None:
 
 
 def test_every_shape_has_its_media_type() -> None:
-    assert set(MEDIA_TYPES) == set(Format)
+    assert set(MEDIA_TYPES) == set(LogFormat)

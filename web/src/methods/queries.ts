@@ -3,7 +3,7 @@ import { api, ask } from "../api/client";
 import type { Schemas } from "../api/types";
 import type { Document } from "../submit/presets";
 
-export type Method = Schemas["app__methods__schemas__MethodView"];
+export type Method = Schemas["MethodView"];
 export type MethodSummary = Schemas["MethodSummary"];
 export type MethodVersion = Schemas["MethodVersionView"];
 

@@ -102,7 +102,7 @@ function WithDocument({ method, document, profile, head }: WithDocumentProps) {
 }
 
 interface VersionsProps {
-  method: Schemas["app__methods__schemas__MethodView"];
+  method: Schemas["MethodView"];
   version: string | undefined;
   document: Document | undefined;
   profile: string | undefined;
@@ -157,7 +157,7 @@ function labelOf({ version, status }: Schemas["VersionSummary"], latest: string 
   return status === "published" ? version : `${version} (${status})`;
 }
 
-function NotRunnable({ method }: { method: Schemas["app__methods__schemas__MethodView"] }) {
+function NotRunnable({ method }: { method: Schemas["MethodView"] }) {
   const reason = method.disabled
     ? `${method.disabled.reason} (${method.disabled.by})`
     : "No version of it is published that may be submitted.";
