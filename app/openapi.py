@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives, plus what holds everywhere, plus the WebSocket, which OpenAPI lacks."""
+"""The OpenAPI document: what FastAPI derives, plus what holds everywhere, plus the WebSockets, which OpenAPI lacks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from typing_extensions import TypedDict
 
+from app.auth.cookies import cookie_name
+from app.batches import examples as batches
 from app.errors import (
     Conflict,
     InvalidRequest,
@@ -29,17 +31,35 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from app.events.protocol import FRAMES as EVENT_FRAMES
+from app.events.query import EventsQuery
+from app.executions import examples as executions
 from app.logs.protocol import FRAMES, CloseCode
 from app.logs.query import TailQuery
+from app.methods import examples as methods
 from app.problems import MEDIA_TYPE, Problem
+from app.schedules import examples as schedules
+from app.triggers import examples as triggers
 
 Document = dict[str, Any]
 
 DESCRIPTION = """Submit a Docker image and a command; follow its log live; stop it without losing its work.
 
-Every error is a problem (RFC 9457, `application/problem+json`). Ids are UUIDv7, times RFC 3339 in UTC, sizes bytes.
-Send the header `Authorization: Bearer <token>` everywhere but at `/`, `/healthz`, `/readyz`, `/docs`, `/login`,
-`/openapi.json`, and where others post to a trigger. What GET shows, HEAD says without a body, and waits for nothing.
+**Try it out.** Who is [logged in](login?next=/docs) is known here, too; or give a token to *Authorize*. Examples can be
+sent as they stand: `busybox:local` is wherever `make up` has been. Ids are yours to fill in, in bodies instead of those
+that begin with `019a3e5c`; names are those that other examples make.
+
+**Who may.** Send `Authorization: Bearer <token>` everywhere but at `/`, `/healthz`, `/readyz`, `/docs`, `/login`,
+`/openapi.json`, and where others post to a trigger. Browsers have a session instead, a cookie.
+
+**Form.** Ids are UUIDv7, times RFC 3339 in UTC, sizes bytes, durations seconds. Every error is a problem (RFC 9457,
+`application/problem+json`), with a stable code, a hint, and everything that is wrong with which field. What GET shows,
+HEAD says without a body, and waits for nothing.
+
+**Live.** This page cannot show WebSockets. `WS /v1/executions/{id}/tail` is the log of one execution as it is written,
+to be resumed at the exact line; `WS /v1/events` is everything that happens. Both are in `openapi.json` with parameters,
+frames and close codes (`x-websocket`), and in words in the documents that come with Tailrace: `docs/logs.md` and
+`docs/events.md`. The log comes live over HTTP, too: `GET /v1/executions/{id}/logs?follow=true`.
 """
 TAGS = [
     {"name": "executions", "description": "One request to run one image, and its record"},
@@ -54,16 +74,52 @@ TAGS = [
     {"name": "webhooks", "description": "Servers of yours that are sent what happens, signed"},
     {"name": "notifications", "description": "People who are told how executions end"},
     {"name": "pools", "description": "Named groups of workers, and how much may run in each"},
+    {"name": "workers", "description": "Who is there to run executions"},
     {"name": "tokens", "description": "Who may do what, and for how long; addresses that show one execution"},
     {"name": "quotas", "description": "Who you are, and how much an owner may have"},
     {"name": "secrets", "description": "Secrets that submissions refer to by name"},
     {"name": "audit", "description": "Who did what"},
-    {"name": "workers", "description": "Who is there to run executions"},
     {"name": "stats", "description": "Numbers over all executions"},
     {"name": "retention", "description": "For how long what has ended is kept"},
     {"name": "health", "description": "For supervisors and load balancers; no token"},
     {"name": "metrics", "description": "For Prometheus"},
 ]
+# By the operation that they are sent to, where it has several; the one of others is that of their schema.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "submit_execution": executions.SUBMISSIONS,
+    "change_execution": executions.CHANGES,
+    "rerun_execution": executions.RERUNS,
+    "submit_batch": batches.SUBMISSIONS,
+    "add_method": methods.DOCUMENTS,
+    "replace_method_version": {"One program": methods.DOCUMENT},
+    "add_schedule": schedules.NEW,
+    "change_schedule": schedules.CHANGES,
+    "add_trigger": triggers.NEW,
+    "change_trigger": triggers.CHANGES,
+    "rotate_trigger": triggers.ROTATIONS,
+}
+# Of parameters, by the noun of the path: what those make. Nobody knows ids before.
+_NAMES = {
+    ("methods", "name"): methods.DOCUMENT["name"],
+    ("methods", "version"): methods.DOCUMENT["version"],
+    ("methods", "from"): methods.DOCUMENT["version"],
+    ("pools", "name"): "gpu-1",
+    ("secrets", "name"): "hub-token",
+    ("quotas", "owner"): "ann",
+    ("executions", "path"): "lines.txt",
+}
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": cookie_name(secure=False),
+    "description": "What a browser has that is logged in at `/login`; nothing is to be filled in. Over https it is "
+    f"`{cookie_name(secure=True)}`. It counts only where a page of this API sends it",
+}
+_CONNECT = (
+    "Connect with `ws://` and the token in the Authorization header, or with `ticket=` in the query. JSON text frames "
+    "come from the server only. A refusal is a close code, without a frame."
+)
+_NULL = {"type": "null"}
 _REF = "#/components/schemas/{model}"
 _ALL_ERRORS = (
     MalformedRequest, NotAuthenticated, NotAllowed, NotFound, NotAcceptable, Conflict, PreconditionFailed,
@@ -101,22 +157,27 @@ def build_document(app: FastAPI) -> Document:
     problem = TypeAdapter(Problem).json_schema(ref_template=_REF)
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
-    for operation in _operations(document):
-        _document_errors(operation)
-    document["paths"]["/v1/executions/{id}/tail"] = _tail(schemas)
+    document["components"]["securitySchemes"]["session"] = _SESSION
+    for path, operation in _operations(document):
+        _document_errors(operation, path)
+        _show_examples(operation, path)
+        for part in (*operation.get("parameters", []), *operation.get("requestBody", {}).get("content", {}).values()):
+            _plain(part)
+        if "security" in operation:
+            operation["security"].append({"session": []})
+    for path, socket in _sockets(schemas):
+        document["paths"][path] = socket
     return document
 
 
 def _restore_nulls(schemas: Document) -> None:
-    """FastAPI leaves out whatever is null, even where an example means it."""
-    for model in _models(BaseModel):
-        extra = model.model_config.get("json_schema_extra")
-        examples = extra.get("examples") if isinstance(extra, dict) else None
-        pruned = jsonable_encoder(examples, exclude_none=True)
-        # Those of a name that several models have begin with their module.
-        for name in (model.__name__, f"{model.__module__}.{model.__name__}".replace(".", "__")):
-            if examples and schemas.get(name, {}).get("examples") == pruned:
-                schemas[name]["examples"] = examples
+    """FastAPI leaves out whatever is null, even where an example means it, and sorts some."""
+    configured = [model.model_config.get("json_schema_extra") for model in _models(BaseModel)]
+    known = [extra["examples"] for extra in configured if isinstance(extra, dict) and "examples" in extra]
+    pruned = [jsonable_encoder(examples, exclude_none=True) for examples in known]
+    for schema in schemas.values():
+        if "examples" in schema and schema["examples"] in pruned:
+            schema["examples"] = known[pruned.index(schema["examples"])]
 
 
 def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -125,14 +186,33 @@ def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
         yield from _models(model)
 
 
-def _operations(document: Document) -> Iterator[Document]:
-    for path in document["paths"].values():
-        yield from (
-            operation for method, operation in path.items() if method in {"get", "post", "put", "patch", "delete"}
-        )
+def _operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, item in document["paths"].items():
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}:
+            yield path, item[method]
 
 
-def _document_errors(operation: Document) -> None:
+def _show_examples(operation: Document, path: str) -> None:
+    """Of its body, by what each of them shows; and of parameters, what those of others make."""
+    if examples := EXAMPLES.get(operation["operationId"]):
+        content = operation["requestBody"]["content"]["application/json"]
+        content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
+    for parameter in operation.get("parameters", []):
+        if name := _NAMES.get((path.split("/")[2], parameter["name"])):
+            parameter["example"] = name
+
+
+def _plain(part: Document) -> Document:
+    """What may be left out cannot be null: neither a body, nor a parameter."""
+    schema = part["schema"]
+    if _NULL in schema.get("anyOf", []):
+        (other,) = (option for option in schema.pop("anyOf") if option != _NULL)
+        schema = {key: value for key, value in schema.items() if value is not None}
+        part["schema"] = other if "$ref" in other else {**other, **schema}
+    return part
+
+
+def _document_errors(operation: Document, path: str) -> None:
     """Every answer that is not a success, and what holds for all operations of a kind, is a problem."""
     responses = operation["responses"]
     parameters = operation.get("parameters", [])
@@ -150,10 +230,11 @@ def _document_errors(operation: Document) -> None:
     said = set(responses)
     for status in sorted(expected):
         description = responses.get(status, {}).get("description") or _USUAL[status].title
-        responses[status] = _problem(description, _BY_STATUS[status] if status in said else _USUAL[status])
+        error = _BY_STATUS[status] if status in said else _USUAL[status]
+        responses[status] = _problem(description, error, path)
 
 
-def _problem(description: str, error: type[ServiceError]) -> Document:
+def _problem(description: str, error: type[ServiceError], path: str) -> Document:
     example: Document = {
         "type": f"urn:tailrace:problem:{error.code}",
         "title": error.title,
@@ -161,7 +242,7 @@ def _problem(description: str, error: type[ServiceError]) -> Document:
         "detail": (error.__doc__ or "").split("\n")[0],
         "hint": None,
         "errors": [],
-        "instance": "/v1/executions",
+        "instance": path,
         **({"used": 100, "limit": 100} if error is QuotaExceeded else {}),
     }
     content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}, "example": example}}
@@ -171,22 +252,36 @@ def _problem(description: str, error: type[ServiceError]) -> Document:
     return response
 
 
-def _tail(schemas: Document) -> Document:
-    """The WebSocket, as a path item with an extension: OpenAPI knows requests and answers only."""
-    return {
-        "summary": "The log live, over a WebSocket",
-        "description": "Connect with `ws://` and the token in the Authorization header, or with `ticket=` or `share=` "
-        "in the query. JSON text frames come from the server only; resume with `after=` the last seq you have. A "
-        "refusal is a close code, without a frame.",
-        "parameters": [
-            {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
-            *_query(schemas, TailQuery),
-        ],
-        "x-websocket": {
-            "security": [{"bearer": []}],
-            "frames": _frames(schemas),
-            "closeCodes": {str(code.value): code.name.lower() for code in CloseCode},
+def _sockets(schemas: Document) -> Iterator[tuple[str, Document]]:
+    """The WebSockets, as path items with an extension: OpenAPI knows requests and answers only."""
+    id_ = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    yield (
+        "/v1/executions/{id}/tail",
+        {
+            "summary": "The log live, over a WebSocket",
+            "description": f"{_CONNECT} `share=` is good as well. Resume with `after=` the last seq you have.",
+            "parameters": [{**id_, "description": "The execution's id"}, *_query(schemas, TailQuery)],
+            "x-websocket": _socket(schemas, FRAMES, "Log"),
         },
+    )
+    yield (
+        "/v1/events",
+        {
+            "summary": "Everything that happens, over a WebSocket",
+            "description": f"{_CONNECT} Resume with `after=` the last cursor you have.",
+            "parameters": list(_query(schemas, EventsQuery)),
+            "x-websocket": _socket(schemas, EVENT_FRAMES, "Event"),
+        },
+    )
+
+
+def _socket(schemas: Document, frames: dict[str, Any], kind: str) -> Document:
+    return {
+        "security": [{"bearer": []}, {"session": []}],
+        "frames": _frames(
+            schemas, {name: (f"{kind}{frame.__name__.removesuffix('Frame')}", frame) for name, frame in frames.items()}
+        ),
+        "closeCodes": {str(code.value): code.name.lower() for code in CloseCode},
     }
 
 
@@ -196,16 +291,16 @@ def _query(schemas: Document, model: type[BaseModel]) -> Iterator[Document]:
     for name, definition in schema.get("$defs", {}).items():
         schemas.setdefault(name, definition)
     for name, content in schema["properties"].items():
-        yield {"name": name, "in": "query", "description": content.pop("description"), "schema": content}
+        yield _plain({"name": name, "in": "query", "description": content.pop("description"), "schema": content})
 
 
-def _frames(schemas: Document) -> Document:
+def _frames(schemas: Document, frames: dict[str, tuple[str, Any]]) -> Document:
     """Adds the schema of each frame; returns references to them, by the frame's `type`."""
     mode: JsonSchemaMode = "serialization"
     # Below Python 3.12 pydantic wants this TypedDict, not the standard library's.
     adapters = [
-        (name, mode, TypeAdapter(TypedDict(frame.__name__, get_type_hints(frame))))  # type: ignore[operator]
-        for name, frame in FRAMES.items()
+        (name, mode, TypeAdapter(TypedDict(title, get_type_hints(frame))))  # type: ignore[operator]
+        for name, (title, frame) in frames.items()
     ]
     references, definitions = TypeAdapter.json_schemas(adapters, ref_template=_REF)
     for model, schema in definitions.get("$defs", {}).items():

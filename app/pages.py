@@ -27,6 +27,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# The reference is light or dark as the monitor is.
+_SCHEME = """
+const system = matchMedia("(prefers-color-scheme: dark)");
+function dress() {
+  const wanted = localStorage.getItem("mantine-color-scheme-value") ?? "auto";
+  const dark = wanted === "auto" ? system.matches : wanted === "dark";
+  document.documentElement.classList.toggle("dark-mode", dark);
+}
+system.addEventListener("change", dress);
+dress();
+"""
 _INLINE = re.compile(r'<(script|style)(?: nonce="[^"]*")?>(.*?)</\1>', re.DOTALL)
 
 
@@ -79,7 +90,7 @@ def _reference(title: str) -> str:
             "validatorUrl": None,
         },
     )
-    return bytes(page.body).decode()
+    return bytes(page.body).decode().replace("</head>", f"<script>{_SCHEME}</script></head>")
 
 
 def _page(html: str) -> HTMLResponse:

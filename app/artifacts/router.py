@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.convertors import Convertor, register_url_convertor
 from typing_extensions import override
@@ -36,6 +36,7 @@ class _AnyPath(Convertor[str]):
 
 
 register_url_convertor("file", _AnyPath())
+OutputPath = Annotated[str, Path(alias="path", description="Its path among the outputs")]
 router = APIRouter(prefix="/v1/executions/{id}", tags=["outputs"])
 
 
@@ -76,7 +77,7 @@ async def download_outputs(
     responses=RESPONSES,
 )
 async def download_output(
-    execution: ExecutionId, path: str, request: Request, process: ProcessDep, caller: ReaderDep
+    execution: ExecutionId, path: OutputPath, request: Request, process: ProcessDep, caller: ReaderDep
 ) -> Response:
     """As an attachment, and never under a type that a browser would run. `Range` asks for a part of it."""
     output = await service.find_output(process, caller, execution, path)
@@ -93,7 +94,7 @@ async def download_output(
 )
 async def preview_output(
     execution: ExecutionId,
-    path: str,
+    path: OutputPath,
     query: Annotated[PreviewQuery, Query()],
     request: Request,
     process: ProcessDep,

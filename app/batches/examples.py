@@ -7,23 +7,31 @@ from typing import Any
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OWN = f"/v1/batches/{_ID}"
 
-SUBMISSIONS: list[Any] = [
-    {
+SUBMISSIONS: dict[str, Any] = {
+    "A matrix": {
         "name": "sweep",
-        "defaults": {"image": "busybox:local", "command": ["sh", "-c", "./train.sh"], "limits": {"memory": "256MiB"}},
+        "defaults": {
+            "image": "busybox:local",
+            "command": ["sh", "-c", "echo rate $INPUT_RATE, seed $INPUT_SEED"],
+            "limits": {"memory": "64MiB"},
+        },
         "matrix": {"inputs": {"rate": [0.1, 0.01], "seed": [1, 2, 3]}},
         "max_parallel": 4,
     },
-    {
+    "A pipeline": {
         "name": "report",
         "defaults": {"image": "busybox:local"},
         "items": [
-            {"key": "fetch", "command": ["sh", "-c", "./fetch.sh"]},
-            {"key": "clean", "command": ["sh", "-c", "./clean.sh /tailrace/inputs/fetch"], "needs": ["fetch"]},
-            {"key": "plot", "command": ["sh", "-c", "./plot.sh /tailrace/inputs/clean"], "needs": ["clean"]},
+            {"key": "fetch", "command": ["sh", "-c", "printf '2\\n1\\n' > /tailrace/outputs/rows"]},
+            {
+                "key": "clean",
+                "command": ["sh", "-c", "sort /tailrace/inputs/fetch/rows > /tailrace/outputs/rows"],
+                "needs": ["fetch"],
+            },
+            {"key": "show", "command": ["cat", "/tailrace/inputs/clean/rows"], "needs": ["clean"]},
         ],
     },
-]
+}
 
 BATCH: dict[str, Any] = {
     "id": _ID,
@@ -76,7 +84,7 @@ NEEDS: dict[str, Any] = {
         {
             "execution": "019a3e5c-7d21-7aa0-8b52-0d7f1f6f5c10",
             "index": 1,
-            "key": "train",
+            "key": "clean",
             "needs": [{"name": "fetch", "execution": "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"}],
         },
     ],

@@ -79,7 +79,7 @@ class Matrix(BaseModel):
 class BatchSubmission(BaseModel):
     """Many executions at once, in exactly one of five ways: `items`, `matrix`, `count`, `query` or `method`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.SUBMISSIONS.values()]})
 
     name: Name | None = Field(default=None, description="For people")
     note: Note | None = Field(default=None, description="For people")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from starlette.datastructures import QueryParams
 
 from app.auth.service import Caller
@@ -34,16 +43,27 @@ def _status_of(name: Any) -> Status:
         raise ValueError(f"must be one of {', '.join(Status)}; repeat it for several") from None
 
 
+Labels = Annotated[
+    dict[str, str],
+    BeforeValidator(_labels_of),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+
+
 class EventsQuery(BaseModel):
     """Which events. A parameter without a value counts as left out."""
 
     model_config = ConfigDict(extra="forbid")
 
-    after: Annotated[int, Field(ge=0, le=MAX_CURSOR)] | None = None
-    status: frozenset[Annotated[Status, BeforeValidator(_status_of)]] = frozenset()
-    label: Annotated[dict[str, str], BeforeValidator(_labels_of)] = {}
-    pool: frozenset[str] = frozenset()
-    owner: str | None = None
+    after: Annotated[int, Field(ge=0, le=MAX_CURSOR)] | None = Field(
+        default=None, description="The cursor behind which to go on; else from now on"
+    )
+    status: frozenset[Annotated[Status, BeforeValidator(_status_of)]] = Field(
+        default=frozenset(), description="Only changes to one of these; repeat it for several"
+    )
+    label: Labels = Field(default_factory=dict, description="As `key=value`; all of those given; repeat it for several")
+    pool: frozenset[str] = Field(default=frozenset(), description="Only in these pools; repeat it for several")
+    owner: str | None = Field(default=None, description="Only of this owner; others than yourself with `admin` only")
 
     @field_validator("owner")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Annotated, Any
 
 from fastapi.exceptions import RequestValidationError
@@ -30,7 +31,7 @@ from app.merging import merged
 class Changeable(BaseModel):
     """What may be changed: name, note and labels always, priority while it is queued, limits until it has ended."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.CHANGES})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.CHANGES.values()]})
 
     name: Name | None = Field(default=None, description="For people")
     note: Note | None = Field(default=None, description="For people")
@@ -49,7 +50,12 @@ class ChangeRequest(RootModel[dict[str, Json]]):
     @classmethod
     @override
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> JsonSchemaValue:
-        return handler(Changeable.__pydantic_core_schema__)
+        schema = deepcopy(handler.resolve_ref_schema(handler(Changeable.__pydantic_core_schema__)))
+        labels = schema["properties"]["labels"]
+        labels["additionalProperties"] = {"anyOf": [labels["additionalProperties"], {"type": "null"}]}
+        for content in schema["properties"].values():
+            content.pop("default", None)
+        return {**schema, "title": cls.__name__, "description": cls.__doc__}
 
     def wanted(self, record: Record) -> Wanted:
         """The record as it is wanted. Raises `RequestValidationError`."""

@@ -9,37 +9,39 @@ Example = dict[str, Any]
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OWN = f"/v1/executions/{_ID}"
 
-# The first is what "Try it out" sends: it has to be accepted where there is nothing yet.
-SUBMISSIONS: list[Any] = [
-    {
+# The first is what "Try it out" sends: it succeeds where there is nothing yet, and `EXECUTION` is what came of it.
+SUBMISSIONS: dict[str, Example] = {
+    "A command, with a file": {
         "image": "busybox:local",
-        "command": ["sh", "-c", "echo hi"],
-        "env": {"A": "1"},
-        "secrets": {"API_TOKEN": "b7c1-not-a-real-one"},
+        "command": ["sh", "-c", "echo hello $WHO; wc -l < /tailrace/inputs/rows.csv > /tailrace/outputs/lines.txt"],
+        "env": {"WHO": "world"},
         "inputs": {"rows": 100},
         "files": {"rows.csv": {"text": "a,b\n1,2\n"}},
+        "outputs": [{"path": "lines.txt", "required": True, "title": "How many lines there are"}],
         "name": "first",
         "labels": {"team": "a"},
         "limits": {"timeout": 60, "grace": 5, "cpus": 1, "memory": "512MiB", "pids": 128},
     },
-    {
+    "A method": {"method": "train@1.0.0", "profile": "quick", "inputs": {"rate": 0.05}},
+    "From a checkpoint, with secrets": {
         "image": "busybox:local",
-        "command": ["sh", "-c", "./train.sh"],
-        "named_secrets": {"HUB_TOKEN": {"name": "hub-token"}, "DB": {"name": "db-password", "via": "env"}},
+        "command": ["sh", "-c", "ls /tailrace/checkpoint /tailrace/secrets"],
+        "named_secrets": {"HUB_TOKEN": {"name": "hub-token"}},
+        "secrets": {"API_TOKEN": "b7c1-not-a-real-one"},
         "resume_from": _ID,
     },
-]
+}
 
-RERUNS: list[Any] = [
-    {},
-    {"command": ["sh", "-c", "echo again"], "limits": {"memory": "2GiB"}, "secrets": {"API_TOKEN": "not-a-real-one"}},
-    {"from_checkpoint": True, "limits": {"timeout": 7200}},
-]
+RERUNS: dict[str, Example] = {
+    "As it was": {},
+    "Otherwise": {"env": {"WHO": "again"}, "limits": {"memory": "256MiB"}, "labels": {"team": "b"}},
+    "From its checkpoint": {"from_checkpoint": True, "limits": {"timeout": 7200}},
+}
 
-CHANGES: list[Any] = [
-    {"limits": {"timeout": 7200, "warn_before": 60}},
-    {"name": "first, again", "labels": {"team": None, "tier": "b"}},
-]
+CHANGES: dict[str, Example] = {
+    "Name and labels": {"name": "first, again", "labels": {"team": None, "tier": "b"}},
+    "More time": {"limits": {"timeout": 7200, "warn_before": 60}},
+}
 
 EXECUTION: Example = {
     "id": _ID,
@@ -52,11 +54,11 @@ EXECUTION: Example = {
     "image": "busybox:local",
     "image_id": "sha256:6fd955f66c231c1a946653170d096a28ac2b2052a02080c0b84ec082a07f7d12",
     "image_digest": None,
-    "command": ["sh", "-c", "echo hi"],
+    "command": ["sh", "-c", "echo hello $WHO; wc -l < /tailrace/inputs/rows.csv > /tailrace/outputs/lines.txt"],
     "entrypoint": None,
-    "env": ["A"],
-    "secrets": ["API_TOKEN"],
-    "named_secrets": {"HUB_TOKEN": {"name": "hub-token", "via": "file"}, "DB": {"name": "db-password", "via": "env"}},
+    "env": ["WHO"],
+    "secrets": [],
+    "named_secrets": {},
     "inputs": {"rows": 100},
     "files": {"rows.csv": {"text": "a,b\n1,2\n"}},
     "workdir": "/srv",
@@ -76,28 +78,28 @@ EXECUTION: Example = {
     "expected_seconds": None,
     "expected_seconds_p90": None,
     "cause": "ok",
-    "message": "Ended with exit code 0",
+    "message": "Finished with exit code 0.",
     "hint": None,
     "stop": None,
     "pause": None,
-    "saves_checkpoints": True,
+    "saves_checkpoints": False,
     "attempt": 1,
     "max_attempts": 1,
     "retry_on": [],
     "on_timeout": "fail",
     "on_interrupted": "fail",
     "setup": None,
-    "teardown": {"command": ["sh", "-c", "rm -rf /tmp/scratch"], "timeout": 300},
+    "teardown": None,
     "exit_codes": {},
     "keep_workspace": False,
     "declared_outputs": [
-        {"path": "plots/*.svg", "required": True, "media_type": "image/svg+xml", "title": "How it learns"},
+        {"path": "lines.txt", "required": True, "media_type": None, "title": "How many lines there are"},
     ],
     "hold": False,
     "not_before": None,
-    "progress": {"percent": 100, "phase": "done", "at": "2026-01-15T10:00:01.200Z"},
+    "progress": None,
     "warnings": [],
-    "result": {"rows": 100},
+    "result": None,
     "exit_code": 0,
     "oom_killed": False,
     "deadline": "2026-01-15T10:01:00.420Z",
@@ -129,8 +131,8 @@ EXECUTION: Example = {
     },
     "lineage": {"resumed_from": None, "rerun_of": None, "schedule": None, "batch": None},
     "imported": None,
-    "log": {"lines": 1, "bytes": 3, "truncated": False, "complete": True, "expired_at": None},
-    "outputs": {"files": 1, "bytes": 1234, "partial": False, "expired_at": None},
+    "log": {"lines": 7, "bytes": 12, "truncated": False, "complete": True, "expired_at": None},
+    "outputs": {"files": 1, "bytes": 2, "partial": False, "expired_at": None},
     "checkpoint": {"files": 0, "bytes": 0, "expired_at": None},
     "archive": "all",
     "archived_at": None,

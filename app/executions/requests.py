@@ -67,7 +67,7 @@ def fitting_limits(limits: Limits) -> Limits:
 class Submission(BaseModel):
     """What to run: an `image`, or a `method` with its inputs. Only that is required; an unknown field is refused."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.SUBMISSIONS})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.SUBMISSIONS.values()]})
 
     method: MethodText | None = Field(
         default=None,

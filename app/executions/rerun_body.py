@@ -34,7 +34,7 @@ class RerunRequest(RootModel[dict[str, Json]]):
     `from_checkpoint: true` starts from a copy of its own last checkpoint. `secrets` are to be given again.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": examples.RERUNS})
+    model_config = ConfigDict(json_schema_extra={"examples": [*examples.RERUNS.values()]})
 
     root: dict[str, Json] = {}
 

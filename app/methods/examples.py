@@ -9,8 +9,8 @@ DOCUMENT: dict[str, Any] = {
     "version": "1.0.0",
     "title": "Train a model",
     "keywords": ["model", "csv"],
-    "image": "registry.example.com/team/train:4",
-    "command": ["python", "train.py", "--rate={{rate}}", "--epochs={{epochs}}", "--seed={{seed}}"],
+    "image": "busybox:local",
+    "command": ["echo", "train", "--rate={{rate}}", "--epochs={{epochs}}", "--seed={{seed}}"],
     "inputs": {
         "type": "object",
         "properties": {
@@ -20,10 +20,10 @@ DOCUMENT: dict[str, Any] = {
         },
         "required": ["rate"],
     },
-    "limits": {"timeout": 3600, "memory": "2GiB"},
+    "limits": {"timeout": 3600, "memory": "256MiB"},
     "profiles": {
-        "experiment": {"inputs": {"epochs": 1}, "limits": {"timeout": 300}, "pool": "test"},
-        "production": {"pool": "gpu"},
+        "quick": {"inputs": {"epochs": 1}, "limits": {"timeout": 300}},
+        "thorough": {"inputs": {"epochs": 100}, "pool": "default"},
     },
 }
 PIPELINE: dict[str, Any] = {
@@ -31,10 +31,12 @@ PIPELINE: dict[str, Any] = {
     "version": "2.0.0",
     "inputs": {"type": "object", "properties": {"rate": {"type": "number", "default": 0.1}}},
     "steps": {
-        "fetch": {"image": "busybox:local", "command": ["sh", "-c", "./fetch.sh"]},
+        "fetch": {"image": "busybox:local", "command": ["sh", "-c", "date > /tailrace/outputs/fetched"]},
         "train": {"method": "train@1.0.0", "inputs": {"rate": "{{rate}}"}, "needs": ["fetch"]},
     },
 }
+# Of each name once: a method is made of the first.
+DOCUMENTS: dict[str, Any] = {"One program": DOCUMENT, "Steps": PIPELINE}
 _TIME = "2026-01-15T10:00:00Z"
 VERSION: dict[str, Any] = {
     "method": "train",

@@ -42,7 +42,10 @@ MADE: dict[str, Any] = {
     "description": "It is a draft",
     "headers": {"Location": {"schema": {"type": "string"}, "description": "Where it is"}},
 }
-FILE = {"schema": {"type": "object", "description": "The document of a method"}, "example": examples.DOCUMENT}
+FILE = {
+    "schema": {"type": "object", "description": "The document of a method"},
+    "example": {**examples.DOCUMENT, "version": "1.2.0"},
+}
 MEDIA_TYPES = {
     "application/json": FileFormat.JSON,
     "application/yaml": FileFormat.YAML,

@@ -7,14 +7,24 @@ from typing import Any
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OWN = f"/v1/schedules/{_ID}"
 _CRON = {"cron": "30 6 * * MON-FRI", "time_zone": "Europe/Berlin", "jitter": 60}
-_REPORT = {"execution": {"image": "busybox:local", "command": ["sh", "-c", "./report.sh $TAILRACE_LOGICAL_TIME"]}}
-_SWEEP = {"batch": {"defaults": {"image": "busybox:local"}, "matrix": {"inputs": {"site": ["north", "south"]}}}}
+_REPORT = {"execution": {"image": "busybox:local", "command": ["sh", "-c", "echo report of $TAILRACE_LOGICAL_TIME"]}}
+_SITE = {"image": "busybox:local", "command": ["sh", "-c", "echo $INPUT_SITE"]}
+_SWEEP = {"batch": {"defaults": _SITE, "matrix": {"inputs": {"site": ["north", "south"]}}}}
 
-NEW: list[Any] = [
-    {"name": "morning report", "rule": _CRON, "targets": [_REPORT]},
-    {"name": "sweep", "rule": {"every": 600, "offset": 300}, "targets": [_SWEEP], "overlap": "queue", "catch_up": 0},
-]
-CHANGES: list[Any] = [{"enabled": False}, {"rule": {"cron": None, "time_zone": None, "every": 3600}}]
+NEW: dict[str, Any] = {
+    "By cron": {"name": "morning report", "rule": _CRON, "targets": [_REPORT]},
+    "A batch by interval": {
+        "name": "sweep",
+        "rule": {"every": 600, "offset": 300},
+        "targets": [_SWEEP],
+        "overlap": "queue",
+        "catch_up": 0,
+    },
+}
+CHANGES: dict[str, Any] = {
+    "Pause": {"enabled": False},
+    "Another rule": {"rule": {"cron": None, "time_zone": None, "jitter": None, "every": 3600}},
+}
 
 SCHEDULE: dict[str, Any] = {
     "id": _ID,

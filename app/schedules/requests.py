@@ -55,7 +55,7 @@ class ScheduleFields(BaseModel):
 class NewSchedule(ScheduleFields):
     """A schedule to make. Its targets are judged as if they were submitted now."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.NEW})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.NEW.values()]})
 
     targets: list[Target] = Field(
         min_length=1, max_length=MOST_TARGETS, description="What each firing submits: all of it, or nothing"
@@ -69,13 +69,13 @@ class NewSchedule(ScheduleFields):
 class ScheduleChange(RootModel[dict[str, Json]]):
     """A JSON merge patch. What is left out stays as it is, null brings the default back; `targets` are replaced."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": examples.CHANGES})
+    model_config = ConfigDict(json_schema_extra={"examples": [*examples.CHANGES.values()]})
 
     @classmethod
     @override
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> JsonSchemaValue:
         schema = handler(core_schema)
-        return {**schema, "description": cls.__doc__, "examples": examples.CHANGES}
+        return {**schema, "description": cls.__doc__, "examples": [*examples.CHANGES.values()]}
 
     def wanted(self, record: ScheduleRecord) -> Wanted:
         """The schedule as it is wanted. Raises `RequestValidationError`."""

@@ -6,15 +6,17 @@ from typing import Any
 
 _ID = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _OWN = f"/v1/triggers/{_ID}"
-_TARGET = {"execution": {"image": "busybox:local", "command": ["sh", "-c", "./build.sh $INPUT_REF"]}}
+_TARGET = {"execution": {"image": "busybox:local", "command": ["sh", "-c", "echo building $INPUT_REF"]}}
 
-NEW: list[Any] = [
-    {"name": "build", "target": _TARGET, "max_per_minute": 10},
-    {"name": "report", "target": {"execution": {"method": "report@1.2.0"}}, "payload_input": "event"},
-    {"name": "push", "target": _TARGET, "payload_input": "event", "signature": "github"},
-]
-ROTATIONS: list[Any] = [{"overlap": 3600}, {"signature": "standard_webhooks"}]
-CHANGES: list[Any] = [{"enabled": False}, {"max_per_minute": 600, "note": None}]
+_EVENT = {"execution": {"image": "busybox:local", "command": ["cat", "/tailrace/inputs.json"]}}
+
+NEW: dict[str, Any] = {
+    "Each key is an input": {"name": "build", "target": _TARGET, "max_per_minute": 10},
+    "A method": {"name": "train", "target": {"execution": {"method": "train@1.0.0"}}},
+    "Signed, as one input": {"name": "push", "target": _EVENT, "payload_input": "event", "signature": "github"},
+}
+ROTATIONS: dict[str, Any] = {"Another secret": {"overlap": 3600}, "Signatures": {"signature": "standard_webhooks"}}
+CHANGES: dict[str, Any] = {"Pause": {"enabled": False}, "Faster": {"max_per_minute": 600, "note": None}}
 
 TRIGGER: dict[str, Any] = {
     "id": _ID,

@@ -69,7 +69,7 @@ class WholeTrigger(TriggerFields):
 class NewTrigger(WholeTrigger):
     """A trigger to make."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.NEW})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.NEW.values()]})
 
     signature: Signature | None = Field(default=None, description=SIGNATURE)
     secret: SecretStr | None = Field(default=None, description=SECRET)
@@ -87,7 +87,7 @@ class NewTrigger(WholeTrigger):
 class TriggerRotation(BaseModel):
     """How to change by what its senders are known. The body may be left out."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": examples.ROTATIONS})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [*examples.ROTATIONS.values()]})
 
     signature: Signature | None = Field(default=None, description=f"{SIGNATURE}; left out: as before")
     secret: SecretStr | None = Field(default=None, description=SECRET)
@@ -121,7 +121,7 @@ def _signing(signature: Signature | None, secret: SecretStr | None) -> Signing |
 class TriggerChange(RootModel[dict[str, Json]]):
     """A JSON merge patch. What is left out stays as it is, null brings the default back; a `target` is replaced."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": examples.CHANGES})
+    model_config = ConfigDict(json_schema_extra={"examples": [*examples.CHANGES.values()]})
 
     def wanted(self, record: TriggerRecord) -> Wanted:
         """The trigger as it is wanted. Raises `RequestValidationError`."""

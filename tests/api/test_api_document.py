@@ -9,7 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from served import Api, Submit
 
+from app.auth.cookies import cookie_name
 from app.code.languages import FORMS, Language
+from app.events.protocol import FRAMES as EVENT_FRAMES
+from app.events.query import EventsQuery
 from app.executions.causes import EXPLANATIONS
 from app.executions.states import Cause
 from app.logs.protocol import FRAMES
@@ -68,6 +71,7 @@ def test_every_json_body_has_an_example_that_fits_its_schema(document: dict[str,
                 continue
             schema = resolve(document, content["schema"])
             examples = schema.get("examples", []) + ([content["example"]] if "example" in content else [])
+            examples += [example["value"] for example in content.get("examples", {}).values()]
             assert examples, f"{name} {media_type} has no example"
             for example in examples:
                 check(document, content["schema"], example)
@@ -86,6 +90,27 @@ def test_operations_are_named_tagged_and_summed_up(document: dict[str, Any]) -> 
         for parameter in operation.get("parameters", []):
             ours = {"execution"} if parameter["in"] == "path" else {"args", "kwargs"}
             assert parameter["name"] not in ours, name
+
+
+def test_schemas_have_names_of_their_own_and_nothing_is_null_that_can_only_be_left_out(
+    document: dict[str, Any],
+) -> None:
+    assert [name for name in document["components"]["schemas"] if "__" in name or "-" in name] == []
+    for name, operation in operations(document):
+        parts = [*operation.get("parameters", []), *operation.get("requestBody", {}).get("content", {}).values()]
+        assert [part for part in parts if {"type": "null"} in part["schema"].get("anyOf", [])] == [], name
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description"), f"{name} {parameter['name']}"
+    change = document["components"]["schemas"]["ChangeRequest"]
+    assert [name for name, content in change["properties"].items() if "default" in content] == []
+
+
+def test_everything_with_a_token_takes_a_session_too(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", cookie_name(secure=False))
+    secured = [operation["security"] for _, operation in operations(document) if "security" in operation]
+    assert secured
+    assert all(each == [{"bearer": []}, {"session": []}] for each in secured)
 
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
@@ -147,10 +172,16 @@ async def test_media_types_are_documented_and_so_is_that_none_will_do(
     assert "406" in document["paths"]["/v1/executions/{id}/logs"]["get"]["responses"]
 
 
-def test_the_websocket_is_documented_beside_it(document: dict[str, Any]) -> None:
-    item = document["paths"]["/v1/executions/{id}/tail"]
-    socket = item["x-websocket"]
+def test_the_websockets_are_documented_beside_it(document: dict[str, Any]) -> None:
+    socket = document["paths"]["/v1/executions/{id}/tail"]["x-websocket"]
     assert socket["frames"].keys() == FRAMES.keys()
+    events = document["paths"]["/v1/events"]
+    assert events["x-websocket"]["frames"].keys() == EVENT_FRAMES.keys()
+    assert {each["name"] for each in events["parameters"]} == EventsQuery.model_fields.keys()
+    happened = {"type": "resync", "cursor": 7}
+    check(document, events["x-websocket"]["frames"]["resync"], happened)
+    for each in ("/v1/events", "/v1/executions/{id}/tail"):
+        assert f"`WS {each}`" in document["info"]["description"]
     assert {"4401", "4404", "1000"} <= socket["closeCodes"].keys()
     frame = {"type": "lines", "first": 1, "lines": [[1700000000000, "o", "hi"], [1700000000001, "e", "part", "+"]]}
     check(document, socket["frames"]["lines"], frame)
