@@ -41,6 +41,7 @@ async def test_the_shell_is_live_and_says_so_to_everybody(
         await page.goto("/nothing-of-that-name")
         await expect(page.get_by_role("status")).to_have_text("Live")
         await expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        await expect(page).to_have_title("No such page · Tailrace")
         assert await watched.findings() == []
         await page.screenshot(path=shots / f"shell-{scheme}.png")
         assert watched.complaints == []
@@ -64,6 +65,12 @@ async def test_a_phone_has_all_of_it_behind_a_button(browser: Browser, tailrace:
     async with logged_in(browser, tailrace, viewport=PHONE, has_touch=True) as watched:
         page = watched.page
         await page.goto("/")
+        links = page.get_by_role("navigation").get_by_role("link")
+        await expect(links).to_have_count(0)
+        await page.get_by_role("button", name="Navigation").click()
+        await links.first.press("Escape")
+        await expect(links).to_have_count(0)
+        await expect(page.get_by_role("button", name="Navigation")).to_be_focused()
         await page.get_by_role("button", name="Navigation").click()
         await page.get_by_role("link", name="Workers and pools").click()
         await page.wait_for_url("**/workers")
@@ -71,3 +78,68 @@ async def test_a_phone_has_all_of_it_behind_a_button(browser: Browser, tailrace:
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert await watched.findings() == []
         await page.screenshot(path=shots / "shell-phone.png")
+
+
+async def test_the_focus_is_never_lost(watched: Watched) -> None:
+    page = watched.page
+    await page.goto("/tokens")
+    opener = page.get_by_role("button", name="New token")
+    await opener.press("Enter")
+    await expect(page.get_by_label("What it is for")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(opener).to_be_focused()
+
+    await page.goto("/workers")
+    opener = page.get_by_role("button", name="can be done with the pool default")
+    await opener.press("Enter")
+    await page.get_by_role("menuitem", name="Change").press("Escape")
+    await expect(page.get_by_role("menu")).to_have_count(0)
+    await expect(opener).to_be_focused()
+    await opener.press("Enter")
+    await page.get_by_role("menuitem", name="Pause").press("Enter")
+    dialog = page.get_by_role("dialog", name="Pause the pool default?")
+    await dialog.get_by_role("button", name="No").press("Enter")
+    await expect(dialog).to_have_count(0)
+    await expect(opener).to_be_focused()
+
+    await page.get_by_role("link", name="To the start").press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    await page.get_by_role("main").get_by_role("link", name="Queued").first.press("Enter")
+    await page.wait_for_url("**/executions?*")
+    await expect(page.get_by_role("main")).to_be_focused()
+
+
+async def test_what_was_typed_outlives_the_session(browser: Browser, tailrace: Running, shots: Path) -> None:
+    async with logged_in(browser, tailrace) as watched:
+        page = watched.page
+        await page.goto("/submit?by=image")
+        await page.get_by_role("textbox", name="Image").fill("busybox:local")
+        await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+        await watched.page.context.clear_cookies()
+        await page.get_by_label("Name", exact=True).fill("typed before")
+        dialog = page.get_by_role("dialog", name="Your session has ended")
+        await expect(dialog).to_be_visible()
+        assert await watched.findings() == []
+        await page.screenshot(path=shots / "session-ended.png")
+        await dialog.get_by_label("Token").fill("trt_wrong")
+        await dialog.get_by_role("button", name="Log in").click()
+        await expect(dialog.get_by_role("alert")).to_be_visible()
+        await dialog.get_by_label("Token").fill(tailrace.token)
+        await dialog.get_by_role("button", name="Log in").click()
+        await expect(dialog).to_have_count(0)
+        await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+        await expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
+        await page.get_by_role("button", name="Submit").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("typed before")
+
+
+async def test_who_logs_out_leaves_in_every_tab(browser: Browser, tailrace: Running) -> None:
+    async with logged_in(browser, tailrace) as watched:
+        other = await watched.page.context.new_page()
+        await other.goto("/tokens")
+        await expect(other.get_by_role("heading", level=1)).to_have_text("Tokens")
+        await watched.page.goto("/")
+        await watched.page.get_by_role("button", name="Account of admin").click()
+        await watched.page.get_by_role("menuitem", name="Log out").click()
+        await other.wait_for_url("**/login?next=%2Ftokens")

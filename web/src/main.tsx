@@ -16,6 +16,7 @@ import { goLive } from "./live/live";
 import { router } from "./router";
 import { beGuest, heedOtherLinks, isForGuests } from "./session/guest";
 import { theme, variables } from "./theme";
+import { followFocus, giveFocusBack } from "./ui/focus";
 
 // The policy of the page lets nobody make styles but who knows this.
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
@@ -30,6 +31,7 @@ if (isForGuests(location.pathname)) {
   beGuest(location.hash);
   heedOtherLinks();
 } else goLive();
+followFocus();
 createRoot(root).render(
   <StrictMode>
     <MantineProvider
@@ -39,7 +41,7 @@ createRoot(root).render(
       getStyleNonce={() => nonce}
     >
       <QueryClientProvider client={queries}>
-        <ModalsProvider>
+        <ModalsProvider modalProps={{ onExitTransitionEnd: giveFocusBack }}>
           <Notifications position="bottom-right" />
           <RouterProvider router={router} />
         </ModalsProvider>

@@ -1,6 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { guestToken } from "../session/guest";
-import { goToLogin } from "../session/login";
+import { sessionEnded } from "../session/login";
 import { problemOf, unreachable } from "./problem";
 import type { paths } from "./schema";
 
@@ -15,7 +15,7 @@ const guests: Middleware = {
 const problems: Middleware = {
   async onResponse({ response }) {
     if (response.ok || response.status === 304) return;
-    if (response.status === 401) goToLogin();
+    if (response.status === 401) sessionEnded();
     throw await problemOf(response);
   },
   onError({ error }) {

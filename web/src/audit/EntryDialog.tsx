@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { Dialog } from "../ui/Dialog";
 import { Fact, FactList } from "../ui/Fact";
 import { inFull } from "../ui/time";
 import { Outcome } from "./columns";
@@ -25,7 +26,7 @@ export function EntryDialog({ entry, search, onNarrow, onClose }: EntryDialogPro
     ...(object ? [["All of this object", changed(search, { object })] as [string, AuditSearch]] : []),
   ];
   return (
-    <Modal opened onClose={onClose} title={spellAction(action)} size="lg">
+    <Dialog onClose={onClose} title={spellAction(action)} size="lg">
       <Stack gap="md">
         <FactList>
           <Fact name="When">
@@ -61,6 +62,6 @@ export function EntryDialog({ entry, search, onNarrow, onClose }: EntryDialogPro
           ))}
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

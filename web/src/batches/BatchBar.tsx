@@ -16,7 +16,11 @@ export function BatchBar({ progress, tall = false }: { progress: Batch["progress
       title={said}
     >
       {shares.map(({ status, percent }) => (
-        <span key={status} style={{ width: `${percent}%`, background: `var(--status-${status})` }} />
+        <span
+          key={status}
+          data-status={status}
+          style={{ width: `${percent}%`, "--status": `var(--status-${status})` }}
+        />
       ))}
     </div>
   );

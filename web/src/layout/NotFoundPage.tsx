@@ -1,20 +1,22 @@
-import { Button } from "@mantine/core";
 import { IconMapOff } from "@tabler/icons-react";
-import { Link } from "@tanstack/react-router";
+import { ButtonLink } from "../ui/ButtonLink";
 import { EmptyState } from "../ui/EmptyState";
+import { Page } from "./Page";
 
 /** For addresses that no page has. */
 export function NotFoundPage() {
   return (
-    <EmptyState
-      icon={IconMapOff}
-      title="There is no such page"
-      text="The address may be mistyped, or what was here has been deleted."
-      action={
-        <Button component={Link} to="/" variant="default">
-          To the start
-        </Button>
-      }
-    />
+    <Page title="No such page">
+      <EmptyState
+        icon={IconMapOff}
+        title="There is no such page"
+        text="The address may be mistyped, or what was here has been deleted."
+        action={
+          <ButtonLink to="/" variant="default">
+            To the start
+          </ButtonLink>
+        }
+      />
+    </Page>
   );
 }

@@ -1,7 +1,10 @@
 import { AppShell, Burger, Group, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useRouter } from "@tanstack/react-router";
+import { type KeyboardEvent, useEffect, useRef } from "react";
 import mark from "../favicon.svg";
+import { LoginAgain } from "../session/LoginAgain";
+import { isFocusLost } from "../ui/focus";
 import { Account } from "./Account";
 import { ColorScheme } from "./ColorScheme";
 import { ConnectionDot } from "./ConnectionDot";
@@ -12,6 +15,14 @@ import classes from "./Shell.module.css";
 /** What is around every page: where one can go, a search, how the connection stands, and who one is. */
 export function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
+  const burger = useRef<HTMLButtonElement>(null);
+  useFocusOnNewPages();
+  function leave({ key }: KeyboardEvent): void {
+    if (key !== "Escape" || !opened) return;
+    close();
+    burger.current?.focus();
+  }
+
   return (
     <AppShell
       header={{ height: 56 }}
@@ -24,6 +35,7 @@ export function Shell() {
       <AppShell.Header className={classes.header}>
         <Group h="100%" px={{ base: "xs", sm: "md" }} gap="xs" wrap="nowrap">
           <Burger
+            ref={burger}
             opened={opened}
             onClick={toggle}
             hiddenFrom="md"
@@ -45,12 +57,26 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar className={classes.navbar} p="xs">
+      <AppShell.Navbar className={classes.navbar} mod={{ opened }} p="xs" onKeyDown={leave}>
         <Navigation onGo={close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
         <Outlet />
       </AppShell.Main>
+      <LoginAgain />
     </AppShell>
+  );
+}
+
+/** Where a link was, whose page is gone: keys go on in the new page instead of at the top. */
+function useFocusOnNewPages(): void {
+  const router = useRouter();
+  useEffect(
+    () =>
+      router.subscribe("onRendered", ({ fromLocation, pathChanged }) => {
+        if (fromLocation && pathChanged && isFocusLost())
+          document.getElementById("main")?.focus({ preventScroll: true });
+      }),
+    [router],
   );
 }

@@ -48,15 +48,16 @@ export class Feed {
 
   start(): void {
     setTimeout(this.#begin, PATIENCE);
-    addEventListener("online", () => this.#connectNow());
-    addEventListener("pageshow", (event) => event.persisted && this.#connectNow());
+    addEventListener("online", () => this.connectNow());
+    addEventListener("pageshow", (event) => event.persisted && this.connectNow());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#connectNow();
+      if (document.visibilityState === "visible") this.connectNow();
     });
     this.#connect();
   }
 
-  #connectNow(): void {
+  /** Not to wait for the next try. */
+  connectNow(): void {
     if (this.#socket) return;
     this.#failures = 0;
     this.#connect();
@@ -103,10 +104,7 @@ export class Feed {
   #closed(code: number): void {
     this.#socket = null;
     this.#begin();
-    if (code === NOT_AUTHENTICATED) {
-      this.handlers.onLoggedOut();
-      return;
-    }
+    if (code === NOT_AUTHENTICATED) this.handlers.onLoggedOut();
     if (code === BAD_PARAMETER) {
       this.#cursor = null;
       this.handlers.onResync();

@@ -2,7 +2,7 @@ import { useEffect, useRef, useSyncExternalStore } from "react";
 import { queries } from "../api/queries";
 import { applyHappenings } from "../executions/cache";
 import { LISTS } from "../executions/queries";
-import { goToLogin } from "../session/login";
+import { sessionEnded } from "../session/login";
 import { type Connection, Feed } from "./feed";
 import type { Happening } from "./frames";
 
@@ -18,12 +18,22 @@ const feed = new Feed({
     void queries.resetQueries({ queryKey: LISTS });
     void queries.invalidateQueries();
   },
-  onLoggedOut: goToLogin,
+  onLoggedOut: sessionEnded,
 });
 
 /** Begin to follow what happens. Once per tab. */
 export function goLive(): void {
   feed.start();
+  feed.subscribe(() => {
+    // What could not be fetched while the API was away can be now.
+    if (feed.connection === "live")
+      void queries.refetchQueries({ predicate: ({ state }) => state.error !== null });
+  });
+}
+
+/** Connect without waiting any longer. */
+export function reconnect(): void {
+  feed.connectNow();
 }
 
 /** What a list waits for before it is fetched, so that nothing falls between it and the events. */

@@ -1,7 +1,7 @@
 import type { Status } from "../api/types";
 import { waitAfter } from "../live/feed";
-import { asSeen } from "../session/guest";
-import { goToLogin } from "../session/login";
+import { asSeen, isGuest } from "../session/guest";
+import { sessionEnded } from "../session/login";
 import { type End, type Item, type Message, messageOf } from "./frames";
 import { type LogQuery, parametersOf } from "./query";
 
@@ -140,8 +140,8 @@ export class Tail {
 
   #closed(code: number, reason: string): void {
     this.#socket = null;
-    if (code === NOT_AUTHENTICATED) goToLogin();
-    if (code >= REFUSED && code !== TOO_MANY) {
+    if (code === NOT_AUTHENTICATED && !isGuest()) sessionEnded();
+    else if (code >= REFUSED && code !== TOO_MANY) {
       this.#finish("refused");
       this.handlers.onRefused(code, reason);
       return;

@@ -138,7 +138,7 @@ export function MethodsPage() {
 function NameAndTitle({ method: { name, title } }: { method: MethodSummary }) {
   return (
     <div style={{ minWidth: 0 }}>
-      <TextLink to="/methods/$name" params={{ name }} fw={550} title={name}>
+      <TextLink to="/methods/$name" params={{ name }} fw={550} title={name} display="block" truncate>
         {name}
       </TextLink>
       {title && (

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Select, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Select, Stack, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -6,6 +6,7 @@ import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Schemas } from "../api/types";
 import { FormErrors } from "../submit/errors";
+import { Dialog } from "../ui/Dialog";
 import { ProblemView } from "../ui/ProblemView";
 import { isOverlap, OVERLAP_CHOICES } from "./overlaps";
 import { SCHEDULES, type Schedule } from "./queries";
@@ -39,7 +40,7 @@ export function ScheduleDialog({ target, onClose }: ScheduleDialogProps) {
   });
   const errors = new FormErrors(making.error ? asProblem(making.error).errors : []);
   return (
-    <Modal opened onClose={onClose} title="Submit it by the clock" size="lg">
+    <Dialog onClose={onClose} title="Submit it by the clock" size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -82,6 +83,6 @@ export function ScheduleDialog({ target, onClose }: ScheduleDialogProps) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

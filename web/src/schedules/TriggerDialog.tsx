@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack } from "@mantine/core";
+import { Button, Group, Stack } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -6,6 +6,7 @@ import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Schemas } from "../api/types";
 import { FormErrors } from "../submit/errors";
+import { Dialog } from "../ui/Dialog";
 import { readLabels } from "../ui/labelText";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
@@ -59,7 +60,7 @@ export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) 
     return <TriggerOnce made={made} onClose={leave} />;
   }
   return (
-    <Modal opened onClose={onClose} title={trigger ? "Change the trigger" : "New trigger"} size="lg">
+    <Dialog onClose={onClose} title={trigger ? "Change the trigger" : "New trigger"} size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -96,7 +97,7 @@ export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

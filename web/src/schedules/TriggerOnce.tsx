@@ -1,5 +1,6 @@
-import { Button, Group, Modal, Stack } from "@mantine/core";
+import { Button, Group, Stack } from "@mantine/core";
 import type { Schemas } from "../api/types";
+import { Dialog } from "../ui/Dialog";
 import { SecretOnce } from "../ui/SecretOnce";
 import { PostingExample } from "./PostingExample";
 
@@ -12,8 +13,7 @@ interface TriggerOnceProps {
 export function TriggerOnce({ made, onClose }: TriggerOnceProps) {
   const address = location.origin + made.address;
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       title={`The trigger ${made.name}`}
       size="lg"
@@ -36,6 +36,6 @@ export function TriggerOnce({ made, onClose }: TriggerOnceProps) {
           <Button onClick={onClose}>I have it</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

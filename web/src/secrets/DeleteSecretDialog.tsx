@@ -1,7 +1,8 @@
-import { Button, Group, List, Modal, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, List, Skeleton, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api } from "../api/client";
 import { useMe } from "../session/session";
+import { Dialog } from "../ui/Dialog";
 import { TextLink } from "../ui/IdLink";
 import { Note } from "../ui/Note";
 import { say } from "../ui/notify";
@@ -22,7 +23,7 @@ export function DeleteSecretDialog({ secret: { name }, onClose }: { secret: Secr
     },
   });
   return (
-    <Modal opened onClose={onClose} title={`Delete ${name}?`}>
+    <Dialog onClose={onClose} title={`Delete ${name}?`}>
       <Stack gap="sm">
         <Text fz="sm">
           What was submitted with it keeps its copy until it ends. Whatever names it from then on is refused:
@@ -41,7 +42,7 @@ export function DeleteSecretDialog({ secret: { name }, onClose }: { secret: Secr
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

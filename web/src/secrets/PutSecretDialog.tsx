@@ -1,9 +1,10 @@
-import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Stack, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import { FormErrors } from "../submit/errors";
+import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { nameFault } from "./naming";
@@ -34,7 +35,7 @@ export function PutSecretDialog({ secret, taken = [], onClose }: PutSecretDialog
   });
   const errors = new FormErrors(saving.error ? asProblem(saving.error).errors : []);
   return (
-    <Modal opened onClose={onClose} title={secret ? `A new value for ${secret.name}` : "New secret"}>
+    <Dialog onClose={onClose} title={secret ? `A new value for ${secret.name}` : "New secret"}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -74,6 +75,6 @@ export function PutSecretDialog({ secret, taken = [], onClose }: PutSecretDialog
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -3,6 +3,7 @@ import { IconCircleCheck, IconCircleDashed, IconCircleX, IconPlayerPlay } from "
 import { type ReactNode, useState } from "react";
 import { CopyButton } from "../ui/CopyButton";
 import { ProblemView } from "../ui/ProblemView";
+import { Said } from "../ui/Said";
 import { codeOf, LANGUAGES, type Language } from "./code";
 import type { FormErrors } from "./errors";
 import { idOf } from "./form";
@@ -73,9 +74,10 @@ function Verdict({ rehearsal, errors }: { rehearsal: Rehearsal; errors: FormErro
   );
 }
 
-function verdictOf({ state }: Rehearsal, errors: FormErrors): { text: string; isWaiting: boolean } {
+function verdictOf({ state, problem }: Rehearsal, errors: FormErrors): { text: string; isWaiting: boolean } {
   if (state === "accepted") return { text: "It would be accepted.", isWaiting: false };
   if (state === "asking") return { text: "Asking whether it would be accepted …", isWaiting: true };
+  if (state === "unknown" && problem) return { text: "It cannot be checked now.", isWaiting: true };
   if (state === "unknown") return { text: "Fill in the form: it is checked as you go.", isWaiting: true };
   const missing = errors.missing.length;
   if (missing > 0 && missing === errors.all.length)
@@ -96,17 +98,21 @@ function Elsewhere({ rehearsal, errors, shown }: Pick<RequestPanelProps, "rehear
     <>
       {(elsewhere.length > 0 || errors.all.length === 0) && (
         <Alert color="red" variant="light" title={problem.title}>
-          {elsewhere.length === 0 && <Text fz="sm">{problem.detail}</Text>}
+          {elsewhere.length === 0 && (
+            <Text fz="sm">
+              <Said>{problem.detail}</Said>
+            </Text>
+          )}
           <List fz="sm">
             {elsewhere.map(({ field, message }) => (
               <List.Item key={`${field} ${message}`}>
-                <code>{field}</code> {message}
+                <code>{field}</code> <Said>{message}</Said>
               </List.Item>
             ))}
           </List>
           {problem.hint && (
             <Text fz="sm" c="dimmed" mt={4}>
-              {problem.hint}
+              <Said>{problem.hint}</Said>
             </Text>
           )}
         </Alert>
@@ -118,7 +124,7 @@ function Elsewhere({ rehearsal, errors, shown }: Pick<RequestPanelProps, "rehear
               <Anchor component="button" type="button" fz="sm" ta="left" onClick={() => goTo(field)}>
                 {nameOf(field)}
               </Anchor>{" "}
-              {message}
+              <Said>{message}</Said>
             </List.Item>
           ))}
         </List>

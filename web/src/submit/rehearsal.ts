@@ -23,8 +23,7 @@ export function useRehearsal(request: SubmitRequest | null): Rehearsal {
         return null;
       } catch (error) {
         const problem = asProblem(error);
-        // A refusal is an answer; whatever else comes says nothing about the form.
-        if (problem.status >= 400 && problem.status < 500) return problem;
+        if (isAboutForm(problem)) return problem;
         throw error;
       }
     },
@@ -38,4 +37,9 @@ export function useRehearsal(request: SubmitRequest | null): Rehearsal {
   if (text !== asked || answer.isFetching) return { state: "asking", problem };
   if (answer.isError) return { state: "unknown", problem: asProblem(answer.error) };
   return { state: problem ? "refused" : "accepted", problem };
+}
+
+/** A refusal is an answer; that nobody is logged in, or asks too often, or that all is down, says nothing of the form. */
+function isAboutForm({ status, code }: ProblemError): boolean {
+  return status >= 400 && status < 500 && status !== 401 && code !== "rate_limited";
 }

@@ -1,6 +1,6 @@
 import { ProblemError, problemOf, unreachable } from "../api/problem";
 import type { Schemas } from "../api/types";
-import { goToLogin } from "../session/login";
+import { sessionEnded } from "../session/login";
 
 export interface Upload {
   /** The record, once all of it is stored. Rejected with `ProblemError`, and with `AbortError` after `cancel`. */
@@ -21,7 +21,7 @@ export function upload(file: File, onProgress: (bytes: number) => void): Upload 
       });
       if (answer.ok) resolve(JSON.parse(request.responseText) as Schemas["FileView"]);
       else {
-        if (answer.status === 401) goToLogin();
+        if (answer.status === 401) sessionEnded();
         void problemOf(answer).then(reject);
       }
     };

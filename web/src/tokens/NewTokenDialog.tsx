@@ -1,10 +1,11 @@
-import { Button, Checkbox, Group, Modal, Select, Stack, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Select, Stack, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Scope } from "../api/types";
 import { useMay, useMe } from "../session/session";
+import { Dialog } from "../ui/Dialog";
 import { ProblemView } from "../ui/ProblemView";
 import { SecretOnce } from "../ui/SecretOnce";
 import { givable, ROLES, SCOPES, termsFor } from "./granting";
@@ -44,7 +45,7 @@ export function NewTokenDialog({ onClose }: { onClose: () => void }) {
   const errorOf = (field: string) => wrong.find((each) => each.field === field)?.message;
   if (making.data) return <Made name={making.data.name} token={making.data.token} onClose={onClose} />;
   return (
-    <Modal opened onClose={onClose} title="New token">
+    <Dialog onClose={onClose} title="New token">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -115,19 +116,13 @@ export function NewTokenDialog({ onClose }: { onClose: () => void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
 function Made({ name, token, onClose }: { name: string; token: string; onClose: () => void }) {
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`The token ${name}`}
-      closeOnClickOutside={false}
-      closeOnEscape={false}
-    >
+    <Dialog onClose={onClose} title={`The token ${name}`} closeOnClickOutside={false} closeOnEscape={false}>
       <Stack gap="sm">
         <SecretOnce title="Take it along" value={token}>
           Send it as <code>Authorization: Bearer …</code>, or keep it in <code>TAILRACE_TOKEN</code>.
@@ -136,6 +131,6 @@ function Made({ name, token, onClose }: { name: string; token: string; onClose: 
           <Button onClick={onClose}>I have it</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

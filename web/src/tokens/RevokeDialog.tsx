@@ -1,9 +1,10 @@
-import { Button, Checkbox, Group, List, Modal, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, List, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import type { Schemas } from "../api/types";
 import { useMe } from "../session/session";
+import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { descendantsOf, endsWith, stateOf, type Token, toldOf } from "./granting";
@@ -29,7 +30,7 @@ export function RevokeDialog({ token, onClose }: { token: Token; onClose: () => 
   });
   const going = descendantsOf(token.id, tokens);
   return (
-    <Modal opened onClose={onClose} title={`Revoke the token ${token.name}?`}>
+    <Dialog onClose={onClose} title={`Revoke the token ${token.name}?`}>
       <Stack gap="sm">
         <Text fz="sm">
           {isOver
@@ -59,7 +60,7 @@ export function RevokeDialog({ token, onClose }: { token: Token; onClose: () => 
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

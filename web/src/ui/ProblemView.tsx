@@ -1,6 +1,7 @@
 import { Alert, List, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { asProblem } from "../api/problem";
+import { Said } from "./Said";
 
 interface ProblemViewProps {
   /** Whatever was thrown; null shows nothing. */
@@ -16,19 +17,23 @@ export function ProblemView({ error, shownFields = [] }: ProblemViewProps) {
   const fields = errors.filter(({ field }) => !shownFields.includes(field));
   return (
     <Alert color="red" variant="light" title={title} icon={<IconAlertTriangle />} role="alert">
-      {errors.length === 0 && <Text fz="sm">{detail}</Text>}
+      {errors.length === 0 && (
+        <Text fz="sm">
+          <Said>{detail}</Said>
+        </Text>
+      )}
       {fields.length > 0 && (
         <List fz="sm" mb={4}>
           {fields.map(({ field, message }) => (
             <List.Item key={`${field} ${message}`}>
-              <code>{field}</code> {message}
+              <code>{field}</code> <Said>{message}</Said>
             </List.Item>
           ))}
         </List>
       )}
       {hint && (
         <Text fz="sm" c="dimmed">
-          {hint}
+          <Said>{hint}</Said>
         </Text>
       )}
       {requestId && (

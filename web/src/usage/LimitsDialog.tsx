@@ -1,10 +1,11 @@
-import { Button, Group, Modal, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Schemas } from "../api/types";
 import { FormErrors } from "../submit/errors";
+import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
 import { USAGE } from "./queries";
@@ -34,7 +35,7 @@ export function LimitsDialog({ quota, onClose }: { quota: Schemas["QuotaView"]; 
   const error = saving.error ?? removing.error;
   const errors = error ? new FormErrors(asProblem(error).errors) : FormErrors.none;
   return (
-    <Modal opened onClose={onClose} title={`Limits of ${owner}`}>
+    <Dialog onClose={onClose} title={`Limits of ${owner}`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -83,6 +84,6 @@ export function LimitsDialog({ quota, onClose }: { quota: Schemas["QuotaView"]; 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,4 +1,5 @@
-import { Button, Group, Modal, Stack } from "@mantine/core";
+import { Button, Group, Stack } from "@mantine/core";
+import { Dialog } from "../ui/Dialog";
 import { SecretOnce } from "../ui/SecretOnce";
 
 interface SecretDialogProps {
@@ -11,7 +12,7 @@ interface SecretDialogProps {
 /** The secret of a webhook, shown once. */
 export function SecretDialog({ secret, isNew = false, onClose }: SecretDialogProps) {
   return (
-    <Modal opened onClose={onClose} title="The secret" closeOnClickOutside={false} closeOnEscape={false}>
+    <Dialog onClose={onClose} title="The secret" closeOnClickOutside={false} closeOnEscape={false}>
       <Stack gap="sm">
         <SecretOnce title="Take it to the receiver" value={secret}>
           Messages are signed with it, as Standard Webhooks has it.
@@ -21,6 +22,6 @@ export function SecretDialog({ secret, isNew = false, onClose }: SecretDialogPro
           <Button onClick={onClose}>I have it</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

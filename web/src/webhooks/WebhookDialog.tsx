@@ -1,14 +1,4 @@
-import {
-  Button,
-  Checkbox,
-  Group,
-  Modal,
-  MultiSelect,
-  Stack,
-  TagsInput,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Button, Checkbox, Group, MultiSelect, Stack, TagsInput, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -16,6 +6,7 @@ import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import { useMay } from "../session/session";
 import { FormErrors } from "../submit/errors";
+import { Dialog } from "../ui/Dialog";
 import { readLabels, spellLabels } from "../ui/labelText";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
@@ -70,7 +61,7 @@ export function WebhookDialog({ webhook, onClose }: { webhook?: Webhook; onClose
     return <SecretDialog secret={made.secret} onClose={leave} />;
   }
   return (
-    <Modal opened onClose={onClose} title={webhook ? "Change the webhook" : "New webhook"} size="lg">
+    <Dialog onClose={onClose} title={webhook ? "Change the webhook" : "New webhook"} size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -145,6 +136,6 @@ export function WebhookDialog({ webhook, onClose }: { webhook?: Webhook; onClose
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,8 +1,9 @@
-import { Button, Group, Modal, NumberInput, Stack, Textarea } from "@mantine/core";
+import { Button, Group, NumberInput, Stack, Textarea } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { asProblem } from "../api/problem";
 import type { Pool } from "../api/types";
+import { Dialog } from "../ui/Dialog";
 import { ProblemView } from "../ui/ProblemView";
 import { limitOf } from "./standing";
 
@@ -37,7 +38,7 @@ export function PoolDialog({ title, confirm, before, onSave, onClose, children }
   const wrong = saving.error ? asProblem(saving.error).errors : [];
   const errorOf = (name: string) => wrong.find(({ field }) => field === name)?.message;
   return (
-    <Modal opened onClose={onClose} title={title}>
+    <Dialog onClose={onClose} title={title}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -86,6 +87,6 @@ export function PoolDialog({ title, confirm, before, onSave, onClose, children }
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
