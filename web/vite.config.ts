@@ -24,10 +24,30 @@ function packed(): Plugin {
   };
 }
 
+/** The font of all pages is fetched beside the script that draws them: nothing moves when it comes. */
+function fontPreloaded(): Plugin {
+  return {
+    name: "font-preloaded",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(_html, { bundle = {} }) {
+        return Object.keys(bundle)
+          .filter((name) => name.includes("inter-latin-wght-normal"))
+          .map((name) => ({
+            tag: "link",
+            attrs: { rel: "preload", as: "font", type: "font/woff2", crossorigin: "", href: `/${name}` },
+            injectTo: "head" as const,
+          }));
+      },
+    },
+  };
+}
+
 const api = process.env["TAILRACE_URL"] ?? "http://127.0.0.1:8700";
 
 export default defineConfig({
-  plugins: [react(), packed()],
+  plugins: [react(), fontPreloaded(), packed()],
   // The API puts a new one into every answer.
   html: { cspNonce: "__CSP_NONCE__" },
   build: {

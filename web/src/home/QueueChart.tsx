@@ -1,53 +1,60 @@
 import "@mantine/charts/styles.css";
 import { AreaChart } from "@mantine/charts";
-import { Skeleton, Text } from "@mantine/core";
 import { useMemo } from "react";
-import { useExecutionList } from "../executions/list";
+import type { Stats } from "../api/types";
 import { spell } from "../ui/time";
-import { type Waited, waits } from "./waits";
+import { ChartTip, type TipRow } from "./ChartTip";
+import { CHART_HEIGHT } from "./chart";
+import { QUEUE_SERIES } from "./queue";
+import { stepName, stepRange } from "./spans";
+import { sumOf } from "./sums";
+import { briefly, durationTicks } from "./ticks";
 
-const ALL = {};
-const MINUTE = 60;
-
-/** A length of time where there is little room. */
-function briefly(seconds: number): string {
-  return seconds < MINUTE ? `${Math.round(seconds * 10) / 10} s` : `${Math.round(seconds / MINUTE)} min`;
-}
-
-/** How long the latest executions waited in the queue, by when they were accepted. */
-export default function QueueChart() {
-  const { rows, isPending } = useExecutionList("live", ALL);
-  const data: Waited[] = useMemo(() => waits(rows), [rows]);
-  if (isPending) return <Skeleton h={170} />;
-  if (data.length < 2) {
-    return (
-      <Text fz="sm" c="dimmed" py="md">
-        Nothing has started yet that could be compared.
-      </Text>
-    );
-  }
-  const longest = Math.max(...data.map(({ longest }) => longest));
+/** How old the queue was in each step, and how long those had waited that left it for a worker. */
+export default function QueueChart({ stats }: { stats: Stats }) {
+  const data = useMemo(
+    () =>
+      stats.steps.map(({ at, queue_age_seconds, waited_seconds }) => ({
+        at,
+        age: queue_age_seconds ?? 0,
+        wait: waited_seconds?.mean,
+      })),
+    [stats],
+  );
+  const oldest = sumOf(stats.steps).oldest ?? 0;
+  const ticks = durationTicks(oldest);
   return (
-    <div role="img" aria-label={`The longest of the latest waited ${spell(longest)}`}>
+    <div role="img" aria-label={`The queue was at most ${spell(oldest)} old`}>
       <AreaChart
-        h={170}
+        h={CHART_HEIGHT}
         data={data}
         dataKey="at"
-        series={[
-          { name: "longest", label: "Longest", color: "var(--status-stopping)" },
-          { name: "median", label: "Median", color: "var(--status-running)" },
-        ]}
+        series={[...QUEUE_SERIES]}
         gridAxis="x"
         tickLine="none"
-        curveType="monotone"
+        curveType="linear"
         withDots={false}
-        withLegend
-        legendProps={{ verticalAlign: "bottom", height: 36 }}
-        valueFormatter={spell}
-        yAxisProps={{ width: 64, tickFormatter: briefly }}
-        xAxisProps={{ minTickGap: 32 }}
+        fillOpacity={0.18}
+        yAxisProps={{ width: 56, ticks, domain: [0, ticks.at(-1) ?? 0], tickFormatter: briefly }}
+        xAxisProps={{ minTickGap: 28, tickFormatter: (at: string) => stepName(at, stats.step) }}
         areaProps={{ isAnimationActive: false }}
+        areaChartProps={{ accessibilityLayer: false }}
+        tooltipProps={{ content: ({ label }) => <Tip stats={stats} at={label} /> }}
       />
     </div>
   );
+}
+
+function Tip({ stats, at }: { stats: Stats; at: unknown }) {
+  const step = stats.steps.find((each) => each.at === at);
+  if (!step) return null;
+  const [age, wait] = QUEUE_SERIES;
+  const said = (seconds: number | null | undefined) => (seconds == null ? "–" : spell(seconds));
+  const rows: TipRow[] = [
+    { name: age.label, value: said(step.queue_age_seconds), color: age.color },
+    { name: wait.label, value: said(step.waited_seconds?.mean), color: wait.color },
+    { name: "Longest of them", value: said(step.waited_seconds?.max) },
+    { name: "Started", value: step.started.toLocaleString() },
+  ];
+  return <ChartTip title={stepRange(step.at, stats.step, Date.now())} rows={rows} />;
 }

@@ -1,6 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import type { Status } from "../api/types";
+import { hasEnded, type Status } from "../api/types";
 import { STATUS } from "../ui/statuses";
 import classes from "./Home.module.css";
 
@@ -10,20 +10,19 @@ export function StatusCard({ status, count }: { status: Status; count: number | 
   return (
     <Link
       to="/executions"
-      search={{ status: [status] }}
+      search={hasEnded(status) ? { status: [status], sort: "-finished" } : { status: [status] }}
       className={classes.status}
       style={{ "--status": `var(--status-${status})` }}
       data-none={count === 0 || undefined}
+      data-ended={hasEnded(status) || undefined}
     >
       <span className={classes.word}>
         <Icon size={16} stroke={2} aria-hidden />
         {word}
       </span>
-      {count === undefined ? (
-        <Skeleton h={28} w={40} />
-      ) : (
-        <span className={classes.count}>{count.toLocaleString()}</span>
-      )}
+      <Skeleton visible={count === undefined} w="fit-content">
+        <span className={classes.count}>{(count ?? 0).toLocaleString()}</span>
+      </Skeleton>
     </Link>
   );
 }

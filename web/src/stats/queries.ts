@@ -17,6 +17,9 @@ export const countsQuery = (shelf: Shelf) =>
       ),
   });
 
+/** Also what nothing happens to becomes older, and steps begin. So often, while it is in sight. */
+const AS_TIME_PASSES = 30_000;
+
 /** How it stands, and what came and went in so many seconds until now, in steps. */
 export const statsQuery = (span: number, step: number) =>
   queryOptions({
@@ -26,6 +29,9 @@ export const statsQuery = (span: number, step: number) =>
       return ask(api.GET("/v1/stats", { params: { query: { from, step } }, signal }));
     },
     placeholderData: (before) => before,
+    refetchInterval: AS_TIME_PASSES,
+    // Who comes back to it, or wakes a machine that slept, sees the past of a moment ago.
+    refetchOnWindowFocus: "always",
   });
 
 const EVERY = 1500;

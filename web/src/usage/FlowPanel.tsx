@@ -1,14 +1,12 @@
-import { Group, SegmentedControl, Skeleton, Text, Title } from "@mantine/core";
+import { Group, SegmentedControl, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
-import { SPANS, type Span } from "../home/spans";
+import { useState } from "react";
+import { isSpan, SPANS, type Span } from "../home/spans";
+import { Throughput } from "../home/Throughput";
 import { ProblemView } from "../ui/ProblemView";
 import ui from "../ui/ui.module.css";
 import { flowQuery } from "./queries";
 import classes from "./Usage.module.css";
-
-const ThroughputChart = lazy(() => import("../home/ThroughputChart"));
-const HEIGHT = 230;
 
 /** What an owner's executions came to, over time. */
 export function FlowPanel({ owner }: { owner: string }) {
@@ -35,16 +33,10 @@ export function FlowPanel({ owner }: { owner: string }) {
       )}
       <ProblemView error={error} />
       {!error && (
-        <div className={classes.chart}>
-          <Suspense fallback={<Skeleton h={HEIGHT} />}>
-            {stats ? <ThroughputChart stats={stats} /> : <Skeleton h={HEIGHT} />}
-          </Suspense>
+        <div>
+          <Throughput stats={stats} within={{ owner: [owner] }} />
         </div>
       )}
     </section>
   );
-}
-
-function isSpan(value: string): value is Span {
-  return value in SPANS;
 }
