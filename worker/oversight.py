@@ -26,6 +26,7 @@ from worker.engine.port import EngineError
 from worker.ladder import Rung, next_step
 from worker.over import Over, stopped_before_start
 from worker.pausing import Pausing
+from worker.phases import FROZEN
 from worker.program_events import NOTHING_HEARD, EventsFile, Heard, Said
 from worker.stage_watch import StageWatch
 from worker.story import Story
@@ -186,7 +187,7 @@ class Oversight:
     async def note_engine(self, away: bool) -> None:  # noqa: FBT001 - a callback
         """For people: whether the engine answers."""
         self._story.say("The container engine does not answer." if away else "The container engine answers again.")
-        phase = "engine_away" if away else "frozen" if self.pausing.frozen else self.stages.phase
+        phase = "engine_away" if away else FROZEN if self.pausing.frozen else self.stages.phase
         await self._context.commit(lambda connection: ledger.set_phase(connection, self._lease, phase))
 
     def close(self) -> None:

@@ -19,8 +19,9 @@ from app.executions.model import Event, Lease, Pause, Stop
 from app.executions.record import pause_of
 from app.executions.states import PauseMode, Status
 from app.executions.tables import Attempt, Execution
-from worker.ledger import current, hold, update_attempt
+from worker.ledger import current, hold, set_phase, update_attempt
 from worker.outcome import SYSTEM
+from worker.phases import FROZEN
 
 
 def time_left() -> Any:
@@ -48,13 +49,16 @@ async def note_frozen(connection: Connection, lease: Lease, *, actor: str) -> Ev
         actor=actor,
         epoch=lease.epoch,
         message=f"{pause.by} asked for it.",
-        changes={"deadline": None, "ran_seconds": ran_until(clock()), "phase": "frozen"},
+        changes={"deadline": None, "ran_seconds": ran_until(clock()), "phase": FROZEN},
     )
 
 
 async def note_thawed(connection: Connection, lease: Lease, *, actor: str, phase: str = "running") -> Event | None:
     """It runs again, in this phase, and so do its clocks. None when it is to stop, or to stay frozen after all."""
     status = await hold(connection, lease)
+    if status is Status.STOPPING:
+        # Its program runs to be stopped: nothing of it stands still any more.
+        await set_phase(connection, lease, phase)
     pause = await _read_pause(connection, lease)
     if status is not Status.PAUSED or pause is None or pause.resume_by is None:
         return None

@@ -18,6 +18,7 @@ from worker import claims, pauses, sentences
 from worker.context import WorkerContext
 from worker.engine.port import EngineError, NoSuchContainer
 from worker.ledger import Order
+from worker.phases import FROZEN
 from worker.story import Story
 from worker.workspace import Workspace
 
@@ -60,7 +61,8 @@ class Pausing:
 
     def resume(self, attempt: claims.AttemptState, *, frozen: bool) -> None:
         """Go on where the worker that held this attempt before had come; `inspect` says whether it is frozen."""
-        self.frozen = frozen
+        # Who let it go may have died before its record said so: that is done once more.
+        self.frozen = frozen or self._record.phase == FROZEN
         self.asked_to_save = attempt.pause_written_at is not None
         if self.asked_to_save and self._record.stop is None:
             # Whoever took the request back may have died before it was done.

@@ -151,6 +151,25 @@ async def test_what_is_frozen_can_be_stopped(tailrace: Running, witness: Witness
     await witness.nothing_left(execution)
 
 
+async def test_what_is_let_go_to_be_stopped_is_not_said_to_be_frozen(tailrace: Running, witness: Witness) -> None:
+    program = f"trap '' TERM; echo ready; {UNTIL_STOP} echo saw; while :; do sleep 1; done"
+    execution = await tailrace.submit("sh", "-c", program, limits={"grace": 300})
+    await until_it_says(tailrace, execution, "ready")
+    await freeze(tailrace, execution)
+    assert (await tailrace.execution(execution))["phase"] == "frozen"
+    await tailrace.cancel(execution)
+    await until_it_says(tailrace, execution, "saw")
+
+    async def goes_on() -> bool:
+        record = await tailrace.execution(execution)
+        return (record["status"], record["phase"]) == ("stopping", "running")
+
+    await eventually(goes_on)
+    await tailrace.cancel(execution, force=True)
+    await check_history(tailrace, execution)
+    await witness.nothing_left(execution)
+
+
 def let_go_unseen(container: str) -> None:
     """What the engine believes to be frozen is not any more; it will refuse to let it go on."""
     for version, thawed in (

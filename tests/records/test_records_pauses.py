@@ -68,6 +68,18 @@ async def test_its_clock_goes_on_where_it_stood(records: Records) -> None:
     check_history(await records.events(execution), Status.RUNNING)
 
 
+async def test_one_that_is_let_go_to_be_stopped_is_not_said_to_be_frozen(records: Records) -> None:
+    claim = await records.run()
+    execution = claim.lease.execution
+    await records.freeze(claim.lease)
+    await records.stop(execution)
+    assert (await records.record(execution)).phase == "frozen"
+    actor = records.worker.actor
+    assert await records.commit(lambda connection: pauses.note_thawed(connection, claim.lease, actor=actor)) is None
+    record = await records.record(execution)
+    assert (record.status, record.phase) == (Status.STOPPING, "running")
+
+
 async def test_a_timeout_that_changed_meanwhile_counts_from_then_on(records: Records) -> None:
     claim = await records.run(timeout=100)
     execution = claim.lease.execution
