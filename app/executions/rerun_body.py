@@ -88,6 +88,8 @@ class RerunRequest(RootModel[dict[str, Json]]):
         return submitted_by_method(record, catalog)
 
     def _check_secrets(self, record: Record) -> None:
+        if "secrets" in self.root and self.root["secrets"] is None:
+            return  # it does without any
         given = set(self.root.get("secrets") or {})
         if record.spec.method is not None:
             given |= {f"INPUT_{name.upper()}" for name in self.root.get("inputs") or {}}

@@ -130,6 +130,8 @@ async def test_secrets_must_be_given_again(client: httpx.AsyncClient, hand: Hand
     answer = await client.post(rerun, json={"secrets": {"TOKEN": "correct horse", "OTHER": None}})
     assert answer.status_code == 201, answer.text
     assert answer.json()["secrets"] == ["TOKEN"]
+    answer = await client.post(rerun, json={"secrets": None})
+    assert (answer.status_code, answer.json()["secrets"]) == (201, [])
 
 
 async def test_it_can_go_on_from_a_checkpoint(client: httpx.AsyncClient, hand: Hand) -> None:

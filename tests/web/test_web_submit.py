@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -87,6 +88,72 @@ async def test_a_method_is_submitted_by_its_form_and_run_again_with_other_inputs
     assert "the token has 0 letters" in await tailrace.log_text(again)
     # A refusal is an answer like any other here, which the browser's console calls an error.
     watched.complaints[:] = [said for said in watched.complaints if "422" not in said]
+
+
+TOLD = 'echo "$A-$B-$C"; pwd; cat /tailrace/inputs/rows.csv; echo "the token has ${#TOKEN} letters"'
+
+
+async def test_what_has_ended_is_edited_with_all_that_it_was_made_of(
+    watched: Watched, tailrace: Running, shots: Path
+) -> None:
+    """Also in the archive; one variable is changed, one added and one taken away, without any other being known."""
+    page = watched.page
+    first = await tailrace.submit(
+        "sh", "-c", TOLD, env={"A": "1", "B": "2", "KEPT": "k"}, secrets={"TOKEN": "hush-hush"}, workdir="/tmp",
+        user="0", stop_signal="SIGINT", labels={"team": "a"}, files={"rows.csv": {"text": "a,b"}},
+        limits={"timeout": 77, "notice": 1}, outputs=[{"path": "*.txt", "required": False}],
+    )  # fmt: skip
+    await tailrace.ended(first)
+    await tailrace.request("POST", f"/v1/executions/{first}/archive")
+    await page.goto(f"/submit?rerun={first}")
+    await expect(page.get_by_text("One field is still needed.")).to_be_visible()
+    for section in ("Container", "Limits", "Outputs, exit codes and more"):
+        await page.get_by_role("heading", name=section).click()
+    for name, value in {"Directory": "/tmp", "User": "0", "Signal to stop": "SIGINT", "Run time": "77"}.items():
+        await expect(page.get_by_role("textbox", name=name, exact=True)).to_have_value(value)
+    await expect(page.get_by_label("Outputs that it has to leave")).to_have_value(re.compile(r"\*\.txt"))
+    await page.get_by_label("Value of TOKEN").fill("another")
+    await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+    assert await watched.findings() == []
+    await page.screenshot(path=shots / "rerun-edited.png", full_page=True)
+
+    await page.get_by_label("Value of B").fill("7")
+    await page.get_by_role("button", name="Remove A").click()
+    await page.get_by_role("button", name="Variable", exact=True).click()
+    await page.get_by_label("NAME of variables").last.fill("C")
+    await page.get_by_label("Value of C").fill("3")
+    await page.get_by_role("textbox", name="Run time", exact=True).fill("78")
+    await page.get_by_role("button", name="Run again").click()
+    await page.wait_for_url(lambda url: "/executions/" in url)
+    again = await tailrace.ended(page.url.rsplit("/", 1)[1])
+    assert (again["env"], again["workdir"], again["stop_signal"]) == (["B", "C", "KEPT"], "/tmp", "SIGINT")
+    assert (again["limits"]["timeout"], again["limits"]["notice"]) == (78, 1)
+    said = await tailrace.log_text(again["id"])
+    assert said.splitlines()[:2] == ["-7-3", "/tmp"]
+    assert "a,bthe token has 7 letters" in said
+    watched.complaints[:] = [said for said in watched.complaints if "422" not in said]
+
+
+async def test_one_whose_method_was_switched_off_is_run_again_without_it(
+    watched: Watched, tailrace: Running, method: str
+) -> None:
+    page = watched.page
+    made = await tailrace.request(
+        "POST", "/v1/executions", json={"method": method, "inputs": {"rows": 5, "table": {"text": "a,b\n"}}}
+    )
+    await tailrace.ended(made.json()["id"])
+    await tailrace.request("POST", f"/v1/methods/{method}/disable", json={"reason": "It is being mended"})
+    await page.goto(f"/submit?rerun={made.json()['id']}")
+    await expect(page.get_by_text(re.compile("was disabled by admin: It is being mended")).first).to_be_visible()
+    await page.get_by_text(f"Without its method, {method}@1.0.0").click()
+    await expect(page.get_by_role("textbox", name="Image")).to_have_value("busybox:local")
+    await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+    await page.get_by_role("button", name="Run again").click()
+    await page.wait_for_url(lambda url: "/executions/" in url)
+    record = await tailrace.ended(page.url.rsplit("/", 1)[1])
+    assert (record["status"], record["method"]) == ("succeeded", None)
+    assert "a,b" in await tailrace.log_text(record["id"])
+    watched.complaints[:] = [said for said in watched.complaints if "409" not in said]
 
 
 async def test_a_sweep_becomes_a_batch_whose_page_follows_it(browser: Browser, tailrace: Running, shots: Path) -> None:

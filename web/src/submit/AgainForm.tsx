@@ -1,18 +1,16 @@
-import { Skeleton, Text } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
-import { type Execution, hasEnded } from "../api/types";
+import { asProblem } from "../api/problem";
+import type { Execution } from "../api/types";
 import { executionQuery } from "../executions/queries";
 import { documentOf, versionQuery } from "../methods/queries";
-import { IdLink } from "../ui/IdLink";
-import { Note } from "../ui/Note";
 import { ProblemView } from "../ui/ProblemView";
-import { StatusBadge } from "../ui/StatusBadge";
-import own from "../ui/ui.module.css";
+import { AgainHead } from "./AgainHead";
+import { besidesOf, bodyOf, forgottenSecrets, type Start } from "./again";
 import { type Field, fieldsOf } from "./fields";
 import { type Document, presetsOf } from "./presets";
-import { type Body, bodyOf, forgottenSecrets, type Subject } from "./requests";
-import classes from "./Submit.module.css";
+import type { Body, Subject } from "./requests";
 import { SubmitForm } from "./SubmitForm";
 
 /** The form of an execution that has ended, to run it again as it was or otherwise. */
@@ -25,17 +23,14 @@ export function AgainForm({ id, fromCheckpoint }: { id: string; fromCheckpoint: 
   });
   if (execution.error) return <ProblemView error={execution.error} />;
   if (!execution.data || (method && version.isPending)) return <Skeleton h={300} radius="md" />;
+  if (version.error && asProblem(version.error).status !== 404) return <ProblemView error={version.error} />;
   const document = version.data ? documentOf(version.data) : null;
-  return (
-    <>
-      {method && <ProblemView error={version.error} />}
-      <Loaded record={execution.data} document={document} fromCheckpoint={fromCheckpoint} />
-    </>
-  );
+  return <Loaded record={execution.data} document={document} fromCheckpoint={fromCheckpoint} />;
 }
 
 interface LoadedProps {
   record: Execution;
+  /** Of its method's version; none if it has none, or that is not to be seen any more. */
   document: Document | null;
   fromCheckpoint: boolean;
 }
@@ -43,47 +38,47 @@ interface LoadedProps {
 const namesOf = (fields: Field[] | null, kind: Field["kind"]) =>
   fields?.filter((field) => field.kind === kind).map(({ name }) => name) ?? [];
 
-function Loaded({ record, document, fromCheckpoint }: LoadedProps) {
-  const [isFromCheckpoint, setFromCheckpoint] = useState(fromCheckpoint);
+function Loaded({ record, document: own, fromCheckpoint }: LoadedProps) {
   const [original] = useState(record);
+  const [start, setStart] = useState<Start>(() => firstStart(record, fromCheckpoint));
+  const [isPlain, setPlain] = useState(own === null);
+  const document = isPlain ? null : own;
   const fields = useMemo(() => (document ? fieldsOf(document.inputs) : null), [document]);
-  const before = useMemo(() => bodyOf(original, namesOf(fields, "file")), [original, fields]);
+  const before = useMemo(
+    () => bodyOf(original, document, namesOf(fields, "file")),
+    [original, document, fields],
+  );
   const subject = useMemo<Subject>(
-    () => ({ kind: "rerun", of: original.id, fromCheckpoint: isFromCheckpoint, before }),
-    [original, isFromCheckpoint, before],
+    () => ({ kind: "rerun", of: original.id, before, more: besidesOf(original, start, isPlain) }),
+    [original, before, start, isPlain],
   );
   const besides = useCallback(
     (body: Body) => forgottenSecrets(original, namesOf(fields, "secret"), body),
     [original, fields],
   );
-  const head = (
-    <div className={`${own.panel} ${classes.content}`} style={{ padding: "1rem", gap: "0.5rem" }}>
-      <div style={{ display: "flex", flexWrap: "wrap", gap: "0.75rem", alignItems: "center" }}>
-        <Text component="span" fw={600}>
-          {record.name ?? (record.method ? `${record.method.name}@${record.method.version}` : record.image)}
-        </Text>
-        <StatusBadge status={record.status} execution={record} />
-        <IdLink id={record.id} />
-      </div>
-      <Text fz="sm" c="dimmed">
-        What you leave as it is stays as it was, also what is not shown here.
-        {record.secrets.length > 0 &&
-          " Secrets are not kept after the end: give them again, or take them away."}
-      </Text>
-      {!hasEnded(record.status) && <Note>It has not ended yet: it can be run again then.</Note>}
-    </div>
-  );
-  const canResume = record.checkpoint.files > 0 || isFromCheckpoint;
   return (
     <SubmitForm
+      key={String(isPlain)}
       subject={subject}
       initial={before}
       fields={fields}
       presets={document ? presetsOf(document, record.method?.profile ?? undefined) : {}}
-      head={head}
+      head={
+        <AgainHead
+          record={record}
+          start={start}
+          onStart={setStart}
+          isPlain={isPlain}
+          onPlain={own ? setPlain : null}
+        />
+      }
       besides={besides}
       verb="Run again"
-      checkpoint={canResume ? { value: isFromCheckpoint, onChange: setFromCheckpoint } : undefined}
     />
   );
+}
+
+function firstStart(record: Execution, fromCheckpoint: boolean): Start {
+  if (fromCheckpoint) return "own";
+  return record.lineage.resumed_from ? "same" : "nothing";
 }

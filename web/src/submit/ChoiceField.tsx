@@ -1,8 +1,5 @@
 import { Select } from "@mantine/core";
-import { useBound, useForm } from "./form";
-
-/** What no record tells. */
-const UNTOLD = ["network", "image_policy"];
+import { useBound } from "./form";
 
 interface ChoiceFieldProps {
   path: string;
@@ -16,8 +13,6 @@ interface ChoiceFieldProps {
 /** One of a few words. */
 export function ChoiceField({ path, label, description, options, byDefault }: ChoiceFieldProps) {
   const { id, value, preset, error, set } = useBound(path);
-  const { subject } = useForm();
-  const isKept = subject.kind === "rerun" && UNTOLD.includes(path);
   const fallback = options.find((option) => option.value === (preset ?? byDefault));
   return (
     <Select
@@ -26,7 +21,7 @@ export function ChoiceField({ path, label, description, options, byDefault }: Ch
       description={description}
       error={error}
       data={options}
-      placeholder={isKept ? "As it was" : `${fallback?.label ?? byDefault} (by default)`}
+      placeholder={`${fallback?.label ?? byDefault} (by default)`}
       value={typeof value === "string" ? value : null}
       clearable={value !== undefined}
       clearButtonProps={{ "aria-label": `Clear ${label}` }}

@@ -17,7 +17,15 @@ export function LimitsSection() {
         <Clock name="timeout" label="Run time" hint="3600" description="Seconds; then it is stopped" />
         <Clock name="idle_timeout" label="Silence" hint="none" description="Seconds without a line" />
         <Clock name="queue_timeout" label="In the queue" hint="none" description="Seconds of waiting" />
+        <Clock
+          name="pull_timeout"
+          label="Pulling the image"
+          hint="600"
+          description="Seconds that it may take"
+        />
         <Clock name="grace" label="Grace" hint="10" description="Seconds to end when stopped" />
+        <Clock name="notice" label="Notice" hint="0" description="Seconds of grace before its signal" />
+        <Clock name="warn_before" label="Warning" hint="none" description="Seconds ahead of its deadline" />
       </div>
       <div className={classes.columns}>
         <NumberField
@@ -37,6 +45,13 @@ export function LimitsSection() {
           label="Processes"
           placeholder="256 (by default)"
           description="And threads"
+        />
+        <Size name="file_size" label="Largest file" hint="10 GiB" />
+        <NumberField
+          path="limits.output_files"
+          label="Output files"
+          placeholder="10000 (by default)"
+          description="That are kept"
         />
         <Size name="output_bytes" label="Outputs" hint="1 GiB" />
         <Size name="log_bytes" label="Log" hint="64 MiB" />

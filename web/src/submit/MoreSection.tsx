@@ -3,17 +3,20 @@ import { useForm } from "./form";
 import { JsonField } from "./JsonField";
 import { PairsField } from "./PairsField";
 import { Section } from "./Section";
+import { TextField } from "./TextField";
+import { WorkspaceField } from "./WorkspaceField";
 
+const PATHS = [
+  ...["outputs", "exit_codes", "setup", "teardown", "archive", "webhooks", "logical_time"],
+  ...["keep_workspace", "runtime"],
+];
 const STAGE = '{"command": ["sh", "-c", "…"], "timeout": 60}';
 
 /** What it has to leave, what its exit codes mean, who is told: what few need. */
 export function MoreSection({ isMethod }: { isMethod: boolean }) {
   const { subject } = useForm();
   return (
-    <Section
-      title="Outputs, exit codes and more"
-      paths={["outputs", "exit_codes", "setup", "teardown", "archive", "webhooks", "logical_time"]}
-    >
+    <Section title="Outputs, exit codes and more" paths={PATHS}>
       {!isMethod && (
         <>
           <JsonField
@@ -43,13 +46,22 @@ export function MoreSection({ isMethod }: { isMethod: boolean }) {
         ]}
         byDefault="all"
       />
-      {subject.kind !== "rerun" && (
-        <JsonField
-          path="webhooks"
-          label="Servers that hear of it"
-          placeholder='[{"url": "https://example.com/done"}]'
-        />
-      )}
+      <JsonField
+        path="webhooks"
+        label="Servers that hear of it"
+        description={
+          subject.kind === "rerun" ? "Those that heard of the one before are not taken over" : undefined
+        }
+        placeholder='[{"url": "https://example.com/done"}]'
+      />
+      {isMethod && <TextField path="runtime" label="Runtime" placeholder="The engine's" mono />}
+      <TextField
+        path="logical_time"
+        label="The time that it is about"
+        description="With its zone; the program finds it in TAILRACE_LOGICAL_TIME"
+        placeholder="2026-01-31T00:00:00Z"
+      />
+      <WorkspaceField />
     </Section>
   );
 }

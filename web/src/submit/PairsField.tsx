@@ -1,9 +1,9 @@
-import { ActionIcon, Button, Input, PasswordInput, TextInput } from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { ActionIcon, Button, Input, PasswordInput, TextInput, Tooltip } from "@mantine/core";
+import { IconArrowBackUp, IconPlus, IconX } from "@tabler/icons-react";
 import { useState } from "react";
+import { KEPT } from "./again";
 import { useBound, useForm } from "./form";
 import { isObject, type JsonObject } from "./json";
-import { KEPT } from "./requests";
 import classes from "./Submit.module.css";
 
 interface PairsFieldProps {
@@ -22,6 +22,8 @@ interface Pair {
   id: number;
   key: string;
   value: string;
+  /** By which name its value is on record, and not shown. */
+  kept: string | null;
 }
 
 /** An object of texts, as rows of name and value. */
@@ -50,6 +52,7 @@ export function PairsField({ path, label, description, parts, add, secret = fals
               value={pair.key}
               onChange={(event) => {
                 const { value: key } = event.currentTarget;
+                // By another name there is nothing to be kept.
                 replace(pair.id, { key, ...(pair.value === KEPT ? { value: "" } : {}) });
               }}
               spellCheck={false}
@@ -62,6 +65,19 @@ export function PairsField({ path, label, description, parts, add, secret = fals
               error={pair.key ? errors.at(`${path}.${pair.key}`) : undefined}
               onChange={(said) => replace(pair.id, { value: said })}
             />
+            {pair.kept !== null && pair.value !== KEPT && !secret && (
+              <Tooltip label="As it was">
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size="input-sm"
+                  aria-label={`${pair.kept} as it was`}
+                  onClick={() => replace(pair.id, { key: pair.kept ?? "", value: KEPT })}
+                >
+                  <IconArrowBackUp size={16} />
+                </ActionIcon>
+              </Tooltip>
+            )}
             <ActionIcon
               variant="subtle"
               color="gray"
@@ -78,7 +94,7 @@ export function PairsField({ path, label, description, parts, add, secret = fals
             size="compact-sm"
             variant="default"
             leftSection={<IconPlus size={14} />}
-            onClick={() => setPairs([...pairs, { id: nextId(pairs), key: "", value: "" }])}
+            onClick={() => setPairs([...pairs, { id: nextId(pairs), key: "", value: "", kept: null }])}
           >
             {add}
           </Button>
@@ -112,7 +128,12 @@ function ValueInput({ label, secret, onChange, ...rest }: ValueInputProps) {
 }
 
 function pairsOf(value: JsonObject): Pair[] {
-  return Object.entries(value).map(([key, said], id) => ({ id, key, value: String(said) }));
+  return Object.entries(value).map(([key, said], id) => ({
+    id,
+    key,
+    value: String(said),
+    kept: said === KEPT ? key : null,
+  }));
 }
 
 function nextId(pairs: readonly Pair[]): number {

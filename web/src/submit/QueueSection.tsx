@@ -22,10 +22,11 @@ const THEN = [
 
 /** Where and when it runs, and whether it is tried again. */
 export function QueueSection() {
-  const { body } = useForm();
+  const { body, subject } = useForm();
   const isAdmin = useMay("admin");
   const set = PATHS.filter((path) => body[path] !== undefined && body[path] !== false);
-  const summary = set.map((path) => `${path.replaceAll("_", " ")} ${spelled(body[path])}`).join(", ");
+  const said = set.map((path) => `${path.replaceAll("_", " ")} ${spelled(body[path])}`);
+  const summary = subject.kind === "rerun" ? null : said.join(", ");
   const lanes = ["high", "normal", "low"].filter((lane) => lane !== "high" || isAdmin);
   return (
     <Section title="Queue and attempts" paths={PATHS} summary={summary}>

@@ -1,4 +1,4 @@
-import { Box, Stack, Switch } from "@mantine/core";
+import { Box, Stack } from "@mantine/core";
 import type { ReactNode } from "react";
 import classes from "../ui/ui.module.css";
 import { AboutSection } from "./AboutSection";
@@ -32,8 +32,6 @@ interface SubmitFormProps {
   /** Said beside the rest, of a rerun: what was a secret and is not given any more. */
   besides?: (body: Body) => JsonObject;
   verb: string;
-  /** A rerun that could go on from a checkpoint. */
-  checkpoint?: { value: boolean; onChange(value: boolean): void } | undefined;
 }
 
 const OF_SUBMISSION = [
@@ -70,13 +68,15 @@ const OF_SUBMISSION = [
     "runtime",
     "outputs",
     "exit_codes",
+    "logical_time",
+    "keep_workspace",
   ],
   ...["setup", "teardown", "archive", "webhooks", "max_parallel", "count", "matrix", "items"],
 ];
 
 /** The form of a submission: checked by the API as one types, sent once. */
 export function SubmitForm(props: SubmitFormProps) {
-  const { subject, initial, fields, presets, head, besides, verb, checkpoint } = props;
+  const { subject, initial, fields, presets, head, besides, verb } = props;
   const { draft, adjust, change, changeWithin } = useDraft(initial);
   const { blocked, block } = useBlocks();
   const submission = useSubmission({ subject, draft, besides, blocked });
@@ -104,13 +104,6 @@ export function SubmitForm(props: SubmitFormProps) {
       >
         <Stack gap="md">
           {head}
-          {checkpoint && (
-            <Switch
-              label="Go on from its last checkpoint"
-              checked={checkpoint.value}
-              onChange={({ currentTarget }) => checkpoint.onChange(currentTarget.checked)}
-            />
-          )}
           <Sections subject={subject} fields={fields} draft={draft} onChange={adjust} />
         </Stack>
         <Box component="aside" className={`${classes.panel} ${own.aside}`} p="md" aria-label="Request">

@@ -1,10 +1,7 @@
 import { Textarea, TextInput } from "@mantine/core";
 import { spelled } from "./fields";
-import { useBound, useForm } from "./form";
+import { useBound } from "./form";
 import classes from "./Submit.module.css";
-
-/** What no record tells. */
-const UNTOLD = ["workdir", "user", "stop_signal", "runtime"];
 
 interface TextFieldProps {
   path: string;
@@ -28,7 +25,6 @@ export function TextField({
   long,
 }: TextFieldProps) {
   const { id, value, preset, error, set } = useBound(path);
-  const { subject } = useForm();
   const byDefault = preset == null ? placeholder : `${spelled(preset)} (by default)`;
   const props = {
     id,
@@ -36,7 +32,7 @@ export function TextField({
     description,
     error,
     withAsterisk: required,
-    placeholder: subject.kind === "rerun" && UNTOLD.includes(path) ? "As it was" : byDefault,
+    placeholder: byDefault,
     className: mono ? classes.mono : undefined,
     value: spelled(value ?? ""),
     onChange: ({ currentTarget }: { currentTarget: { value: string } }) =>

@@ -10,6 +10,8 @@ export interface Document {
   limits?: JsonObject;
   pool?: string | null;
   steps?: JsonObject | null;
+  env?: { [name: string]: string };
+  named_secrets?: { [key: string]: { name: string } };
 }
 
 interface Profile {

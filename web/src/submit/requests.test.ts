@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Execution } from "../api/types";
 import { patchOf } from "./json";
-import { bodyOf, KEPT, requestOf, sizeOf } from "./requests";
+import { requestOf, sizeOf } from "./requests";
 
 const one = { as: "one" } as const;
 
@@ -62,64 +61,6 @@ describe("requestOf", () => {
       defaults: { limits: { timeout: 5 } },
       fail_fast: true,
     });
-  });
-});
-
-const record = {
-  image: "i",
-  command: ["a"],
-  env: ["DEBUG"],
-  secrets: ["TOKEN"],
-  inputs: { rows: 1 },
-  files: {},
-  labels: { team: "a" },
-  limits: { timeout: 60, memory: 1024, idle_timeout: null },
-  declared_outputs: [],
-  method: null,
-  name: null,
-} as unknown as Execution;
-
-describe("running again", () => {
-  const before = bodyOf(record);
-  const subject = { kind: "rerun" as const, of: "x", fromCheckpoint: false, before };
-  const patched = (changes: object) =>
-    requestOf(subject, { body: { ...before, ...changes }, many: one }).body;
-
-  it("sends nothing of what stays", () => {
-    expect(before).toMatchObject({ env: { DEBUG: KEPT }, secrets: { TOKEN: KEPT } });
-    expect(patched({})).toEqual({});
-  });
-
-  it("sends what was changed, and null for what was taken away", () => {
-    expect(patched({ env: {}, labels: { tier: "b" }, inputs: { rows: 2 }, command: ["a", "b"] })).toEqual({
-      env: null,
-      labels: { team: null, tier: "b" },
-      inputs: { rows: 2 },
-      command: ["a", "b"],
-    });
-    expect(patched({ secrets: { TOKEN: "new" }, name: "again" })).toEqual({
-      secrets: { TOKEN: "new" },
-      name: "again",
-    });
-  });
-
-  it("asks for files of a method by its inputs, and keeps what is the method's own", () => {
-    const body = bodyOf(
-      {
-        ...record,
-        method: { name: "m", version: "1.0.0", profile: null },
-        inputs: { text: "/tailrace/inputs/text/cat.txt", word: "a" },
-        files: { "text/cat.txt": { id: "f" }, "more.txt": { text: "b" } },
-        secrets: ["INPUT_TOKEN", "OTHER"],
-      } as unknown as Execution,
-      ["text"],
-    );
-    expect(body).toMatchObject({
-      inputs: { text: { id: "f", name: "cat.txt" }, word: "a" },
-      files: { "more.txt": { text: "b" } },
-      secrets: { OTHER: KEPT },
-    });
-    expect(body).not.toHaveProperty("image");
   });
 });
 

@@ -1,6 +1,5 @@
-import type { Execution } from "../api/types";
 import type { Target } from "../schedules/targets";
-import { isObject, type Json, type JsonObject, patchOf, tidied } from "./json";
+import { type Json, type JsonObject, patchOf, tidied } from "./json";
 
 /** Fields of a submission, as a form holds them. */
 export type Body = { [field: string]: Json | undefined };
@@ -25,8 +24,8 @@ export type Subject =
   | { kind: "method"; method: string; profile?: string }
   /** A method with steps: a batch of them. */
   | { kind: "steps"; method: string; profile?: string }
-  /** Running again: `before` is what the form began with. */
-  | { kind: "rerun"; of: string; fromCheckpoint: boolean; before: Body };
+  /** Running again: `before` is what the form began with, `more` what is asked for beside its fields. */
+  | { kind: "rerun"; of: string; before: Body; more: JsonObject };
 
 export interface Draft {
   body: Body;
@@ -45,8 +44,6 @@ export interface SubmitRequest {
   prefix: string;
 }
 
-/** A value that is on record, and not shown: it stays as it was. */
-export const KEPT = "\u0000";
 const OF_BATCH = ["name", "note", "labels"] as const;
 const OF_STEPS = ["inputs", "profile", ...OF_BATCH] as const;
 
@@ -93,96 +90,15 @@ export function sizeOf(many: Many): number {
   }
 }
 
-function rerunOf(
-  { of, before, fromCheckpoint }: Extract<Subject, { kind: "rerun" }>,
-  body: Body,
-): SubmitRequest {
+function rerunOf({ of, before, more }: Extract<Subject, { kind: "rerun" }>, body: Body): SubmitRequest {
   const patch = patchOf(tidied(before), tidied(body)) ?? {};
-  return {
-    to: "rerun",
-    path: `/v1/executions/${of}/rerun`,
-    body: fromCheckpoint ? { ...patch, from_checkpoint: true } : patch,
-    prefix: "",
-  };
+  return { to: "rerun", path: `/v1/executions/${of}/rerun`, body: { ...patch, ...more }, prefix: "" };
 }
 
 /** The same as what a schedule or a trigger submits; null of a rerun, which is of one that has ended. */
 export function targetFor({ to, body }: SubmitRequest): Target | null {
   if (to === "rerun") return null;
   return to === "batches" ? { batch: body } : { execution: body };
-}
-
-const FILES = "/tailrace/inputs/";
-const COPIED = [
-  ...[
-    "image",
-    "command",
-    "entrypoint",
-    "named_secrets",
-    "name",
-    "note",
-    "labels",
-    "pool",
-    "priority",
-    "lane",
-  ],
-  ...[
-    "max_attempts",
-    "retry_on",
-    "on_timeout",
-    "on_interrupted",
-    "setup",
-    "teardown",
-    "exit_codes",
-    "archive",
-  ],
-  ...["inputs", "files", "limits"],
-] as const;
-/** What is the method's own of an execution by method. */
-const OWN = ["image", "command", "entrypoint", "setup", "teardown", "exit_codes", "outputs"];
-
-/** What a form begins with to run an execution again: what its record tells, of the rest that it stays. */
-export function bodyOf(record: Execution, fileInputs: readonly string[] = []): Body {
-  const said = record as unknown as JsonObject;
-  const body: Body = Object.fromEntries(COPIED.map((name) => [name, said[name]]));
-  body["outputs"] = said["declared_outputs"];
-  body["env"] = kept(record.env);
-  body["secrets"] = kept(record.secrets);
-  if (!record.method) return tidied(body);
-  for (const name of OWN) delete body[name];
-  // Secret inputs are asked for as inputs.
-  body["secrets"] = kept(record.secrets.filter((name) => !name.startsWith("INPUT_")));
-  // What the method says of the environment is not to be told from what was added to it.
-  delete body["env"];
-  delete body["named_secrets"];
-  return tidied(withFilesAsInputs(body, fileInputs));
-}
-
-function kept(names: readonly string[]): JsonObject {
-  return Object.fromEntries(names.map((name) => [name, KEPT]));
-}
-
-/** File inputs of a method are on record by their paths; here they are what is behind these. */
-function withFilesAsInputs(body: Body, fileInputs: readonly string[]): Body {
-  const inputs = isObject(body["inputs"]) ? { ...body["inputs"] } : {};
-  const files = isObject(body["files"]) ? { ...body["files"] } : {};
-  for (const name of fileInputs) {
-    const path = String(inputs[name] ?? "").replace(FILES, "");
-    const source = files[path];
-    if (!isObject(source)) continue;
-    delete files[path];
-    inputs[name] = { ...source, name: path.slice(path.indexOf("/") + 1) };
-  }
-  return { ...body, inputs, files };
-}
-
-/** Secrets of the record that a rerun by method was not given again: null does without them. */
-export function forgottenSecrets(record: Execution, secretInputs: readonly string[], body: Body): JsonObject {
-  const given = isObject(body["inputs"]) ? body["inputs"] : {};
-  const missing = secretInputs.filter(
-    (name) => record.secrets.includes(`INPUT_${name.toUpperCase()}`) && given[name] === undefined,
-  );
-  return Object.fromEntries(missing.map((name) => [name, null]));
 }
 
 function parted(body: JsonObject, names: readonly string[]): [JsonObject, JsonObject] {
