@@ -108,6 +108,7 @@ EXECUTION: Example = {
     "started_at": "2026-01-15T10:00:00.420Z",
     "finished_at": "2026-01-15T10:00:01.250Z",
     "updated_at": "2026-01-15T10:00:01.250Z",
+    "revision": "9f2c61d04b7a1e35",
     "queue_seconds": 0.42,
     "run_seconds": 0.83,
     "limits": {

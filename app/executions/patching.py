@@ -60,14 +60,22 @@ class Patched:
     event: Event | None = None
 
 
-async def patch(process: Process, caller: Caller, execution: UUID, want: Callable[[Record], Wanted]) -> Patched:
-    """Change it as `want` says of its record. All of it, or nothing.
+async def patch(
+    process: Process,
+    caller: Caller,
+    execution: UUID,
+    want: Callable[[Record], Wanted],
+    *,
+    check: Callable[[Record], None] = lambda _: None,
+) -> Patched:
+    """Change it as `want` says of its record, if `check` does not raise. All of it, or nothing.
 
     Raises `NotFound`, `InvalidRequest`, and `Conflict` when it is too late for something.
     """
     async with transaction(process.database) as connection:
         # The lock keeps whoever ends it, or lets one of its clocks run out, from doing so in between.
         record = await get_record(connection, execution, caller.sees, lock=True)
+        check(record)
         wanted = want(record)
         is_due(Operation.DESCRIBE, record.status, record.pause_mode)
         if wanted.limits_named:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.batches import settling
 from app.deps import BackgroundDep, BodyRoute, CancelerDep, ExecutionId, MetricsDep, ProcessDep, ReaderDep, SubmitterDep
-from app.etags import is_known
+from app.etags import check_match, is_known
 from app.executions import holding, patching, pausing, service, submitting
 from app.executions.answers import ACCEPTED, accepted, answer
 from app.executions.awaiting import wait_for_change, wait_for_end
@@ -18,6 +18,7 @@ from app.executions.history_schemas import AttemptList, EventList, EventView
 from app.executions.query import ListQuery
 from app.executions.record import Record
 from app.executions.requests import CancelRequest, PauseRequest, Submission, SubmitQuery, WaitQuery
+from app.executions.revision import revision_of
 from app.executions.schemas import Execution, ExecutionList, Rehearsal
 from app.executions.states import Status
 from app.idempotency.header import IdempotencyKeyDep
@@ -118,13 +119,26 @@ async def get_execution(
     "",
     operation_id="change_execution",
     summary="Change its name, note, labels, priority or limits",
-    responses={409: {"description": "It is too late for one of these; nothing was changed"}},
+    responses={
+        409: {"description": "It is too late for one of these; nothing was changed"},
+        412: {"description": "One of these was changed since it had the revision in `If-Match`"},
+    },
 )
 async def change_execution(
-    execution: ExecutionId, change: ChangeRequest, process: ProcessDep, background: BackgroundDep, caller: CancelerDep
+    execution: ExecutionId,
+    change: ChangeRequest,
+    request: Request,
+    process: ProcessDep,
+    background: BackgroundDep,
+    caller: CancelerDep,
 ) -> Execution:
-    """A JSON merge patch. The clocks of one that runs move with its limits, its deadline at once."""
-    patched = await patching.patch(process, caller, execution, change.wanted)
+    """A JSON merge patch. The clocks of one that runs move with its limits, its deadline at once.
+
+    With `If-Match: "<revision>"` nothing is changed that somebody else has changed since it had that `revision`.
+    """
+    patched = await patching.patch(
+        process, caller, execution, change.wanted, check=lambda now: check_match(request, f'"{revision_of(now)}"')
+    )
     background.start(patching.tell(process, patched), what="change")
     return Execution.of(patched.record)
 

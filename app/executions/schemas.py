@@ -26,6 +26,7 @@ from app.executions.model import (
 )
 from app.executions.outlook import UNKNOWN, Outlook
 from app.executions.record import Record
+from app.executions.revision import revision_of
 from app.executions.states import Cause, PauseMode, Status, StopReason
 from app.executions.vocabulary import (
     RetryReason,
@@ -285,6 +286,10 @@ class Execution(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
+    revision: str = Field(
+        description='Stands for its name, note, labels, priority and limits: with `If-Match: "<revision>"` a change is '
+        "refused if somebody else has changed any of them since"
+    )
     queue_seconds: float | None = Field(description="From `queued_at` until it started, or ended without a start")
     run_seconds: float | None = Field(description="From `started_at` to `finished_at`")
     limits: Limits
@@ -323,6 +328,7 @@ class Execution(BaseModel):
             pause=PauseView.of(record.pause),
             saves_checkpoints=record.saves_checkpoints,
             progress=_progress_of(record),
+            revision=revision_of(record),
             queue_seconds=_seconds(queued, left_queue),
             run_seconds=_seconds(record.started_at, record.finished_at),
             lineage=Lineage(

@@ -47,6 +47,22 @@ async def test_what_people_call_it_is_merged(client: httpx.AsyncClient, submit: 
     assert (cleared["name"], cleared["note"], cleared["labels"], cleared["priority"]) == (None, None, {}, 0)
 
 
+async def test_whoever_was_overtaken_changes_nothing(client: httpx.AsyncClient, submit: Submit, hand: Hand) -> None:
+    """What its program does is no change of it in this sense."""
+    execution = await submit(name="first", labels={"team": "a"})
+    path, seen = f"/v1/executions/{execution}", (await client.get(f"/v1/executions/{execution}")).json()["revision"]
+    await hand.start(execution)
+    first = await client.patch(path, json={"limits": {"timeout": 90}}, headers={"If-Match": f'"{seen}"'})
+    assert first.status_code == 200, first.text
+    assert first.json()["revision"] != seen
+    second = await client.patch(path, json={"name": "second"}, headers={"If-Match": f'"{seen}"'})
+    assert (second.status_code, second.json()["type"]) == (412, "urn:tailrace:problem:precondition_failed")
+    assert first.json()["revision"] in second.json()["detail"]
+    assert (await client.get(path)).json()["name"] == "first"
+    for now in (f'"{first.json()["revision"]}"', "*"):
+        assert (await client.patch(path, json={"name": "second"}, headers={"If-Match": now})).status_code == 200
+
+
 async def test_a_merge_patch_may_say_that_it_is_one(client: httpx.AsyncClient, submit: Submit) -> None:
     execution = await submit()
     path = f"/v1/executions/{execution}"

@@ -224,7 +224,14 @@ def test_it_is_run_again_put_aside_and_deleted(site: Site) -> None:
     assert site.client.list(label={"team": team}).all() == []
     assert [record.id for record in site.client.list(label={"team": team}, archived="true")] == [handle.id]
     assert handle.restore().archived_at is None
+    seen = handle.refresh().revision
     assert handle.change(name="other", labels={"tier": "c"}).name == "other"
+    assert handle.record.revision != seen
+    with pytest.raises(Conflict) as overtaken:
+        site.client.request(
+            "PATCH", f"/v1/executions/{handle.id}", json={"name": "x"}, headers={"If-Match": f'"{seen}"'}
+        )
+    assert overtaken.value.status == 412
     with pytest.raises(Conflict) as late:
         handle.change(limits={"timeout": 5})
     assert late.value.detail == "Its status is succeeded, which does not allow this: PATCH limits."

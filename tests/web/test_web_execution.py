@@ -131,6 +131,41 @@ async def test_what_runs_is_frozen_and_what_waits_is_held(page: Page, tailrace: 
     await expect(page.get_by_role("row", name=re.compile("Attempt 1 Paused"))).to_be_visible()
 
 
+async def test_two_people_who_change_the_same_are_told_of_each_other(
+    page: Page, watched: Watched, tailrace: Running, shots: Path
+) -> None:
+    held = await tailrace.submit("true", hold=True, name="shared")
+
+    async def elsewhere(**fields: object) -> None:
+        assert (await tailrace.request("PATCH", f"/v1/executions/{held}", json=fields)).status_code == 200
+
+    await page.goto(f"/executions/{held}?tab=limits")
+    await page.get_by_label("Running time").fill("7200")
+    await elsewhere(limits={"timeout": 5000, "grace": 33})
+    await expect(page.get_by_text("Meanwhile somebody made it 5000")).to_be_visible()
+    await expect(page.get_by_label("Grace")).to_have_value("33")
+    await page.get_by_role("button", name="Change", exact=True).click()
+    clash = page.get_by_role("table", name="What was changed meanwhile")
+    await expect(clash.get_by_role("row", name="Running time 3600 5000 7200")).to_be_visible()
+    assert (await tailrace.execution(held))["limits"]["timeout"] == 5000
+    assert await watched.findings() == []
+    await page.screenshot(path=shots / "execution-overtaken.png", full_page=True)
+    await page.get_by_role("button", name="Take mine").click()
+    await expect(clash).to_have_count(0)
+    limits = (await tailrace.execution(held))["limits"]
+    assert (limits["timeout"], limits["grace"]) == (7200, 33)
+
+    # What was changed beside it stays, and nobody is asked.
+    await choose(page, "More actions", "Name, note and labels…")
+    await page.get_by_label("Note", exact=True).fill("mine")
+    await elsewhere(name="theirs", labels={"team": "a"})
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("theirs")
+    record = await tailrace.execution(held)
+    assert (record["note"], record["labels"]) == ("mine", {"team": "a"})
+    await tailrace.cancel(held)
+
+
 @pytest.fixture(scope="module")
 async def left(tailrace: Running) -> str:
     """One that has ended, and has left something of each kind."""

@@ -99,7 +99,7 @@ async def test_what_has_ended_is_edited_with_all_that_it_was_made_of(
     """Also in the archive; one variable is changed, one added and one taken away, without any other being known."""
     page = watched.page
     first = await tailrace.submit(
-        "sh", "-c", TOLD, env={"A": "1", "B": "2", "KEPT": "k"}, secrets={"TOKEN": "hush-hush"}, workdir="/tmp",
+        "sh", "-c", TOLD, env={"A": "1", "B": "2", "KEPT": "k"}, secrets={"TOKEN": "hush-hush"}, workdir="/etc",
         user="0", stop_signal="SIGINT", labels={"team": "a"}, files={"rows.csv": {"text": "a,b"}},
         limits={"timeout": 77, "notice": 1}, outputs=[{"path": "*.txt", "required": False}],
     )  # fmt: skip
@@ -109,7 +109,7 @@ async def test_what_has_ended_is_edited_with_all_that_it_was_made_of(
     await expect(page.get_by_text("One field is still needed.")).to_be_visible()
     for section in ("Container", "Limits", "Outputs, exit codes and more"):
         await page.get_by_role("heading", name=section).click()
-    for name, value in {"Directory": "/tmp", "User": "0", "Signal to stop": "SIGINT", "Run time": "77"}.items():
+    for name, value in {"Directory": "/etc", "User": "0", "Signal to stop": "SIGINT", "Run time": "77"}.items():
         await expect(page.get_by_role("textbox", name=name, exact=True)).to_have_value(value)
     await expect(page.get_by_label("Outputs that it has to leave")).to_have_value(re.compile(r"\*\.txt"))
     await page.get_by_label("Value of TOKEN").fill("another")
@@ -126,10 +126,10 @@ async def test_what_has_ended_is_edited_with_all_that_it_was_made_of(
     await page.get_by_role("button", name="Run again").click()
     await page.wait_for_url(lambda url: "/executions/" in url)
     again = await tailrace.ended(page.url.rsplit("/", 1)[1])
-    assert (again["env"], again["workdir"], again["stop_signal"]) == (["B", "C", "KEPT"], "/tmp", "SIGINT")
+    assert (again["env"], again["workdir"], again["stop_signal"]) == (["B", "C", "KEPT"], "/etc", "SIGINT")
     assert (again["limits"]["timeout"], again["limits"]["notice"]) == (78, 1)
     said = await tailrace.log_text(again["id"])
-    assert said.splitlines()[:2] == ["-7-3", "/tmp"]
+    assert said.splitlines()[:2] == ["-7-3", "/etc"]
     assert "a,bthe token has 7 letters" in said
     watched.complaints[:] = [said for said in watched.complaints if "422" not in said]
 
@@ -145,7 +145,7 @@ async def test_one_whose_method_was_switched_off_is_run_again_without_it(
     await tailrace.request("POST", f"/v1/methods/{method}/disable", json={"reason": "It is being mended"})
     await page.goto(f"/submit?rerun={made.json()['id']}")
     await expect(page.get_by_text(re.compile("was disabled by admin: It is being mended")).first).to_be_visible()
-    await page.get_by_text(f"Without its method, {method}@1.0.0").click()
+    await page.get_by_role("switch", name=f"Without its method, {method}@1.0.0").check()
     await expect(page.get_by_role("textbox", name="Image")).to_have_value("busybox:local")
     await expect(page.get_by_text("It would be accepted.")).to_be_visible()
     await page.get_by_role("button", name="Run again").click()

@@ -158,6 +158,7 @@ class Record(Document):
     started_at = maybe_time("When its program started")
     finished_at = maybe_time("When it ended")
     updated_at = maybe_time("When its record last changed")
+    revision = text("Stands for its name, note, labels, priority and limits")
     not_before = maybe_time("It does not start earlier")
     logical_time = maybe_time("The time that it is about")
     queue_seconds = maybe_seconds("How long it waited, once that is over")

@@ -2,7 +2,8 @@ import { Button, Group, Stack, TagsInput, Textarea, TextInput } from "@mantine/c
 import { modals } from "@mantine/modals";
 import { useState } from "react";
 import type { Execution } from "../api/types";
-import { ProblemView } from "../ui/ProblemView";
+import { patchOf } from "../submit/json";
+import { ChangeProblem } from "../ui/ChangeProblem";
 import { labelPatch, labelText } from "./labels";
 import { change, useOperations } from "./operations";
 
@@ -11,17 +12,23 @@ export function Description({ record }: { record: Execution }) {
   const [name, setName] = useState(record.name ?? "");
   const [note, setNote] = useState(record.note ?? "");
   const [labels, setLabels] = useState(Object.entries(record.labels).map(labelText));
+  const [seen] = useState(record);
   const operations = useOperations(record.id);
-  const save = async () => {
-    const patch = { name: name || null, note: note || null, labels: labelPatch(labels, record.labels) };
-    await change(record.id, patch);
-    modals.closeAll();
+  const save = (from: Execution) => {
+    const changed = patchOf({ name: seen.name, note: seen.note }, { name: name || null, note: note || null });
+    const patch = { ...changed, labels: labelPatch(labels, seen.labels) };
+    operations.mutate({
+      call: async () => {
+        await change(from, patch);
+        modals.closeAll();
+      },
+    });
   };
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        operations.mutate({ call: save });
+        save(seen);
       }}
     >
       <Stack gap="sm">
@@ -42,7 +49,7 @@ export function Description({ record }: { record: Execution }) {
           onChange={(event) => setNote(event.currentTarget.value)}
         />
         <TagsInput label="Labels" description="As key=value" value={labels} onChange={setLabels} />
-        <ProblemView error={operations.error} />
+        <ChangeProblem error={operations.error} onAgain={save} onLeave={() => modals.closeAll()} />
         <Group justify="flex-end">
           <Button type="submit" loading={operations.isPending}>
             Save

@@ -3,10 +3,11 @@ import { useState } from "react";
 import { asProblem } from "../api/problem";
 import { type Execution, hasEnded } from "../api/types";
 import { useMe } from "../session/session";
-import { ProblemView } from "../ui/ProblemView";
+import type { JsonObject } from "../submit/json";
+import { ChangeProblem } from "../ui/ChangeProblem";
 import { spell, useNow } from "../ui/time";
 import { clocksOf } from "./clocks";
-import { CLOCKS, type Draft, type Field, patchOf, SIZES, shownValue } from "./limits";
+import { CLOCKS, type Draft, type Field, type Limit, labelOf, patchOf, SIZES, shownValue } from "./limits";
 import { change, useOperations } from "./operations";
 import { Panel } from "./Panel";
 import { whyFixed, whyNot } from "./possible";
@@ -20,16 +21,25 @@ const MORE = [
 /** Its limits, which can be changed as long as they have a meaning; also while it runs. */
 export function LimitsPanel({ record }: { record: Execution }) {
   const [draft, setDraft] = useState<Draft>({});
+  // As it was when the draft was begun: what others change meanwhile is not taken back unasked.
+  const [seen, setSeen] = useState(record);
   const operations = useOperations(record.id);
-  const patch = patchOf(draft, record.limits);
-  const save = (limits: object) =>
+  const patch = patchOf(draft, seen.limits);
+  const [asked, setAsked] = useState<JsonObject>({});
+  const save = (limits: JsonObject, from: Execution) => {
+    setAsked(limits);
     operations.mutate({
       call: async () => {
-        await change(record.id, { limits });
+        await change(from, { limits });
         setDraft({});
       },
       said: "The limits are changed.",
     });
+  };
+  const type = (limit: Limit, text: string) => {
+    if (Object.keys(draft).length === 0) setSeen(record);
+    setDraft({ ...draft, [limit]: text });
+  };
   const errors = operations.error ? asProblem(operations.error).errors : [];
   const input = (field: Field) => (
     <LimitInput
@@ -37,21 +47,26 @@ export function LimitsPanel({ record }: { record: Execution }) {
       field={field}
       record={record}
       draft={draft[field.limit]}
+      before={draft[field.limit] === undefined ? record : seen}
       error={errors.find((each) => each.field === `limits.${field.limit}`)?.message}
-      onChange={(text) => setDraft({ ...draft, [field.limit]: text })}
+      onChange={(text) => type(field.limit, text)}
     />
   );
+  const leave = () => {
+    setDraft({});
+    operations.reset();
+  };
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        if (patch) save(patch);
+        if (patch) save(patch, seen);
       }}
     >
       <Stack>
         <Remaining
           record={record}
-          onMore={(seconds) => save({ timeout: (record.limits.timeout ?? 0) + seconds })}
+          onMore={(seconds) => save({ timeout: (record.limits.timeout ?? 0) + seconds }, record)}
         />
         <Panel title="Clocks, in seconds">
           <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="sm">
@@ -63,15 +78,18 @@ export function LimitsPanel({ record }: { record: Execution }) {
             {SIZES.map(input)}
           </SimpleGrid>
         </Panel>
-        <ProblemView
+        <ChangeProblem<Execution>
           error={operations.error}
           shownFields={[...CLOCKS, ...SIZES].map(({ limit }) => `limits.${limit}`)}
+          nameOf={labelOf}
+          onAgain={(now) => save(asked, now)}
+          onLeave={leave}
         />
         <Group gap="xs">
           <Button type="submit" disabled={!patch} loading={operations.isPending}>
             Change
           </Button>
-          <Button variant="default" disabled={!patch} onClick={() => setDraft({})}>
+          <Button variant="default" disabled={!patch} onClick={leave}>
             As they are
           </Button>
         </Group>
@@ -119,19 +137,23 @@ interface LimitInputProps {
   field: Field;
   record: Execution;
   draft: string | undefined;
+  /** As it was when the draft was begun. */
+  before: Execution;
   error: string | undefined;
   onChange: (text: string) => void;
 }
 
-function LimitInput({ field, record, draft, error, onChange }: LimitInputProps) {
+function LimitInput({ field, record, draft, before, error, onChange }: LimitInputProps) {
   const { scopes } = useMe();
   const why = whyFixed(field.limit, record, scopes);
   const value = draft ?? shownValue(field, record.limits);
+  const now = shownValue(field, record.limits);
+  const wasChanged = now !== shownValue(field, before.limits);
   const seconds = field.unit === "seconds" && /^\d+$/.test(value) ? Number(value) : 0;
   const input = (
     <TextInput
       label={field.label}
-      description={field.about}
+      description={wasChanged ? `Meanwhile somebody made it ${now || "none"}` : field.about}
       value={value}
       placeholder={field.optional ? "none" : "the default"}
       readOnly={why !== null}

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { type Execution, hasEnded } from "../api/types";
 import { useMe } from "../session/session";
 import { ActionButton } from "./ActionButton";
-import { cancel, change, useOperations } from "./operations";
+import { cancel, setGrace, useOperations } from "./operations";
 import { whyNot } from "./possible";
 
 /** Stop it: the first time it is told and has its grace, the second time it is killed. */
@@ -52,7 +52,7 @@ export function StopControl({ record }: { record: Execution }) {
 }
 
 async function stop({ id, limits }: Execution, grace: number | null): Promise<unknown> {
-  if (grace !== null && grace !== limits.grace) await change(id, { limits: { grace } });
+  if (grace !== null && grace !== limits.grace) await setGrace(id, grace);
   return cancel(id);
 }
 

@@ -63,6 +63,11 @@ export const SIZES: readonly Field[] = [
 
 export type { Field };
 
+/** How a limit is called, by its path in a record. */
+export function labelOf(path: string): string {
+  return [...CLOCKS, ...SIZES].find(({ limit }) => path === `limits.${limit}`)?.label ?? path;
+}
+
 /** A limit as its input has it; nothing for none. */
 export function shownValue({ limit, unit }: Field, limits: Execution["limits"]): string {
   const value: Value = limits[limit];

@@ -1,7 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { changeTogether, Overtaken } from "../api/changing";
 import { api, ask } from "../api/client";
 import type { Execution, Schemas } from "../api/types";
 import { executionKey } from "../executions/queries";
+import type { JsonObject } from "../submit/json";
 import { say, showProblem } from "../ui/notify";
 
 /** Something to ask of an execution, with its answer. */
@@ -29,7 +31,8 @@ export function useOperations(id: string) {
     },
     onError: (error, { expected }, before) => {
       if (expected && before) client.setQueryData<Execution>(key, before);
-      showProblem(error);
+      // Where both want the same otherwise, whoever asked is asked.
+      if (!(error instanceof Overtaken)) showProblem(error);
     },
     onSettled: () => client.invalidateQueries({ queryKey: key }),
   });
@@ -71,8 +74,25 @@ export async function rerun(
   return "execution" in made ? made.execution : made;
 }
 
-export type Change = Schemas["ChangeRequest"];
+/** A merge patch on it as it was `seen`: what is left out stays, null brings the default back. Throws `Overtaken`. */
+export const change = (seen: Execution, patch: JsonObject) =>
+  changeTogether(seen, patch, {
+    read: async () => {
+      const now = await ask(api.GET("/v1/executions/{id}", one(seen.id)));
+      return { now, etag: `"${now.revision}"` };
+    },
+    send: (body, etag) =>
+      ask(
+        api.PATCH("/v1/executions/{id}", {
+          ...one(seen.id),
+          headers: { "If-Match": etag },
+          body: body as Schemas["ChangeRequest"],
+        }),
+      ),
+  });
 
-/** A merge patch: what is left out stays, null brings the default back. */
-export const change = (id: string, patch: object) =>
-  ask(api.PATCH("/v1/executions/{id}", { ...one(id), body: patch as Change }));
+/** Of whoever stops it, whatever others said before. */
+export const setGrace = (id: string, grace: number) =>
+  ask(
+    api.PATCH("/v1/executions/{id}", { ...one(id), body: { limits: { grace } } as Schemas["ChangeRequest"] }),
+  );

@@ -65,6 +65,7 @@ export function recordWith(fields: Partial<Execution>): Execution {
     started_at: null,
     finished_at: null,
     updated_at: "2026-01-01T00:00:00Z",
+    revision: "0",
     queue_seconds: null,
     run_seconds: null,
     limits: {

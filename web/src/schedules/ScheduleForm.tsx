@@ -2,12 +2,14 @@ import { Button, Group, NumberInput, Paper, Select, Stack, Textarea, TextInput }
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { changeTogether, tagged } from "../api/changing";
 import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Schemas } from "../api/types";
 import { FormErrors } from "../submit/errors";
+import { type Json, type JsonObject, patchOf } from "../submit/json";
+import { ChangeProblem } from "../ui/ChangeProblem";
 import { readLabels, spellLabels } from "../ui/labelText";
-import { ProblemView } from "../ui/ProblemView";
 import { BoundFields } from "./BoundFields";
 import { isOverlap, OVERLAP_CHOICES } from "./overlaps";
 import { SCHEDULES, type Schedule } from "./queries";
@@ -35,25 +37,27 @@ interface Fields {
 
 /** Name, rule with its next times, what is submitted. */
 export function ScheduleForm({ schedule }: { schedule?: Schedule }) {
+  const [seen] = useState(schedule);
   const [fields, setFields] = useState<Fields>(() => fieldsOf(schedule));
   const put = (part: Partial<Fields>) => setFields((before) => ({ ...before, ...part }));
   const client = useQueryClient();
   const navigate = useNavigate();
   const targets = parsed(fields.targets);
   const saving = useMutation({
-    mutationFn: () => save(schedule, fields, targets),
+    mutationFn: (from: Schedule | undefined) => (seen ? save(seen, fields, from ?? seen) : make(fields)),
     onSuccess: async ({ id }) => {
       await client.invalidateQueries({ queryKey: SCHEDULES });
       await navigate({ to: "/schedules/$id", params: { id } });
     },
   });
   const errors = new FormErrors(saving.error ? asProblem(saving.error).errors : []);
+  const leave = () => void navigate({ to: "/schedules/$id", params: { id: seen?.id ?? "" } });
   return (
     <form
       aria-label="Schedule"
       onSubmit={(event) => {
         event.preventDefault();
-        if (targets !== undefined) saving.mutate();
+        if (targets !== undefined) saving.mutate(seen);
       }}
     >
       <div className={classes.split}>
@@ -82,7 +86,12 @@ export function ScheduleForm({ schedule }: { schedule?: Schedule }) {
               onChange={(next) => put({ targets: next })}
             />
           </Paper>
-          <ProblemView error={saving.error} shownFields={errors.all.map(({ field }) => field)} />
+          <ChangeProblem<Schedule>
+            error={saving.error}
+            shownFields={errors.all.map(({ field }) => field)}
+            onAgain={(now) => saving.mutate(now)}
+            onLeave={leave}
+          />
           <Group>
             <Button type="submit" loading={saving.isPending} disabled={targets === undefined}>
               {schedule ? "Change" : "Make the schedule"}
@@ -166,23 +175,35 @@ function fieldsOf(schedule: Schedule | undefined): Fields {
   };
 }
 
-/** Of a schedule that is changed, targets that nobody touched are left as they are, with their secrets. */
-async function save(schedule: Schedule | undefined, fields: Fields, targets: unknown): Promise<Schedule> {
-  const said = {
+/** What is said of a schedule; the parts of its rule that it has not are said to be none. */
+function bodyOf(fields: Fields): JsonObject {
+  const { cron = null, every = null } = fields.rule;
+  const rule = { ...fields.rule, cron, every, ...(cron === null ? { time_zone: null } : { offset: null }) };
+  return {
     name: fields.name,
     note: fields.note || null,
     labels: readLabels(fields.labels),
     overlap: fields.overlap,
     catch_up: Number(fields.catchUp),
     time_input: fields.timeInput.trim() || null,
+    rule: rule as JsonObject,
+    targets: (parsed(fields.targets) ?? null) as Json,
   };
-  if (!schedule) {
-    const body = { ...said, rule: fields.rule, targets } as unknown as Schemas["NewSchedule"];
-    return ask(api.POST("/v1/schedules", { body }));
-  }
-  const wasTouched = fields.targets !== written(schedule.targets);
-  const { cron = null, every = null } = fields.rule;
-  const rule = { ...fields.rule, cron, every, ...(cron === null ? { time_zone: null } : { offset: null }) };
-  const body = { ...said, rule, ...(wasTouched ? { targets } : {}) };
-  return ask(api.PATCH("/v1/schedules/{id}", { params: { path: { id: schedule.id } }, body }));
+}
+
+function make(fields: Fields): Promise<Schedule> {
+  const body = { ...bodyOf(fields), rule: fields.rule } as unknown as Schemas["NewSchedule"];
+  return ask(api.POST("/v1/schedules", { body }));
+}
+
+/** What was changed since it was `seen`, on it as it was at `from`: targets that nobody touched stay, with their secrets. */
+async function save(seen: Schedule, fields: Fields, from: Schedule): Promise<Schedule> {
+  const patch = patchOf(bodyOf(fieldsOf(seen)), bodyOf(fields));
+  if (!patch) return seen;
+  const params = { path: { id: seen.id } };
+  return changeTogether(from, patch, {
+    read: () => tagged(api.GET("/v1/schedules/{id}", { params })),
+    send: (body, etag) =>
+      ask(api.PATCH("/v1/schedules/{id}", { params, headers: { "If-Match": etag }, body })),
+  });
 }

@@ -2,14 +2,16 @@ import { Button, Group, Stack } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { changeTogether, tagged } from "../api/changing";
 import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import type { Schemas } from "../api/types";
 import { FormErrors } from "../submit/errors";
+import { type Json, type JsonObject, patchOf } from "../submit/json";
+import { ChangeProblem } from "../ui/ChangeProblem";
 import { Dialog } from "../ui/Dialog";
 import { readLabels } from "../ui/labelText";
 import { say } from "../ui/notify";
-import { ProblemView } from "../ui/ProblemView";
 import { TRIGGERS, type Trigger } from "./queries";
 import { TargetsField } from "./TargetsField";
 import { TriggerFields } from "./TriggerFields";
@@ -38,11 +40,13 @@ interface TriggerDialogProps {
 export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) {
   const client = useQueryClient();
   const navigate = useNavigate();
+  const [seen] = useState(trigger);
   const [draft, setDraft] = useState<TriggerDraft>(() => draftOf(trigger, target));
   const [text, setText] = useState(() => written(trigger?.target ?? EXAMPLE));
   const wanted = target ?? parsed(text);
   const saving = useMutation({
-    mutationFn: () => save(draft, wanted, trigger),
+    mutationFn: (from: Trigger | undefined): Promise<Schemas["NewTriggerView"] | null> =>
+      seen ? save(seen, draft, wanted, from ?? seen) : make(draft, wanted),
     onSuccess: async (made) => {
       await client.invalidateQueries({ queryKey: TRIGGERS });
       if (made) return;
@@ -66,7 +70,7 @@ export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) 
           event.preventDefault();
           // A dialog is drawn in the form that opened it, as far as events go.
           event.stopPropagation();
-          saving.mutate();
+          saving.mutate(seen);
         }}
       >
         <Stack gap="sm">
@@ -86,7 +90,12 @@ export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) 
               onChange={setText}
             />
           )}
-          <ProblemView error={saving.error} shownFields={SHOWN} />
+          <ChangeProblem<Trigger>
+            error={saving.error}
+            shownFields={SHOWN}
+            onAgain={(now) => saving.mutate(now)}
+            onLeave={onClose}
+          />
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               Cancel
@@ -101,29 +110,38 @@ export function TriggerDialog({ target, trigger, onClose }: TriggerDialogProps) 
   );
 }
 
-/** What was made, with what is shown once; null of a change. A target that nobody touched stays, with its secrets. */
-async function save(
-  draft: TriggerDraft,
-  target: unknown,
-  trigger: Trigger | undefined,
-): Promise<Schemas["NewTriggerView"] | null> {
-  const said = {
+function bodyOf(draft: TriggerDraft): JsonObject {
+  return {
     name: draft.name,
     note: draft.note.trim() || null,
     labels: readLabels(draft.labels),
     payload_input: draft.payloadInput.trim() || null,
     max_per_minute: Number(draft.maxPerMinute),
   };
-  if (!trigger) {
-    const signing = draft.signature && {
-      signature: draft.signature,
-      ...(draft.secret && { secret: draft.secret }),
-    };
-    const body = { ...said, target, ...signing } as unknown as Schemas["NewTrigger"];
-    return ask(api.POST("/v1/triggers", { body }));
-  }
-  const wasTouched = written(target) !== written(trigger.target);
-  const body = { ...said, ...(wasTouched ? { target } : {}) };
-  await ask(api.PATCH("/v1/triggers/{id}", { params: { path: { id: trigger.id } }, body }));
+}
+
+/** What was made, with what is shown once. */
+function make(draft: TriggerDraft, target: unknown): Promise<Schemas["NewTriggerView"]> {
+  const signing = draft.signature && {
+    signature: draft.signature,
+    ...(draft.secret && { secret: draft.secret }),
+  };
+  const body = { ...bodyOf(draft), target, ...signing } as unknown as Schemas["NewTrigger"];
+  return ask(api.POST("/v1/triggers", { body }));
+}
+
+/** What was changed since it was `seen`, on it as it was at `from`: a target that nobody touched stays, with its secrets. */
+async function save(seen: Trigger, draft: TriggerDraft, target: unknown, from: Trigger): Promise<null> {
+  const wasTouched = written(target) !== written(seen.target);
+  const patch = {
+    ...patchOf(bodyOf(draftOf(seen, undefined)), bodyOf(draft)),
+    ...(wasTouched ? { target: target as Json } : {}),
+  };
+  const params = { path: { id: seen.id } };
+  await changeTogether(from, patch, {
+    read: () => tagged(api.GET("/v1/triggers/{id}", { params })),
+    send: (body, etag) =>
+      ask(api.PATCH("/v1/triggers/{id}", { params, headers: { "If-Match": etag }, body })),
+  });
   return null;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,9 @@ _OF_SPEC = (
     "max_attempts", "retry_on", "on_timeout", "on_interrupted", "setup", "teardown", "exit_codes", "keep_workspace",
     "not_before", "limits", "archive",
 )  # fmt: skip
+
+
+CHANGEABLE = ("name", "note", "labels", "priority", "limits")
 
 
 class Execution(Owned):
@@ -189,6 +194,12 @@ class Execution(Owned):
             return "not_before"
         return "quota" if self.batch is not None and self.batch.is_full else "slot"
 
+    @property
+    def revision(self) -> str:
+        """What stands for all of it that may be changed."""
+        said = json.dumps([self.spec[name] for name in CHANGEABLE], sort_keys=True)
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
     def record(self, *, alone: bool = False) -> dict[str, Any]:
         """As the API shows it; `alone` with what lies ahead."""
         own = f"/v1/executions/{self.id}"
@@ -229,6 +240,7 @@ class Execution(Owned):
             "started_at": written(self.started_at),
             "finished_at": written(self.finished_at),
             "updated_at": written(self.updated_at),
+            "revision": self.revision,
             "queue_seconds": seconds(self.queued_at, left_queue),
             "run_seconds": seconds(self.started_at, self.finished_at),
             "lineage": {

@@ -213,10 +213,15 @@ def _held(call: Call, name: str, verb: str, *, to: bool) -> Answer:
     return Answer.of(execution.record())
 
 
+_LOOK_AGAIN = "Look at it again, then decide whether to change it."
+
+
 @routes.on("PATCH", _BASE + "/{id}")
 def change(call: Call, id: str) -> Answer:  # noqa: A002  that is what it is
     """Its name, note, labels, priority or limits."""
     execution, patch = one(call, id), call.body()
+    if (given := call.request.headers.get("if-match")) not in {None, "*", f'"{execution.revision}"'}:
+        raise Problem(412, f"It has been changed: {given} was it before.", hint=_LOOK_AGAIN)
     now = {name: execution.spec[name] for name in _CHANGEABLE}
     wrong: list[Wrong] = []
     wanted = {name: value for name, value in merged(now, patch).items() if value is not None or name not in now}

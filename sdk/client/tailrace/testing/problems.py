@@ -13,6 +13,7 @@ _TITLES = {
     404: ("not_found", "Not found"),
     405: ("method_not_allowed", "Method not allowed"),
     409: ("conflict", "Conflict with the current status"),
+    412: ("precondition_failed", "Precondition failed"),
     422: ("invalid_request", "Invalid request"),
     429: ("rate_limited", "Too many requests"),
     500: ("internal", "Internal error"),
