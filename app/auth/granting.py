@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 
 from app.auth import repository
 from app.auth.holding import no_longer_valid
-from app.auth.model import TOKENS_PER_OWNER, TokenRecord
+from app.auth.model import TOKENS_PER_OWNER, TokenKind, TokenRecord
 from app.auth.service import Caller
 from app.auth.tokens import Scope, hash_token, new_token
 from app.bootstrap import Process
@@ -106,14 +106,21 @@ async def get(process: Process, caller: Caller, token: UUID) -> TokenRecord:
 
 
 async def get_page(
-    process: Process, caller: Caller, *, owner: str | None, dead: bool, limit: int, before: UUID | None
+    process: Process,
+    caller: Caller,
+    *,
+    owner: str | None,
+    kind: TokenKind | None,
+    dead: bool,
+    limit: int,
+    before: UUID | None,
 ) -> tuple[list[TokenRecord], bool]:
     """One page, and whether there are more. Of another `owner` there is nothing to be seen."""
     if caller.sees is not None and owner not in {None, caller.owner}:
         return [], False
     async with reading(process.database) as connection:
         found = await repository.list_tokens(
-            connection, owner=owner or caller.sees, dead=dead, before=before, most=limit + 1
+            connection, owner=owner or caller.sees, kind=kind, dead=dead, before=before, most=limit + 1
         )
     return found[:limit], len(found) > limit
 

@@ -36,6 +36,14 @@ class Role(StrEnum):
         return _SCOPES[self]
 
 
+class TokenKind(StrEnum):
+    """How somebody came to have a token: it was made, it is a browser's session, or an issuer's (OpenID Connect)."""
+
+    TOKEN = "token"  # noqa: S105 - a word
+    SESSION = "session"
+    OIDC = "oidc"
+
+
 _SCOPES = {
     Role.VIEWER: frozenset({Scope.READ}),
     Role.OPERATOR: frozenset({Scope.READ, Scope.SUBMIT, Scope.CANCEL}),
@@ -53,6 +61,7 @@ class TokenRecord:
     """A token. `made_by` is the one that made it."""
 
     id: UUID
+    kind: TokenKind
     name: str
     owner: str
     scopes: frozenset[Scope]

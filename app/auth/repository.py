@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    case,
     column,
     delete,
     func,
@@ -30,6 +31,7 @@ from app.auth.model import (
     DEAD_PER_OWNER,
     TICKETS_PER_TOKEN,
     ShareRecord,
+    TokenKind,
     TokenRecord,
 )
 from app.auth.tables import Share, Ticket, Token
@@ -53,7 +55,15 @@ LINEAGE = (
     ("notification_rules", "set_by"),
 )
 
-_TOKEN = tuple(column for column in Token.__table__.c if column.name not in {"hash", "session", "vouched_until"})
+_KIND = case(
+    (Token.session, TokenKind.SESSION),
+    (Token.vouched_until.is_not(None), TokenKind.OIDC),
+    else_=TokenKind.TOKEN,
+)
+_TOKEN = (
+    *(column for column in Token.__table__.c if column.name not in {"hash", "session", "vouched_until"}),
+    _KIND.label("kind"),
+)
 _SHARE = tuple(column for column in Share.__table__.c if column.name not in {"hash", "made_with"})
 _DEAD = timedelta(days=DEAD_DAYS)
 
@@ -64,7 +74,7 @@ def is_valid(table: type[Token | Share]) -> ColumnElement[bool]:
 
 
 def _token_of(row: Mapping[Any, Any]) -> TokenRecord:
-    return TokenRecord(**{**row, "scopes": frozenset(map(Scope, row["scopes"]))})
+    return TokenRecord(**{**row, "kind": TokenKind(row["kind"]), "scopes": frozenset(map(Scope, row["scopes"]))})
 
 
 async def add_token(connection: Connection, columns: Mapping[str, Any]) -> TokenRecord:
@@ -123,12 +133,20 @@ async def find_token(connection: Connection, token: UUID, *, owner: str | None) 
 
 
 async def list_tokens(
-    connection: Connection, *, owner: str | None, dead: bool, before: UUID | None, most: int
+    connection: Connection,
+    *,
+    owner: str | None,
+    kind: TokenKind | None,
+    dead: bool,
+    before: UUID | None,
+    most: int,
 ) -> list[TokenRecord]:
     """Those of an owner or of all, the newest first; also the `dead` if they are asked for."""
     statement: Select[Any] = select(*_TOKEN).order_by(Token.id.desc()).limit(most)
     if owner is not None:
         statement = statement.where(Token.owner == owner)
+    if kind is not None:
+        statement = statement.where(literal(kind) == _KIND)
     if not dead:
         statement = statement.where(is_valid(Token))
     if before is not None:

@@ -63,7 +63,13 @@ async def make_token(new: NewToken, response: Response, process: ProcessDep, cal
 async def list_tokens(query: Annotated[TokenQuery, Query()], process: ProcessDep, caller: ReaderDep) -> TokenList:
     """Yours, or with the scope `admin` everybody's; newest first."""
     found, more = await granting.get_page(
-        process, caller, owner=query.owner, dead=query.all, limit=query.limit, before=query.cursor
+        process,
+        caller,
+        owner=query.owner,
+        kind=query.kind,
+        dead=query.all,
+        limit=query.limit,
+        before=query.cursor,
     )
     return TokenList.of(found, more=more)
 

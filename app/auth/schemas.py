@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from app.auth.granting import Wanted
 from app.auth.lineage import Ended
-from app.auth.model import Role, ShareRecord, TokenRecord, role_of
+from app.auth.model import Role, ShareRecord, TokenKind, TokenRecord, role_of
 from app.auth.tokens import Scope
 from app.executions.vocabulary import Name, Note
 from app.quotas.model import OwnerName
@@ -24,6 +24,7 @@ _EXECUTION = "019a3e5c-7d20-7c61-9f0e-3b1c5f8f2a44"
 _NEW: dict[str, Any] = {"name": "nightly jobs", "scopes": ["read", "submit"], "expires_in": 2_592_000}
 _TOKEN: dict[str, Any] = {
     "id": _ID,
+    "kind": "token",
     "name": "nightly jobs",
     "owner": "ann",
     "scopes": ["read", "submit"],
@@ -85,6 +86,9 @@ class TokenView(BaseModel):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_TOKEN]})
 
     id: UUID
+    kind: TokenKind = Field(
+        description="`token`: it was made; `session`: a browser has it; `oidc`: it is the issuer's (OpenID Connect)"
+    )
     name: str
     owner: str
     scopes: list[Scope]
@@ -140,6 +144,7 @@ class TokenQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     owner: OwnerName | None = Field(default=None, description="Those of one owner")
+    kind: TokenKind | None = Field(default=None, description="Only those: `session` are who is logged in where")
     all: bool = Field(default=False, description="Also those that were revoked or have expired, for 90 days")
     limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Items per page")
     cursor: UUID | None = Field(default=None, description="The `next` of the page before")

@@ -113,6 +113,17 @@ async def test_it_ends_with_its_token_and_not_later(api: Api, client: httpx.Asyn
     browser = await begin(api, await api.client_with(made["token"]))
     listed = {each["name"]: each for each in (await client.get("/v1/tokens")).json()["items"]}
     assert (listed["session"]["made_by"], listed["session"]["expires_at"]) == (made["id"], made["expires_at"])
+    assert (listed["session"]["kind"], listed["t"]["kind"], made["kind"]) == ("session", "token", "token")
+    # A token may be called as a session is, and is none.
+    named = (await client.post("/v1/tokens", json={"name": "session", "scopes": ["read"]})).json()
+    by_kind = {
+        kind: [each["id"] for each in (await client.get("/v1/tokens", params={"kind": kind})).json()["items"]]
+        for kind in ("session", "token", "oidc")
+    }
+    assert by_kind["session"] == [listed["session"]["id"]]
+    assert by_kind["token"][:2] == [named["id"], made["id"]]
+    assert by_kind["oidc"] == []
+    assert (await client.get("/v1/tokens", params={"kind": "x"})).json()["errors"][0]["field"] == "kind"
     assert (await browser.get("/v1/me")).status_code == 200
     assert (await client.delete(f"/v1/tokens/{made['id']}")).status_code == 204
     assert (await browser.get("/v1/me")).status_code == 401

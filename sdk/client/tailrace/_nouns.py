@@ -171,6 +171,7 @@ class Token(Document):
     """Who may do what. `token` is told once, when it is made."""
 
     id = text("UUID")
+    kind = text("`token`, `session` of a browser, or `oidc`, an issuer's")
     name = text("For people")
     owner = text("As whom it acts")
     scopes = texts("`read`, `submit`, `cancel`, `admin`")

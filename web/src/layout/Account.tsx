@@ -1,8 +1,9 @@
-import { ActionIcon, Menu, Text } from "@mantine/core";
+import { Button, Menu, Text } from "@mantine/core";
 import { IconBook, IconChartBar, IconKey, IconLogout, IconUser } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { logOut, useMe } from "../session/session";
 import { showProblem } from "../ui/notify";
+import classes from "./Shell.module.css";
 
 /** Who one is, and the way out. */
 export function Account() {
@@ -10,9 +11,18 @@ export function Account() {
   return (
     <Menu position="bottom-end" width={240} withArrow>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Account of ${me.owner}`}>
-          <IconUser size={18} stroke={1.6} />
-        </ActionIcon>
+        <Button
+          variant="subtle"
+          color="gray"
+          px="xs"
+          aria-label={`Account of ${me.owner}`}
+          leftSection={<IconUser size={18} stroke={1.6} />}
+          classNames={{ section: classes.account }}
+        >
+          <Text component="span" fz="sm" maw="10rem" truncate visibleFrom="sm">
+            {me.owner}
+          </Text>
+        </Button>
       </Menu.Target>
       <Menu.Dropdown>
         <div style={{ padding: "0.5rem 0.75rem" }}>

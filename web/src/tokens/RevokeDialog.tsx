@@ -7,7 +7,7 @@ import { useMe } from "../session/session";
 import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/notify";
 import { ProblemView } from "../ui/ProblemView";
-import { descendantsOf, endsWith, stateOf, type Token, toldOf } from "./granting";
+import { descendantsOf, endsWith, stateOf, type Token, titleOf, toldOf } from "./granting";
 import { TOKENS, tokensQuery } from "./queries";
 
 const NAMED = 8;
@@ -18,24 +18,33 @@ export function RevokeDialog({ token, onClose }: { token: Token; onClose: () => 
   const { token_id } = useMe();
   const known = useInfiniteQuery(tokensQuery({}));
   const tokens = known.data?.pages.flatMap(({ items }) => items) ?? [];
+  const isSession = token.kind === "session";
   const isOver = stateOf(token, Date.now()) !== "valid";
   const [isDeep, setDeep] = useState(isOver);
   const revoking = useMutation({
     mutationFn: () => revoke(token.id, isDeep),
     onSuccess: async (ended) => {
-      say(ended ? toldOf(ended) : "It was revoked, with its sessions.", token.name);
+      say(
+        ended ? toldOf(ended) : isSession ? "It has ended." : "It was revoked, with its sessions.",
+        token.name,
+      );
       onClose();
       await client.invalidateQueries({ queryKey: TOKENS });
     },
   });
   const going = descendantsOf(token.id, tokens);
   return (
-    <Dialog onClose={onClose} title={`Revoke the token ${token.name}?`}>
+    <Dialog
+      onClose={onClose}
+      title={isSession ? `End ${titleOf(token)}?` : `Revoke the token ${token.name}?`}
+    >
       <Stack gap="sm">
         <Text fz="sm">
           {isOver
             ? "It is over already. What was made with it may still go on."
-            : "Whoever comes with it is refused from now on, also where something is open by it."}
+            : isSession
+              ? "That browser is logged out at once. The token by which it was logged in stays."
+              : "Whoever comes with it is refused from now on, also where something is open by it."}
         </Text>
         <Checkbox
           label="Also all that was made with it"
@@ -56,7 +65,7 @@ export function RevokeDialog({ token, onClose }: { token: Token; onClose: () => 
             Cancel
           </Button>
           <Button color="red.8" loading={revoking.isPending} onClick={() => revoking.mutate()}>
-            {isDeep ? "Revoke all of it" : "Revoke"}
+            {isDeep ? "Revoke all of it" : isSession ? "End it" : "Revoke"}
           </Button>
         </Group>
       </Stack>
@@ -72,7 +81,7 @@ function Going({ tokens }: { tokens: readonly Token[] }) {
         No token is known that was made with it.
       </Text>
     );
-  const named = tokens.filter(({ name }) => name !== "session");
+  const named = tokens.filter(({ kind }) => kind !== "session");
   const sessions = tokens.length - named.length;
   return (
     <div>

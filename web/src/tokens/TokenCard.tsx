@@ -4,12 +4,18 @@ import { RevokeButton } from "./columns";
 import type { Token } from "./granting";
 import { Expiry, ScopeList, TokenName } from "./TokenParts";
 
+interface TokenCardProps {
+  token: Token;
+  names: ReadonlyMap<string, string>;
+  onRevoke: () => void;
+}
+
 /** A token on a narrow screen. */
-export function TokenCard({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
+export function TokenCard({ token, names, onRevoke }: TokenCardProps) {
   return (
     <Stack gap={4}>
       <Group justify="space-between" wrap="nowrap" gap="xs">
-        <TokenName token={token} />
+        <TokenName token={token} names={names} />
         <RevokeButton token={token} onRevoke={onRevoke} />
       </Group>
       <Text component="div" fz="sm" truncate>

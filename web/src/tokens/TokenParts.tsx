@@ -3,11 +3,25 @@ import { useMe } from "../session/session";
 import { RelativeTime } from "../ui/RelativeTime";
 import { stateOf, type Token } from "./granting";
 
-/** What a token is for, and whether it is the one in use. */
-export function TokenName({ token: { id, name } }: { token: Token }) {
+interface TokenNameProps {
+  token: Token;
+  /** The names of those that are known, by their ids. */
+  names: ReadonlyMap<string, string>;
+}
+
+/** What a token is for, of which kind it is, and whether it is the one in use. A session has no name but its maker's. */
+export function TokenName({ token, names }: TokenNameProps) {
   const { token_id } = useMe();
+  const { id, kind } = token;
+  const maker = token.made_by && names.get(token.made_by);
+  const name = kind !== "session" ? token.name : maker ? `by ${maker}` : "in a browser";
   return (
     <Group gap={6} wrap="nowrap" miw={0} component="span">
+      {kind !== "token" && (
+        <Badge size="sm" variant="default" tt="none" fw={500} flex="none">
+          {kind === "session" ? "Session" : "Issuer’s"}
+        </Badge>
+      )}
       <Text component="span" fz="sm" fw={550} truncate title={name}>
         {name}
       </Text>

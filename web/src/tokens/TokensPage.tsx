@@ -11,8 +11,9 @@ import { OwnerFilter } from "../ui/OwnerFilter";
 import { ProblemView } from "../ui/ProblemView";
 import { columnsOf } from "./columns";
 import type { Token } from "./granting";
+import { KindFilter } from "./KindFilter";
 import { NewTokenDialog } from "./NewTokenDialog";
-import { tokensQuery } from "./queries";
+import { type TokenSearch, tokensQuery } from "./queries";
 import { RevokeDialog } from "./RevokeDialog";
 import { TokenCard } from "./TokenCard";
 
@@ -27,12 +28,20 @@ export function TokensPage() {
   const [revoked, setRevoked] = useState<Token | null>(null);
   const query = useInfiniteQuery(tokensQuery(search));
   const tokens = query.data?.pages.flatMap(({ items }) => items) ?? [];
+  // Who began a session is not among the sessions.
+  const known = useInfiniteQuery({
+    ...tokensQuery({ owner: search.owner }),
+    enabled: search.kind !== undefined,
+  });
+  const names = new Map(
+    [...(known.data?.pages.flatMap(({ items }) => items) ?? []), ...tokens].map(({ id, name }) => [id, name]),
+  );
+  const narrow = (change: { [Name in keyof TokenSearch]: TokenSearch[Name] | undefined }) =>
+    void navigate({ search: (before) => given({ ...before, ...change }), replace: true });
   return (
     <Page
       title="Tokens"
-      lead={
-        <Text c="dimmed">What programs and people come in with. Each is shown once, when it is made.</Text>
-      }
+      lead={<Text c="dimmed">What programs come in with, and browsers that are logged in.</Text>}
       actions={
         <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
           New token
@@ -40,26 +49,12 @@ export function TokensPage() {
       }
     >
       <Group gap="md">
-        {isAdmin && (
-          <OwnerFilter
-            owner={search.owner}
-            onChange={(owner) =>
-              void navigate({
-                search: ({ all }) => ({ ...(all && { all }), ...(owner && { owner }) }),
-                replace: true,
-              })
-            }
-          />
-        )}
+        {isAdmin && <OwnerFilter owner={search.owner} onChange={(owner) => narrow({ owner })} />}
+        <KindFilter kind={search.kind} onChange={(kind) => narrow({ kind })} />
         <Switch
           label="Also those that are over"
           checked={search.all ?? false}
-          onChange={({ currentTarget: { checked } }) =>
-            void navigate({
-              search: ({ owner }) => ({ ...(owner && { owner }), ...(checked && { all: true as const }) }),
-              replace: true,
-            })
-          }
+          onChange={({ currentTarget: { checked } }) => narrow({ all: checked || undefined })}
         />
       </Group>
       <ProblemView error={query.error} />
@@ -69,16 +64,20 @@ export function TokensPage() {
         <DataTable
           label="Tokens"
           rows={tokens}
-          columns={columnsOf(setRevoked)}
+          columns={columnsOf(names, setRevoked)}
           rowKey={({ id }) => id}
-          card={(token) => <TokenCard token={token} onRevoke={() => setRevoked(token)} />}
+          card={(token) => <TokenCard token={token} names={names} onRevoke={() => setRevoked(token)} />}
           cardHeight={116}
           height="calc(100dvh - 16rem)"
           onEnd={
             query.hasNextPage && !query.isFetchingNextPage ? () => void query.fetchNextPage() : undefined
           }
           empty={
-            <EmptyState icon={IconKey} title="No token" text="Of this owner there is none that is valid." />
+            <EmptyState
+              icon={IconKey}
+              title="Nothing here"
+              text="Of this owner and kind there is none that is valid."
+            />
           }
         />
       )}
@@ -86,4 +85,13 @@ export function TokensPage() {
       {revoked && <RevokeDialog token={revoked} onClose={() => setRevoked(null)} />}
     </Page>
   );
+}
+
+/** Without what is not given. */
+function given({
+  owner,
+  kind,
+  all,
+}: { [Name in keyof TokenSearch]: TokenSearch[Name] | undefined }): TokenSearch {
+  return { ...(owner && { owner }), ...(kind && { kind }), ...(all && { all }) };
 }

@@ -3,13 +3,16 @@ import { IconTrash } from "@tabler/icons-react";
 import type { Column } from "../ui/DataTable";
 import { RelativeTime } from "../ui/RelativeTime";
 import type { Token } from "./granting";
-import { stateOf } from "./granting";
+import { stateOf, titleOf } from "./granting";
 import { Expiry, ScopeList, TokenName } from "./TokenParts";
 
-/** The columns of the list; `onRevoke` asks whether one is to be revoked. */
-export function columnsOf(onRevoke: (token: Token) => void): Column<Token>[] {
+/** The columns of the list; `names` are of tokens by their ids, `onRevoke` asks whether one is to be revoked. */
+export function columnsOf(
+  names: ReadonlyMap<string, string>,
+  onRevoke: (token: Token) => void,
+): Column<Token>[] {
   return [
-    { id: "name", title: "Name", width: 220, cell: (token) => <TokenName token={token} /> },
+    { id: "name", title: "Name", width: 250, cell: (token) => <TokenName token={token} names={names} /> },
     { id: "owner", title: "Owner", width: 120, cell: ({ owner }) => owner },
     { id: "scopes", title: "May", width: 230, cell: (token) => <ScopeList token={token} /> },
     { id: "ends", title: "Ends", width: 120, cell: (token) => <Expiry token={token} /> },
@@ -34,7 +37,8 @@ export function columnsOf(onRevoke: (token: Token) => void): Column<Token>[] {
 export function RevokeButton({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
   const state = stateOf(token, Date.now());
   // What was made with one that is over may still go on.
-  const label = state === "valid" ? `Revoke ${token.name}` : `End what was made with ${token.name}`;
+  const verb = token.kind === "session" ? "End" : "Revoke";
+  const label = state === "valid" ? `${verb} ${titleOf(token)}` : `End what was made with ${titleOf(token)}`;
   return (
     <Tooltip label={label}>
       <ActionIcon variant="subtle" color="gray" aria-label={label} onClick={onRevoke}>

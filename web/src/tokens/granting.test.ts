@@ -1,12 +1,22 @@
 import { expect, test } from "vitest";
-import { descendantsOf, endsWith, givable, stateOf, type Token, termsFor, toldOf } from "./granting";
+import {
+  descendantsOf,
+  endsWith,
+  givable,
+  type Kind,
+  stateOf,
+  type Token,
+  termsFor,
+  toldOf,
+} from "./granting";
 
 const NOW = Date.parse("2026-01-15T10:00:00Z");
 
-function token(id: string, made_by: string | null = null, name = "a token"): Token {
+function token(id: string, made_by: string | null = null, kind: Kind = "token"): Token {
   return {
     id,
-    name,
+    kind,
+    name: "a token",
     owner: "ann",
     scopes: ["read"],
     role: "viewer",

@@ -2,6 +2,13 @@ import type { Schemas, Scope } from "../api/types";
 
 export type Token = Schemas["TokenView"];
 export type Role = Schemas["Role"];
+export type Kind = Schemas["TokenKind"];
+
+const KINDS: readonly unknown[] = ["token", "session", "oidc"] satisfies Kind[];
+
+export function isKind(value: unknown): value is Kind {
+  return KINDS.includes(value);
+}
 
 /** What each scope is for, in a few words. */
 export const SCOPES: Record<Scope, string> = {
@@ -43,6 +50,11 @@ export function givable(own: readonly Scope[]): Scope[] {
   return ROLES.admin.filter((scope) => own.includes(scope) || own.includes("admin"));
 }
 
+/** How one is called in a sentence. All sessions have the same name. */
+export function titleOf({ kind, name, owner }: Pick<Token, "kind" | "name" | "owner">): string {
+  return kind === "session" ? `the session of ${owner}` : name;
+}
+
 /** How a token stands at a moment. */
 export function stateOf(
   { revoked_at, expires_at }: Pick<Token, "revoked_at" | "expires_at">,
@@ -77,7 +89,7 @@ export function endsWith(
   if (mine === null) return false;
   if (mine === id) return true;
   const used = tokens.find((token) => token.id === mine);
-  const isSession = used?.name === "session" && used.made_by === id;
+  const isSession = used?.kind === "session" && used.made_by === id;
   return isSession || (isDeep && descendantsOf(id, tokens).some((token) => token.id === mine));
 }
 

@@ -243,9 +243,18 @@ class AsyncTokens(Resource[Token]):
     _path = "/v1/tokens"
     _kind = Token
 
-    def list(self, *, owner: str | None = None, all: bool | None = None) -> AsyncPages[Token]:  # noqa: A002  the API's
-        """Yours; for an administrator those of an owner; with `all` also those that are not good any more."""
-        return self._api.pages(self._path, Token, {"owner": owner, "all": all})
+    def list(
+        self,
+        *,
+        owner: str | None = None,
+        kind: str | None = None,
+        all: bool | None = None,  # noqa: A002  the API's
+    ) -> AsyncPages[Token]:
+        """Yours; for an administrator those of an owner; with `all` also those that are not good any more.
+
+        By `kind` only the `session`s, who is logged in where, or what is a `token`, or of the issuer: `oidc`.
+        """
+        return self._api.pages(self._path, Token, {"owner": owner, "kind": kind, "all": all})
 
     @override
     async def delete(self, id: str, *, descendants: bool = False) -> None:

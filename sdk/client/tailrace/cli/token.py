@@ -34,6 +34,7 @@ def _state(item: Any) -> str:
 
 COLUMNS: Columns = {
     "ID": lambda item: item["id"],
+    "KIND": lambda item: item["kind"],
     "NAME": lambda item: plain(item["name"]),
     "OWNER": lambda item: plain(item["owner"]),
     "SCOPES": lambda item: ",".join(map(plain, item["scopes"])),
@@ -51,12 +52,13 @@ def ls(
     *,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also those that are over.")] = False,
     owner: Annotated[str | None, typer.Option(help="Of this owner.")] = None,
+    kind: Annotated[str | None, typer.Option(help="token, session or oidc, what an issuer has made.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 200,
     form: FormatOption = DEFAULT,
 ) -> None:
     """List tokens; none of them is shown itself."""
     with session() as api:
-        show_list(api.pages("/v1/tokens", limit, all=everything, owner=owner), COLUMNS, form)
+        show_list(api.pages("/v1/tokens", limit, all=everything, owner=owner, kind=kind), COLUMNS, form)
 
 
 @app.verb(
