@@ -123,7 +123,7 @@ function givenTo(record: Execution): Fact[] {
       ([path, source]): Fact => [path, <FileSource key={path} source={source} />],
     ),
     ...(record.logical_time
-      ? ([["It is about", <RelativeTime key="about" at={record.logical_time} />]] satisfies Fact[])
+      ? ([["The time that it is about", <code key="about">{record.logical_time}</code>]] satisfies Fact[])
       : []),
   ];
 }

@@ -2,6 +2,7 @@ import { Group, Progress, Stack, Text } from "@mantine/core";
 import { type Execution, hasEnded } from "../api/types";
 import { ProgressBar } from "../ui/ProgressBar";
 import { spell, useNow } from "../ui/time";
+import { WithCode } from "../ui/WithCode";
 import { clocksOf } from "./clocks";
 import classes from "./Execution.module.css";
 import { Panel } from "./Panel";
@@ -30,7 +31,7 @@ export function Standing({ record }: { record: Execution }) {
             (each) =>
               each && (
                 <Text key={each} fz="sm" c="dimmed">
-                  {each}
+                  <WithCode text={each} />
                 </Text>
               ),
           )}
@@ -39,14 +40,6 @@ export function Standing({ record }: { record: Execution }) {
         <Clocks record={record} now={now} />
       </Stack>
     </Panel>
-  );
-}
-
-/** A sentence in which what stands between backticks is code. */
-function WithCode({ text }: { text: string }) {
-  return text.split("`").map((part, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: parts of one text have no other name
-    index % 2 ? <code key={index}>{part}</code> : part,
   );
 }
 

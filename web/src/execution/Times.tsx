@@ -14,6 +14,11 @@ export function Times({ record }: { record: Execution }) {
   );
 }
 
+/** Whether it has waited, or been paused, since it was started first: that is no time of running. */
+function hasStoodStill({ attempt, status }: Execution): boolean {
+  return attempt > 1 || status === "paused";
+}
+
 function factsOf(record: Execution): Fact[] {
   const waits = record.status === "queued";
   const runs = record.started_at !== null && record.finished_at === null;
@@ -25,7 +30,10 @@ function factsOf(record: Execution): Fact[] {
     ],
     waits && record.not_before ? ["Not before", <Moment key="not-before" at={record.not_before} />] : null,
     ["Started", <Moment key="started" at={record.started_at} />],
-    ["Ran", <Duration key="ran" seconds={record.run_seconds} since={runs ? record.started_at : null} />],
+    [
+      hasStoodStill(record) ? "Since its start" : "Ran",
+      <Duration key="ran" seconds={record.run_seconds} since={runs ? record.started_at : null} />,
+    ],
     record.finished_at === null
       ? ["Updated", <Moment key="updated" at={record.updated_at} />]
       : ["Finished", <Moment key="finished" at={record.finished_at} />],

@@ -13,7 +13,7 @@ const PAUSE = { by: "ann", requested_at: "2026-01-01T00:00:00Z", paused_at: null
 
 describe("how it stands, in a sentence", () => {
   const cases: [Partial<Execution>, string][] = [
-    [{ status: "queued", waiting_on: "pool" }, "No worker takes work from its pool"],
+    [{ status: "queued", waiting_on: "pool" }, "No worker takes work from its pool, default"],
     [
       { status: "queued", waiting_on: "not_before", not_before: "2026-01-01T00:03:05Z" },
       "Waits for its time",
@@ -51,6 +51,10 @@ describe("how it stands, in a sentence", () => {
 
   it("has its place and what is usual", () => {
     expect(placeSentence(recordWith({ queue_position: 1 }))).toBe("It is next.");
+    // Nobody is there to take what is next.
+    expect(placeSentence(recordWith({ queue_position: 1, waiting_on: "pool", pool: "gpu" }))).toBe(
+      "It starts as soon as one does: a worker with `TAILRACE_POOL=gpu`.",
+    );
     expect(placeSentence(recordWith({ queue_position: 3 }))).toBe(
       "Place 3 in the queue: 2 others would be started first.",
     );

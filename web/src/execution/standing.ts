@@ -39,7 +39,8 @@ export function sentenceOf(record: Execution, now: number): string {
   }
 }
 
-function waitingSentence({ waiting_on, message }: Execution): string {
+function waitingSentence({ waiting_on, message, pool }: Execution): string {
+  if (waiting_on === "pool") return `${WAITING.pool}, ${pool}`;
   return waiting_on ? WAITING[waiting_on] : (message ?? "Waits");
 }
 
@@ -67,8 +68,9 @@ function stoppingSentence({ stop }: Execution, now: number): string {
 }
 
 /** Its place in the queue, as a sentence; null where it has none. */
-export function placeSentence({ queue_position: place }: Execution): string | null {
+export function placeSentence({ queue_position: place, waiting_on, pool }: Execution): string | null {
   if (place === null) return null;
+  if (waiting_on === "pool") return `It starts as soon as one does: a worker with \`TAILRACE_POOL=${pool}\`.`;
   if (place === 1) return "It is next.";
   if (place >= 10_000) return "10,000 or more would be started first.";
   const before = place - 1;

@@ -4,6 +4,7 @@ import { IdLink } from "../ui/IdLink";
 import { Note } from "../ui/Note";
 import { StatusBadge } from "../ui/StatusBadge";
 import own from "../ui/ui.module.css";
+import { WithCode } from "../ui/WithCode";
 import { type Start, startsOf } from "./again";
 
 const STARTS: Readonly<Record<Start, string>> = {
@@ -37,7 +38,7 @@ export function AgainHead({ record, start, onStart, isPlain, onPlain }: AgainHea
       </Group>
       {record.cause && record.cause !== "ok" && (
         <Text fz="sm">
-          {record.message} {record.hint}
+          <WithCode text={[record.message, record.hint].filter(Boolean).join(" ")} />
         </Text>
       )}
       {!hasEnded(record.status) && <Note>It has not ended yet: it can be run again then.</Note>}

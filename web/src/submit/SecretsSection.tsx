@@ -15,7 +15,7 @@ export function SecretsSection() {
   const count = (name: string) => (isObject(body[name]) ? Object.keys(body[name]).length : 0);
   const secrets = count("secrets") + count("named_secrets");
   const said = [
-    count("env") > 0 ? `${count("env")} variables` : null,
+    count("env") > 0 ? `${count("env")} variable${count("env") === 1 ? "" : "s"}` : null,
     secrets > 0 ? `${secrets} secret${secrets === 1 ? "" : "s"}` : null,
   ].filter(Boolean);
   return (
