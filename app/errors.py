@@ -129,16 +129,21 @@ class InvalidRequest(ServiceError):
     """It can be read, but fields are wrong; `fields` lists all of them."""
 
     status, code, title = 422, "invalid_request", "Invalid request"
+    # So many are wrong beside `fields`.
+    besides: int = 0
 
     @classmethod
-    def of(cls, fields: Sequence[FieldError]) -> Self:
-        """That these are wrong, the first of them in words."""
+    def of(cls, fields: Sequence[FieldError], *, besides: int = 0) -> Self:
+        """That these are wrong, the first of them in words; and so many that nobody needs to be told one by one."""
         shown = "; ".join(f"`{item.field[:MAX_FIELD_CHARS]}` {item.message}" for item in fields[:FIELDS_IN_WORDS])
-        if len(fields) == 1:
+        count = len(fields) + besides
+        if count == 1:
             return cls(f"{shown}.", fields=fields)
-        unsaid = len(fields) - FIELDS_IN_WORDS
+        unsaid = count - FIELDS_IN_WORDS
         more = f"; and {unsaid} more" if unsaid > 0 else ""
-        return cls(f"{len(fields)} fields are wrong: {shown}{more}.", fields=fields)
+        error = cls(f"{count} fields are wrong: {shown}{more}.", fields=fields)
+        error.besides = besides
+        return error
 
 
 class QuotaExceeded(ServiceError):

@@ -81,6 +81,9 @@ _HINTS = {
         "string_too_short", "string_too_long", "string_pattern_mismatch",
     ),
     "Write one of these as it stands there; capital and small letters are not the same.": ("literal_error", "enum"),
+    "GET /v1/methods/NAME has its versions; POST /v1/methods/NAME/versions/VERSION/publish makes one of a draft.": (
+        "draft", "unknown_version",
+    ),
     "Half a surrogate pair (`\\ud800`) is no character.": ("string_unicode",),
 }  # fmt: skip
 _HINT_OF = {code: hint for hint, codes in _HINTS.items() for code in codes}
@@ -89,21 +92,31 @@ MAX_HINTS = 3
 
 
 def explain(errors: Sequence[Any]) -> ServiceError:
-    """What pydantic found wrong, every field of it."""
+    """What pydantic found wrong: the first fields of it, and how many there are."""
     for error in errors:
         if error["type"] == "json_invalid":
             hint = "JSON has double quotes, no comma after the last item, and no comments."
             where = f"{error['ctx']['error']} at character {error['loc'][-1]}"
             return MalformedRequest(f"The body is not JSON: {where}.", hint=hint)
-    return InvalidRequest.of(fields_of(errors))
+    told = _told(errors)
+    return InvalidRequest.of([_field_of(error) for error in told[:MAX_ERRORS]], besides=max(0, len(told) - MAX_ERRORS))
 
 
 def fields_of(errors: Sequence[Any]) -> list[FieldError]:
-    """The same field by field."""
-    # A list is too short for pydantic when an item of it is wrong: of the two only the item is.
+    """The same field by field, every one."""
+    return [_field_of(error) for error in _told(errors)]
+
+
+def _told(errors: Sequence[Any]) -> Sequence[Any]:
+    """A list is too short for pydantic when an item of it is wrong: of the two only the item is."""
+    if not any(error["type"] == "too_short" for error in errors):
+        return errors
     parents = {tuple(error["loc"][:length]) for error in errors for length in range(len(error["loc"]))}
-    told = [error for error in errors if error["type"] != "too_short" or tuple(error["loc"]) not in parents]
-    return [FieldError(_path_of(error), error["type"], _sentence_of(error)) for error in told]
+    return [error for error in errors if error["type"] != "too_short" or tuple(error["loc"]) not in parents]
+
+
+def _field_of(error: Mapping[str, Any]) -> FieldError:
+    return FieldError(_path_of(error), error["type"], _sentence_of(error))
 
 
 def _path_of(error: Mapping[str, Any]) -> str:

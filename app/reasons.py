@@ -35,7 +35,8 @@ def together(reasons: Sequence[ServiceError]) -> ServiceError:
     sources = list(dict.fromkeys(source for _, source in told.values()))
     if len(sources) == 1:
         return sources[0]
-    error = InvalidRequest.of([field for field, _ in told.values()])
+    besides = sum(each.besides for each in sources if isinstance(each, InvalidRequest))
+    error = InvalidRequest.of([field for field, _ in told.values()], besides=besides)
     error.hint = " ".join(dict.fromkeys(each.hint for each in sources if each.hint))
     return error
 
@@ -47,7 +48,7 @@ def located(refused: ServiceError, place: Callable[[FieldError], str | None]) ->
     if not fields:
         return None if refused.fields else refused
     if isinstance(refused, InvalidRequest):
-        error: ServiceError = InvalidRequest.of(fields)
+        error: ServiceError = InvalidRequest.of(fields, besides=refused.besides)
         error.hint = refused.hint
         return error
     error = copy(refused)

@@ -95,9 +95,9 @@ def salvage(model: type[M], document: Any, bearings: Bearings, already: frozense
         try:
             return replace(found, rest=model.model_validate(document))
         except ValidationError as error:
+            if error.error_count() > WRONG_AT_MOST:
+                break
             errors = error.errors(include_url=False)
-        if len(errors) > WRONG_AT_MOST:
-            break
         paths = [tuple(_path(each)) for each in errors]
         told = [each for each, path in zip(errors, paths, strict=True) if found.tells(text_of(path), each["type"])]
         found = replace(found, wrong=[*found.wrong, *told])
