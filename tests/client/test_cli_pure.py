@@ -1,7 +1,9 @@
 """The command line without a server: what it loads, what options mean, what it makes of an end."""
 
+import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -10,10 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from app.errors import FieldError
 from app.executions.model import Limits
 from app.executions.requests import Submission
-from app.executions.states import STATUS_OF
+from app.executions.states import ACTIVE, STATUS_OF
+from app.explaining import hint_of
 from support.verbs import commands
 from tailrace import Happening
 from tailrace.cli import values
@@ -24,8 +29,10 @@ from tailrace.cli.happening import told
 from tailrace.cli.login import keep
 from tailrace.cli.output import Format, show_document, show_list
 from tailrace.cli.program import execute
-from tailrace.cli.shown import lasting, plain, short, size
+from tailrace.cli.routes import in_verbs
+from tailrace.cli.shown import lasting, plain, short, size, spelled
 from tailrace.cli.submission import FIELDS, document
+from tailrace.cli.top import counted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -272,6 +279,24 @@ def test_a_narrow_terminal_cuts_off_what_is_widest_and_nothing_short(monkeypatch
     assert (row[0], row[2:]) == ("01a20160-bc71", ["default", "3m"])
     assert row[1].startswith("registry.example.com/")
     assert row[1].endswith("…")
+
+
+def test_a_narrow_terminal_takes_no_count_from_its_status() -> None:
+    statuses = [status.value for status in (*ACTIVE, *STATUS_OF.values())]
+    screen = Console(width=40, file=io.StringIO())
+    screen.print(counted([{"n": 1000 + number, "status": status} for number, status in enumerate(statuses)]))
+    shown = re.findall(r"\d+ \w+", screen.file.getvalue())
+    assert shown == [f"{1000 + number} {status}" for number, status in enumerate(statuses)]
+
+
+def test_a_hint_about_a_draft_names_the_verb_that_publishes() -> None:
+    assert "`tailrace method publish NAME@VERSION`" in in_verbs(hint_of([FieldError("method", "draft", "is one")]))
+
+
+def test_a_duration_is_spelled_out_exactly() -> None:
+    seconds = (0, 45, 60, 600, 5400, 21_600, 90_061, 1_209_600)
+    words = ["0 s", "45 s", "1 min", "10 min", "1 h 30 min", "6 h", "1 d 1 h 1 min 1 s", "14 d"]
+    assert [spelled(each) for each in seconds] == words
 
 
 def test_the_older_of_two_versions_is_to_be_updated() -> None:

@@ -12,7 +12,7 @@ from tailrace.cli.keeping import YesOption, sure
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import DEFAULT, Columns, Format, FormatOption, remark, show_list, show_one, write
 from tailrace.cli.session import session
-from tailrace.cli.shown import NOTHING, ago, local, pairs, plain
+from tailrace.cli.shown import NOTHING, ago, local, pairs, plain, spelled
 
 app = Noun("What is submitted again and again.")
 
@@ -22,7 +22,9 @@ LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most 
 
 def _rule(item: Any) -> str:
     rule = item["rule"]
-    return f"{plain(rule['cron'])} {plain(rule['time_zone'])}" if rule.get("cron") else f"every {rule.get('every')} s"
+    if rule.get("cron"):
+        return f"{plain(rule['cron'])} {plain(rule['time_zone'])}"
+    return f"every {spelled(rule['every'])}"
 
 
 def _next(item: Any) -> str:

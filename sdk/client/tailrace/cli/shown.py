@@ -65,6 +65,16 @@ def lasting(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def spelled(seconds: int) -> str:
+    """A duration exactly, in words: `45 s`, `6 h`, `1 h 30 min`."""
+    parts: list[str] = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or "0 s"
+
+
 def size(count: float | None) -> str:
     """Bytes: `512 B`, `1.5 MiB`."""
     if count is None:

@@ -15,6 +15,7 @@ from tailrace.cli.session import PATIENCE, Session, session
 from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
 
 if TYPE_CHECKING:
+    from rich.columns import Columns
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -65,15 +66,23 @@ def look(api: Session, pools: list[str] | None, limit: int) -> Group:
 
     counts = api.get("/v1/stats/counts", pool=pools)["items"]
     found = list(api.pages("/v1/executions", limit, status=list(ACTIVE), pool=pools))
-    said = "   ".join(f"{item['n']} {item['status']}" for item in counts) or "nothing on record"
     here = [item for item in api.get("/v1/pools")["items"] if not pools or item["name"] in pools]
     return Group(
-        Text(f"{api.client.url}   {said}"),
+        Text(api.client.url),
+        counted(counts),
         Text(),
         _pools(here, api.get("/v1/workers")["items"]),
         Text(),
         _active(found, limit),
     )
+
+
+def counted(counts: list[Any]) -> Columns:
+    """How many there are of each status, side by side as far as there is room."""
+    from rich.columns import Columns
+
+    said = [f"{item['n']} {item['status']}" for item in counts] or ["nothing on record"]
+    return Columns(map(one_line, said), padding=(0, 3))
 
 
 def _pools(pools: list[Any], workers: list[Any]) -> Table:
