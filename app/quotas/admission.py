@@ -5,6 +5,7 @@ Whoever accepts executions calls these functions in the transaction that adds th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from app.auth.service import Caller
@@ -66,37 +67,60 @@ async def check_room(
     """Raises `QuotaExceeded` if that many more are too many, `ahead` being about to be added already; or if so much of
     them is kept that nothing may come to it.
     """
-    await check_kept(connection, caller)
+    exceeded = await _kept(connection, caller)
     limit = max_queued(caller, settings)
-    if limit is None:
-        return
-    used = ahead + (await repository.count(connection, caller.owner)).queued
-    if used + adding > limit:
-        wanted = "" if adding == 1 else f", and these are {adding} more"
-        raise QuotaExceeded(
-            f"`{caller.owner}` has {used} executions queued of at most {limit}{wanted}.",
-            hint="Wait until some of them have started, or cancel some.",
-            used=used,
-            limit=limit,
-        )
+    if limit is not None:
+        used = ahead + (await repository.count(connection, caller.owner)).queued
+        if used + adding > limit:
+            exceeded.append(_too_many(caller, used, limit, adding))
+    _refuse(exceeded)
 
 
 async def check_kept(connection: Connection, caller: Caller, *, adding: int = 0) -> None:
     """Whether more may be kept of this owner: so many bytes, or none as yet, since nobody knows what a submission will
     leave. Raises `QuotaExceeded`.
     """
-    if not _is_kept_bounded(caller):
+    _refuse(await _kept(connection, caller, adding=adding))
+
+
+def _refuse(exceeded: Sequence[QuotaExceeded]) -> None:
+    """Raise them as one, whose numbers are those of the first."""
+    if not exceeded:
         return
+    raise QuotaExceeded(
+        " ".join(each.detail for each in exceeded),
+        hint=" ".join(dict.fromkeys(each.hint for each in exceeded)),
+        used=exceeded[0].used,
+        limit=exceeded[0].limit,
+    )
+
+
+def _too_many(caller: Caller, used: int, limit: int, adding: int) -> QuotaExceeded:
+    wanted = "" if adding == 1 else f", and these are {adding} more"
+    return QuotaExceeded(
+        f"`{caller.owner}` has {used} executions queued of at most {limit}{wanted}.",
+        hint="Wait until some of them have started, or cancel some.",
+        used=used,
+        limit=limit,
+    )
+
+
+async def _kept(connection: Connection, caller: Caller, *, adding: int = 0) -> list[QuotaExceeded]:
+    """The quotas of what is kept that leave no room for so much."""
+    exceeded: list[QuotaExceeded] = []
+    if not _is_kept_bounded(caller):
+        return exceeded
     kept, bounds = await repository.count_kept(connection, caller.owner), caller.bounds
     if bounds.max_log_bytes is not None and kept.log_bytes >= bounds.max_log_bytes:
-        raise QuotaExceeded(
+        error = QuotaExceeded(
             f"Of `{caller.owner}` logs of {kept.log_bytes} bytes are kept, of at most {bounds.max_log_bytes}.",
             hint="Delete what is not needed any more, or archive it without its log (`archive: outputs`).",
             used=kept.log_bytes,
             limit=bounds.max_log_bytes,
         )
+        exceeded.append(error)
     if bounds.max_storage is not None and kept.storage + max(adding, 1) > bounds.max_storage:
-        raise QuotaExceeded(
+        error = QuotaExceeded(
             f"Of `{caller.owner}` outputs, checkpoints and files of {kept.storage} bytes are kept, of at most "
             f"{bounds.max_storage}{f', and these are {adding} more' if adding else ''}.",
             hint="Delete what is not needed any more, executions or files, or archive the record alone "
@@ -104,6 +128,8 @@ async def check_kept(connection: Connection, caller: Caller, *, adding: int = 0)
             used=kept.storage,
             limit=bounds.max_storage,
         )
+        exceeded.append(error)
+    return exceeded
 
 
 def _is_kept_bounded(caller: Caller) -> bool:

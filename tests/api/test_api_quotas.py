@@ -248,6 +248,11 @@ async def test_whoever_keeps_as_much_as_they_may_is_told_what_to_do(
         later = {"name": f"later-{limit}", "rule": {"cron": "@daily"}, "targets": [{"execution": BODY}]}
         assert (await client.post("/v1/schedules", json=later | {"enabled": False})).status_code == 201
     assert (await client.post("/v1/files?name=a", content=b"a")).status_code == 429
+    await put(admin, owner, max_log_bytes=500, max_storage=2000, max_queued=0)
+    refused = await client.post("/v1/executions", json=BODY)
+    assert (refused.status_code, refused.json()["used"]) == (429, 500)
+    for exceeded in ("logs of 500 bytes", "files of 2000 bytes", "0 executions queued of at most 0"):
+        assert exceeded in refused.json()["detail"]
     await put(admin, owner, max_storage=2010)
     assert (await client.post("/v1/files?name=a", content=b"a" * 11)).status_code == 429
     assert (await client.post("/v1/files?name=a", content=b"a" * 10)).status_code == 201
