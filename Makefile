@@ -1,6 +1,6 @@
 # The verbs of the project; `make help` lists them. Each sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: demo up test lint format bench audit baseline docs wheel web clean help
+.PHONY: demo up test lint format bench audit docs wheel web clean help
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready
@@ -44,11 +44,8 @@ bench: $(READY)  ## Ratios to docker run and docker logs -f, in one run, the log
 	@$(PYTHON) -m bench.api --short
 	@$(PYTHON) -m bench.client
 
-audit: $(READY)  ## Known vulnerabilities of dependencies (by the network, if it is there), and credentials in the sources
-	@sh stack/audit.sh $(UV)
-
-baseline: $(READY)  ## Take what `make audit` finds in the sources for no credentials; look at the difference
-	@sh stack/audit.sh baseline
+audit: $(READY)  ## Known vulnerabilities of dependencies, credentials in the sources (ARGS=--accept: those found are none)
+	@sh stack/audit.sh $(UV) $(ARGS)
 
 docs: $(READY)  ## The pages as a site, in site/, with the reference of the client; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 UV_PROJECT_ENVIRONMENT=.tools/docs $(UV) run --locked --quiet --only-group docs mkdocs build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Known vulnerabilities in what uv.lock names, and credentials that got into the sources. The first needs the network: without
 # it that is said, and nothing else is held up.
-# `audit.sh baseline` takes what it finds in the sources for no credentials.
+# `audit.sh UV --accept` takes what it finds in the sources for no credentials; look at the difference.
 set -u
 failed=0
 
@@ -9,11 +9,11 @@ sources() {
     git ls-files -z --cached --others --exclude-standard -- ':!uv.lock' ':!.secrets.baseline'
 }
 
-if [ "${1:-}" = baseline ]; then
+uv=${1:-uv}
+if [ "${2:-}" = --accept ]; then
     sources | xargs -0 .venv/bin/detect-secrets scan --no-verify >.secrets.baseline.new || exit 1
     exec mv .secrets.baseline.new .secrets.baseline
 fi
-uv=${1:-uv}
 
 answer=$("$uv" audit --frozen --preview-features audit-command 2>&1)
 status=$?
@@ -35,7 +35,7 @@ sources | xargs -0 .venv/bin/detect-secrets-hook --no-verify --baseline "$baseli
 status=$?
 if [ "$status" -ne 0 ] && { grep -q '^Location:' "$baseline.found" || ! grep -q 'was updated' "$baseline.found"; }; then
     cat "$baseline.found" >&2
-    echo 'audit: if that is no credential, run `make baseline`, and look at what it adds' >&2
+    echo 'audit: if that is no credential, run `make audit ARGS=--accept`, and look at what it adds' >&2
     failed=1
 fi
 rm -f "$baseline.found"
