@@ -104,6 +104,7 @@ _NAMES = {
     ("methods", "version"): methods.DOCUMENT["version"],
     ("methods", "from"): methods.DOCUMENT["version"],
     ("pools", "name"): "gpu-1",
+    ("files", "name"): "rows.csv",
     ("secrets", "name"): "hub-token",
     ("quotas", "owner"): "ann",
     ("executions", "path"): "lines.txt",
@@ -198,7 +199,8 @@ def _show_examples(operation: Document, path: str) -> None:
         content = operation["requestBody"]["content"]["application/json"]
         content["examples"] = {name: {"summary": name, "value": value} for name, value in examples.items()}
     for parameter in operation.get("parameters", []):
-        if name := _NAMES.get((path.split("/")[2], parameter["name"])):
+        name = _NAMES.get((path.split("/")[2], parameter["name"]))
+        if name and parameter.get("required"):
             parameter["example"] = name
 
 

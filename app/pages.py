@@ -27,6 +27,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Of the reference: nobody is to type a session, least of all a token in its place.
+_NO_COOKIE = ".swagger-ui .auth-container:has(#api_key_value) { display: none }"
 # The reference is light or dark as the monitor is.
 _SCHEME = """
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -90,7 +92,7 @@ def _reference(title: str) -> str:
             "validatorUrl": None,
         },
     )
-    return bytes(page.body).decode().replace("</head>", f"<script>{_SCHEME}</script></head>")
+    return bytes(page.body).decode().replace("</head>", f"<style>{_NO_COOKIE}</style><script>{_SCHEME}</script></head>")
 
 
 def _page(html: str) -> HTMLResponse:
