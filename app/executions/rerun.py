@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from app.auth.service import Caller
@@ -12,8 +12,8 @@ from app.batches.repository import Upstream, copy_needs, list_upstream
 from app.bootstrap import Process
 from app.crash_points import CrashPoint, crash_here
 from app.db.engine import Connection, transaction
-from app.errors import FieldError, InvalidRequest, NotFound, ServiceError
-from app.executions import accepting, repository, service
+from app.errors import FieldError, InvalidRequest, NotAllowed, NotFound, QuotaExceeded, ServiceError
+from app.executions import accepting, repository, service, submitting
 from app.executions.accepting import NewExecution
 from app.executions.finding import get_record
 from app.executions.model import Spec
@@ -24,6 +24,7 @@ from app.idempotency.model import Once
 from app.methods.catalog import look_up_within
 from app.methods.resolution import Catalog
 from app.quotas import admission
+from app.reasons import Reasons, located, together
 
 
 class Changes(Protocol):
@@ -35,7 +36,18 @@ class Changes(Protocol):
     def draft(self, record: Record, catalog: Catalog) -> Draft:
         """What it becomes. Raises what a body raises that is not valid."""
 
+    def document(self, record: Record, catalog: Catalog) -> dict[str, Any]:
+        """The whole submission that it would be, valid or not."""
 
+    @property
+    def limits_asked(self) -> frozenset[str]:
+        """Those that are to be otherwise."""
+
+    def check_secrets(self, record: Record) -> None:
+        """Raises `InvalidRequest` if one is neither given again nor taken away."""
+
+
+_INPUT = "secrets.INPUT_"
 ALL_OF_IT = 'Run the batch that it is of again, all of it: {"only": "all"}.'
 
 
@@ -53,9 +65,38 @@ async def rerun(
 
 
 async def rehearse(process: Process, caller: Caller, execution: UUID, changes: Changes) -> Record:
-    """What `rerun` would do, by doing it and taking it back. Raises the same."""
+    """What `rerun` would do, by doing it and taking it back. Raises every reason to refuse it in one."""
     async with process.database.connect() as connection:  # never committed
-        return (await _again(connection, process, caller, execution, changes, None)).record
+        try:
+            return (await _again(connection, process, caller, execution, changes, None)).record
+        except (InvalidRequest, NotAllowed, QuotaExceeded) as error:
+            refused = error
+            record = await get_record(connection, execution, caller.sees)
+            catalog = await look_up_within(connection, caller, changes.methods(record))
+    raise together([refused, *await _find_reasons(process, caller, record, changes, catalog)])
+
+
+async def _find_reasons(
+    process: Process, caller: Caller, record: Record, changes: Changes, catalog: Catalog
+) -> list[ServiceError]:
+    """All that speaks against it as a submission, but for what it may keep as it was."""
+    secrets = Reasons()
+    with secrets.gather():
+        changes.check_secrets(record)
+    # One that is no more may have been an input; that it is to be given again is told.
+    known = {
+        f"inputs.{name.removeprefix(_INPUT).lower()}"
+        for each in secrets
+        for name in (field.field for field in each.fields)
+    }
+
+    def place(wrong: FieldError) -> str | None:
+        head, _, limit = wrong.field.partition(".")
+        kept = head == "limits" and limit not in changes.limits_asked
+        return None if kept or wrong.field in known else wrong.field
+
+    found = await submitting.find_reasons(process, caller, changes.document(record, catalog))
+    return [*secrets, *(own for each in found if (own := located(each, place)) is not None)]
 
 
 async def _again(

@@ -62,22 +62,25 @@ class RerunRequest(RootModel[dict[str, Json]]):
     def draft(self, record: Record, catalog: Catalog) -> Draft:
         """What the execution becomes. Raises `InvalidRequest`, and `Conflict` if its method is disabled."""
         submission = self._submission(record, catalog)
-        self._check_secrets(record)
+        self.check_secrets(record)
         draft = submission.draft(catalog)
-        given = self.root.get("limits") or {}
         # What was not asked for now is not held against the caps of today.
-        limits = Limits.model_construct(_fields_set=set(given), **dict(draft.limits))
+        limits = Limits.model_construct(_fields_set=set(self.limits_asked), **dict(draft.limits))
         return replace(draft, limits=limits, rerun_of=record.id)
 
-    def _submission(self, record: Record, catalog: Catalog) -> Submission:
+    def document(self, record: Record, catalog: Catalog) -> dict[str, Any]:
+        """The whole submission that it would be, valid or not."""
         patch = dict(self.root)
-        from_checkpoint = patch.pop(FROM_CHECKPOINT, None)
-        if from_checkpoint is True:
+        if patch.pop(FROM_CHECKPOINT, None) is True:
             patch.setdefault("resume_from", str(record.id))
-        elif from_checkpoint is not None and from_checkpoint is not False:
+        document: dict[str, Any] = merged(self._original(record, catalog), patch)
+        return document
+
+    def _submission(self, record: Record, catalog: Catalog) -> Submission:
+        if not isinstance(self.root.get(FROM_CHECKPOINT), bool | None):
             raise explain([{"type": "bool_type", "loc": ("body", FROM_CHECKPOINT)}])
         try:
-            return Submission.model_validate(merged(self._original(record, catalog), patch))
+            return Submission.model_validate(self.document(record, catalog))
         except ValidationError as error:
             raise explain([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
 
@@ -87,12 +90,22 @@ class RerunRequest(RootModel[dict[str, Json]]):
             return submitted(record)
         return submitted_by_method(record, catalog)
 
-    def _check_secrets(self, record: Record) -> None:
+    @property
+    def limits_asked(self) -> frozenset[str]:
+        """Those that are to be otherwise, as far as that can be read."""
+        return self._named("limits")
+
+    def _named(self, field: str) -> frozenset[str]:
+        value = self.root.get(field)
+        return frozenset(value) if isinstance(value, dict) else frozenset()
+
+    def check_secrets(self, record: Record) -> None:
+        """Raises `InvalidRequest` if one is neither given again nor taken away."""
         if "secrets" in self.root and self.root["secrets"] is None:
             return  # it does without any
-        given = set(self.root.get("secrets") or {})
+        given = self._named("secrets")
         if record.spec.method is not None:
-            given |= {f"INPUT_{name.upper()}" for name in self.root.get("inputs") or {}}
+            given |= {f"INPUT_{name.upper()}" for name in self._named("inputs")}
         missing = sorted(set(record.spec.secrets) - given)
         if missing:
             message = "must be given again, or null: secrets are not kept after the end"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from hand import Hand
 from methods import BATCHES, EXECUTIONS, a_name, published
 
 from app.merging import merged
@@ -104,6 +105,25 @@ async def test_everything_wrong_with_a_submission_is_told_at_once(client: httpx.
             body, expected = made(base, chosen)
             answer = await send(client, EXECUTIONS + ("?dry_run=true" if number % 2 else ""), body)
             assert told(answer) == sorted(expected.items()), body
+
+
+async def test_everything_wrong_with_a_rerun_is_told_at_once_by_a_dry_run(
+    client: httpx.AsyncClient, method: str, hand: Hand
+) -> None:
+    bases = [
+        ({"image": "busybox:local", "secrets": {"KEY": "not-a-real-one"}}, {"secrets": {"KEY": None}}, FAULTS),
+        ({"method": method, "inputs": {"rate": 1}}, {}, FAULTS + OF_METHODS),
+    ]
+    for submission, patch, faults in bases:
+        ended = (await client.post(EXECUTIONS, json=submission)).json()["id"]
+        await hand.start(ended)
+        await hand.end(ended)
+        for chosen in sets_of(faults)[::4]:
+            body, expected = made(patch, chosen)
+            answer = await send(client, f"{EXECUTIONS}/{ended}/rerun?dry_run=true", body)
+            assert told(answer) == sorted(expected.items()), body
+        answer = await send(client, f"{EXECUTIONS}/{ended}/rerun?dry_run=true", {**patch, "secrets": 5, "limits": 5})
+        assert {("secrets", "dict_type"), ("limits", "model_type")} <= set(told(answer))
 
 
 def placed(told: dict[str, str], where: str) -> dict[str, str]:
