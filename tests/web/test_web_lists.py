@@ -15,8 +15,6 @@ from support.running import Running
 
 pytestmark = pytest.mark.browser
 
-MANY = 10_000
-
 
 @pytest.fixture
 def mark() -> str:
@@ -105,42 +103,49 @@ async def test_a_view_that_was_saved_is_there_again(page: Page, tailrace: Runnin
     await expect(page).not_to_have_url(re.compile("label="))
 
 
-@pytest.mark.timeout(600)
-async def test_ten_thousand_are_scrolled_through_with_a_screenful_drawn(
-    watched: Watched, tailrace: Running, mark: str, shots: Path
+async def test_rows_are_chosen_by_keys_and_as_a_range(page: Page, tailrace: Running, mark: str) -> None:
+    names = [f"{mark}-{letter}" for letter in "dcba"]
+    for name in reversed(names):
+        await tailrace.submit("true", name=name, hold=True)
+    await page.goto(f"/executions?q={mark}")
+    boxes = [page.get_by_role("checkbox", name=f"Choose {name}", exact=True) for name in names]
+    await boxes[0].check()
+    await boxes[2].click(modifiers=["Shift"])
+    await expect(page.get_by_text("3 chosen")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_text("chosen")).to_have_count(0)
+    await boxes[0].focus()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("x")
+    await page.keyboard.press("Shift+ArrowDown")
+    await expect(boxes[2]).to_be_focused()
+    assert [await box.is_checked() for box in boxes] == [False, True, True, False]
+    await page.keyboard.press("k")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(names[1])
+    await page.go_back()
+    await expect(boxes[1]).to_be_visible()
+
+
+async def test_what_was_refused_is_told_by_name_and_back_leads_to_the_filter_before(
+    watched: Watched, tailrace: Running, mark: str
 ) -> None:
     page = watched.page
-    body = {"defaults": {"image": "busybox:local", "hold": True, "name": mark}, "count": MANY}
-    made = await tailrace.request("POST", "/v1/batches", json=body)
-    assert made.status_code == 201, made.text
-    batch = made.json()["id"]
-    await page.goto(f"/executions?batch={batch}")
-    await expect(page.get_by_text("200 shown, more below")).to_be_visible()
-    # As fast as a wheel can be turned, until there is no more.
-    frames = await page.evaluate(
-        """async () => {
-            const list = document.querySelector('section[aria-label="Executions"]');
-            const took = [], drawn = [];
-            const said = [...document.querySelectorAll('[role="status"]')];
-            const shown = said.find(each => each.textContent.includes("shown"));
-            let before = performance.now();
-            while (!shown.textContent.startsWith("10,000 shown")) {
-                list.scrollTop += 900;
-                await new Promise(requestAnimationFrame);
-                took.push(performance.now() - before);
-                before = performance.now();
-                drawn.push(list.querySelectorAll("tbody tr").length);
-            }
-            took.sort((a, b) => a - b);
-            const [median, p95] = [0.5, 0.95].map(share => took[Math.floor(took.length * share)]);
-            return {median, p95, drawn: Math.max(...drawn), height: list.scrollHeight};
-        }"""
-    )
-    assert frames["drawn"] < 100
-    # All of them have room, and none is drawn twice as high.
-    assert frames["height"] / MANY == pytest.approx(38, abs=1)
-    await page.get_by_role("checkbox", name="Choose all that are loaded").check()
-    await expect(page.get_by_text(f"{MANY:,} chosen")).to_be_visible()
+    await tailrace.ended(await tailrace.submit("true", name=f"{mark}-done"))
+    await tailrace.submit("true", name=f"{mark}-held", hold=True)
+    await page.goto(f"/executions?q={mark}")
+    await choose(page, f"{mark}-done", f"{mark}-held")
+    await page.get_by_role("button", name="Archive", exact=True).click()
+    await expect(page.get_by_text("1 execution archived, 1 not")).to_be_visible()
+    await expect(page.get_by_role("listitem").filter(has_text=f"{mark}-held:")).to_be_visible()
+    await page.get_by_role("button", name=re.compile("^Failed")).click()
+    await expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    await page.go_back()
+    await expect(row(page, f"{mark}-held")).to_be_visible()
+    # A browser writes down each answer that is no success.
+    (refusal,) = watched.complaints
+    assert "409" in refusal
+    watched.complaints.clear()
 
 
 @pytest.mark.parametrize("path", ["/executions", "/"])

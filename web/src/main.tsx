@@ -12,6 +12,7 @@ import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queries } from "./api/queries";
+import { followLinks } from "./layout/following";
 import { goLive } from "./live/live";
 import { router } from "./router";
 import { beGuest, heedOtherLinks, isForGuests } from "./session/guest";
@@ -32,6 +33,7 @@ if (isForGuests(location.pathname)) {
   heedOtherLinks();
 } else goLive();
 followFocus();
+followLinks(router);
 createRoot(root).render(
   <StrictMode>
     <MantineProvider

@@ -11,7 +11,7 @@ export function ArchivePage() {
       shelf="archive"
       title="Archive"
       search={search}
-      onSearch={(wanted) => void navigate({ search: wanted, replace: true })}
+      onSearch={(wanted, replace) => void navigate({ search: wanted, replace })}
     />
   );
 }

@@ -19,6 +19,8 @@ interface BulkBarProps {
   /** Called with those that are as good as gone, and again without them if that is called off. */
   onHide: (hidden: ReadonlySet<string>) => void;
   onClear: () => void;
+  /** What one is called where it is told what came of it. */
+  nameOf: (id: string) => string;
 }
 
 const QUESTIONS: Partial<
@@ -46,7 +48,7 @@ const BUTTONS: { act: Act; word: string; icon: typeof IconTrash; on: Shelf[]; sc
   ];
 
 /** What can be done to those that are chosen, at the foot of the list. */
-export function BulkBar({ shelf, search, chosen, mayMeanAll, onHide, onClear }: BulkBarProps) {
+export function BulkBar({ shelf, search, chosen, mayMeanAll, onHide, onClear, nameOf }: BulkBarProps) {
   const [meansAll, setMeansAll] = useState(false);
   const [doing, setDoing] = useState<Act | null>(null);
   const may = { cancel: useMay("cancel"), submit: useMay("submit") };
@@ -64,7 +66,8 @@ export function BulkBar({ shelf, search, chosen, mayMeanAll, onHide, onClear }: 
     }
     setDoing(act);
     try {
-      tell(act, isAll ? await doToAll(act, filterBody(search, shelf)) : await doToEach(act, ids));
+      const outcome = isAll ? await doToAll(act, filterBody(search, shelf)) : await doToEach(act, ids);
+      tell(act, outcome, nameOf);
       onClear();
     } finally {
       setDoing(null);

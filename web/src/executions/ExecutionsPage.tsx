@@ -11,7 +11,7 @@ export function ExecutionsPage() {
       shelf="live"
       title="Executions"
       search={search}
-      onSearch={(wanted) => void navigate({ search: wanted, replace: true })}
+      onSearch={(wanted, replace) => void navigate({ search: wanted, replace })}
     />
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Pill, Popover, SimpleGrid, TagsInput, TextInput } from "@mantine/core";
+import { Button, Group, NativeSelect, Pill, Popover, SimpleGrid, TagsInput, TextInput } from "@mantine/core";
 import { DateTimePicker } from "@mantine/dates";
 import "@mantine/dates/styles.css";
 import { useDebouncedCallback, useDisclosure } from "@mantine/hooks";
@@ -7,7 +7,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
-import type { ListSearch } from "./search";
+import { type ListSearch, NEWEST_FIRST, readSearch } from "./search";
 
 interface FiltersProps {
   search: ListSearch;
@@ -96,6 +96,16 @@ const NAMES: Record<Exclude<keyof ListSearch, "q" | "status" | "sort">, string> 
   has_warnings: "Warnings",
 };
 
+/** The same as by the heads of columns, which a narrow screen has not. */
+const ORDERS = [
+  { value: "-created", label: "Newest first" },
+  { value: "created", label: "Oldest first" },
+  { value: "-finished", label: "Ended last, first" },
+  { value: "finished", label: "Ended first, first" },
+  { value: "-duration", label: "Longest first" },
+  { value: "duration", label: "Shortest first" },
+];
+
 function said(value: string | number | boolean | undefined): string {
   if (typeof value === "boolean") return value ? "some" : "none";
   const text = String(value);
@@ -163,6 +173,12 @@ function More({ search, onChange }: FiltersProps) {
         onBlur={({ currentTarget }) =>
           onChange({ ...search, image: currentTarget.value.trim() || undefined })
         }
+      />
+      <NativeSelect
+        label="Order"
+        data={ORDERS}
+        value={search.sort ?? NEWEST_FIRST}
+        onChange={({ currentTarget }) => onChange(readSearch({ ...search, sort: currentTarget.value }))}
       />
       <DateTimePicker {...moment("created_after")} />
       <DateTimePicker {...moment("created_before")} />

@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Text } from "@mantine/core";
+import { Box, Button, Group, Loader, Text } from "@mantine/core";
 import { IconListSearch, IconPlayerPlay } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { useCallback, useMemo, useState } from "react";
@@ -23,7 +23,8 @@ interface ListPageProps {
   shelf: Shelf;
   title: string;
   search: ListSearch;
-  onSearch: (search: ListSearch) => void;
+  /** With `replace` one comes back to what was before that, not to this. */
+  onSearch: (search: ListSearch, replace: boolean) => void;
 }
 
 /** A list of executions that keeps itself up to date; filters and order stand in its address. */
@@ -40,8 +41,10 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
   );
   const change = (wanted: ListSearch) => {
     setChosen(new Set());
-    onSearch(readSearch({ ...wanted }));
+    // Back leads to other filters, not to other letters of a word that was typed.
+    onSearch(readSearch({ ...wanted }), wanted.q !== search.q);
   };
+  const nameOf = (id: string) => list.rows.find((each) => each.id === id)?.name ?? `…${id.slice(-8)}`;
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const fetchMore = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
@@ -61,9 +64,11 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
         />
         <Group gap="xs" justify="space-between">
           <Filters search={search} onChange={change} />
-          <Group gap="xs" visibleFrom="xs">
+          <Group gap="xs">
             <ViewsMenu shelf={shelf} search={search} onChange={change} />
-            <ColumnsMenu shown={shown} onChange={setShown} />
+            <Box visibleFrom="sm">
+              <ColumnsMenu shown={shown} onChange={setShown} />
+            </Box>
           </Group>
         </Group>
         <Narrowed search={search} onChange={change} />
@@ -79,6 +84,7 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
           sort={search.sort ?? NEWEST_FIRST}
           onSort={(sort) => change({ ...search, sort: sort as ListSearch["sort"] })}
           onEnd={fetchMore}
+          topic={JSON.stringify(search)}
           cardHeight={96}
           height="none"
           empty={
@@ -104,6 +110,7 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
           mayMeanAll={hasNextPage && present.size === rows.length}
           onHide={setHidden}
           onClear={() => setChosen(new Set())}
+          nameOf={nameOf}
         />
       </div>
     </Page>

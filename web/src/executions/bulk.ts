@@ -9,7 +9,13 @@ export type Act = "cancel" | "rerun" | "archive" | "restore" | "delete";
 export interface Outcome {
   done: string[];
   made: string[];
-  refused: ProblemError[];
+  refused: Refusal[];
+}
+
+/** Whom it was not done to, and why. */
+export interface Refusal {
+  id: string;
+  why: ProblemError;
 }
 
 const AT_ONCE = 6;
@@ -25,7 +31,7 @@ export async function doToEach(act: Act, ids: readonly string[]): Promise<Outcom
         outcome.done.push(id);
         if (made) outcome.made.push(made);
       } catch (error) {
-        outcome.refused.push(asProblem(error));
+        outcome.refused.push({ id, why: asProblem(error) });
       }
     }
   }
@@ -42,7 +48,7 @@ export async function doToAll(act: Act, filter: Partial<Schemas["CancelMany"]>):
       api.POST(`/v1/executions:${act}`, { body: withDefaults({ ...filter, ...(after && { after }) }) }),
     );
     for (const { id, result, rerun, error } of answer.items) {
-      if (error) outcome.refused.push(asProblem(new Error(error.detail)));
+      if (error) outcome.refused.push({ id, why: asProblem(new Error(error.detail)) });
       else if (result !== "unchanged") outcome.done.push(id);
       if (rerun) outcome.made.push(rerun);
     }

@@ -1,12 +1,12 @@
-import { Text } from "@mantine/core";
 import type { Execution } from "../api/types";
 import type { Column } from "../ui/DataTable";
 import { Duration } from "../ui/Duration";
-import { IdLink, TextLink } from "../ui/IdLink";
 import { Labels } from "../ui/Labels";
+import { PageLink } from "../ui/PageLink";
 import { ProgressBar } from "../ui/ProgressBar";
 import { RelativeTime } from "../ui/RelativeTime";
 import { reasonOf, StatusBadge } from "../ui/StatusBadge";
+import classes from "./List.module.css";
 
 /** All columns that a list of executions can have, in their order. */
 export const COLUMNS: readonly Column<Execution>[] = [
@@ -17,7 +17,7 @@ export const COLUMNS: readonly Column<Execution>[] = [
     cell: (each) => <StatusBadge status={each.status} />,
   },
   { id: "name", title: "Name", width: 190, cell: (each) => <NameLink execution={each} /> },
-  { id: "id", title: "Id", width: 100, cell: (each) => <IdLink id={each.id} /> },
+  { id: "id", title: "Id", width: 100, cell: (each) => <ShortId id={each.id} /> },
   { id: "standing", title: "How it stands", width: 230, cell: (each) => <Standing execution={each} /> },
   { id: "method", title: "Method", width: 150, cell: (each) => <MethodLink execution={each} /> },
   {
@@ -81,11 +81,20 @@ export const USUAL = [
 
 /** What people call it, as a link to its page. */
 export function NameLink({ execution: { id, name } }: { execution: Execution }) {
-  if (!name) return <IdLink id={id} />;
+  if (!name) return <ShortId id={id} />;
   return (
-    <TextLink to="/executions/$id" params={{ id }} title={name} fw={550}>
+    <PageLink to={`/executions/${id}`} title={name} className={classes.name}>
       {name}
-    </TextLink>
+    </PageLink>
+  );
+}
+
+/** The end of an id, which differs most, as a link. */
+function ShortId({ id }: { id: string }) {
+  return (
+    <PageLink to={`/executions/${id}`} title={id} className={classes.id}>
+      …{id.slice(-8)}
+    </PageLink>
   );
 }
 
@@ -102,19 +111,21 @@ export function Standing({ execution }: { execution: Execution }) {
 function Why({ execution }: { execution: Execution }) {
   const why = execution.cause === "ok" ? null : reasonOf(execution.status, execution);
   return (
-    <Text component="span" fz="inherit" c="dimmed" title={why ?? ""}>
-      {why}
-    </Text>
+    why && (
+      <span className={classes.why} title={why}>
+        {why}
+      </span>
+    )
   );
 }
 
 /** The method with its version, or a dash. */
 function MethodLink({ execution: { method } }: { execution: Execution }) {
-  if (!method) return <span>–</span>;
+  if (!method) return "–";
   return (
-    <TextLink to="/methods/$name" params={{ name: method.name }}>
+    <PageLink to={`/methods/${encodeURIComponent(method.name)}`}>
       {method.name}@{method.version}
-    </TextLink>
+    </PageLink>
   );
 }
 

@@ -1,6 +1,7 @@
-import { Button, Group, Text } from "@mantine/core";
+import { Button, Stack } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { type Act, doToEach, type Outcome } from "./bulk";
+import { Refused } from "./Refused";
 
 const SAID: Record<Act, string> = {
   cancel: "asked to stop",
@@ -15,39 +16,37 @@ const UNDO: Partial<Record<Act, (outcome: Outcome) => Promise<Outcome>>> = {
   restore: ({ done }) => doToEach("archive", done),
   rerun: ({ made }) => doToEach("cancel", made),
 };
+/** So long can what was done be taken back, and a deletion be called off: nothing is deleted before. */
 const UNDOABLE_FOR = 10_000;
-/** So long can a deletion be called off; nothing is deleted before. */
-export const SECOND_THOUGHTS = 6_000;
 
-/** Say what came of it, with a way back where there is one. */
-export function tell(act: Act, outcome: Outcome): void {
+/** Say what came of it, with a way back where there is one; what was refused by its name, until that is put away. */
+export function tell(act: Act, outcome: Outcome, nameOf: (id: string) => string): void {
   const { done, refused } = outcome;
   const undo = UNDO[act];
   const id = `${act} ${Date.now()}`;
-  const first = refused[0];
   notifications.show({
     id,
     color: refused.length > 0 ? "red" : "race",
-    autoClose: UNDOABLE_FOR,
-    title: `${counted(done.length)} ${SAID[act]}`,
+    autoClose: refused.length > 0 ? false : UNDOABLE_FOR,
+    title: `${counted(done.length)} ${SAID[act]}${refused.length > 0 ? `, ${refused.length.toLocaleString()} not` : ""}`,
     message: (
-      <Group justify="space-between" gap="xs">
-        {first && (
-          <Text fz="sm">
-            {counted(refused.length)} refused: {first.detail}
-          </Text>
-        )}
+      <Stack gap="xs" align="flex-start">
+        {refused.length > 0 && <Refused refused={refused} nameOf={nameOf} />}
         {undo && done.length > 0 && (
           <UndoButton
             onUndo={() => {
               notifications.hide(id);
               void undo(outcome).then((undone) =>
-                tell(act === "archive" ? "restore" : act === "restore" ? "archive" : "cancel", undone),
+                tell(
+                  act === "archive" ? "restore" : act === "restore" ? "archive" : "cancel",
+                  undone,
+                  nameOf,
+                ),
               );
             }}
           />
         )}
-      </Group>
+      </Stack>
     ),
   });
 }
@@ -56,11 +55,11 @@ export function tell(act: Act, outcome: Outcome): void {
 export function secondThoughts(count: number): Promise<boolean> {
   return new Promise((resolve) => {
     const id = `delete ${Date.now()}`;
-    const timer = setTimeout(() => resolve(true), SECOND_THOUGHTS);
+    const timer = setTimeout(() => resolve(true), UNDOABLE_FOR);
     notifications.show({
       id,
       color: "red",
-      autoClose: SECOND_THOUGHTS,
+      autoClose: UNDOABLE_FOR,
       withCloseButton: false,
       title: `Deleting ${counted(count)}`,
       message: (

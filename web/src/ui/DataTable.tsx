@@ -1,9 +1,9 @@
-import { Checkbox, Table, Text, UnstyledButton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, type ReactNode, useCallback, useEffect, useRef } from "react";
+import { type Choose, type Selection, steer, useChoosing } from "./choosing";
 import classes from "./DataTable.module.css";
+import { BOX_WIDTH, DataTableHead } from "./DataTableHead";
 
 /** One column: what stands in it, and how wide it is. */
 export interface Column<Row> {
@@ -15,12 +15,6 @@ export interface Column<Row> {
   align?: "right";
   /** What `sort` is to be when somebody asks for it by this column; `-` comes before it for the other way round. */
   sort?: string;
-}
-
-/** Which rows are chosen, by their keys. */
-export interface Selection {
-  chosen: ReadonlySet<string>;
-  onChange: (chosen: ReadonlySet<string>) => void;
 }
 
 interface DataTableProps<Row> {
@@ -40,6 +34,8 @@ interface DataTableProps<Row> {
   onEnd?: (() => void) | undefined;
   /** Instead of rows, where there are none. */
   empty?: ReactNode;
+  /** What it is about: where that becomes another, it begins at its top again. */
+  topic?: string;
   rowHeight?: number;
   cardHeight?: number;
   /** How high it may be, as CSS has it; `none` where it is given room. It scrolls in itself. */
@@ -48,6 +44,7 @@ interface DataTableProps<Row> {
 
 const NARROW = "(max-width: 47.99em)";
 const NEAR_END = 40;
+const USUAL_WIDTH = 180;
 const USUAL_HEIGHT = "calc(100dvh - 15rem)";
 
 /** A table of any number of rows, of which only those in sight are drawn. */
@@ -70,7 +67,13 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   }, [onEnd, last, rows.length]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: heights are other ones then
   useEffect(() => virtual.measure(), [asCards]);
-  const onChoose = useChoosing(props.selection);
+  const shownTopic = useRef(props.topic);
+  useEffect(() => {
+    if (shownTopic.current !== props.topic) viewport.current?.scrollTo({ top: 0 });
+    shownTopic.current = props.topic;
+  }, [props.topic]);
+  const onChoose = useChoosing(props.selection, () => rows.map(props.rowKey));
+  const { onSort, onChooseAll } = useLasting(props);
   if (rows.length === 0 && empty) return empty;
   const Drawn = asCards ? Cards : Rows;
   return (
@@ -79,10 +82,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       className={classes.viewport}
       style={{ maxHeight: height }}
       aria-label={props.label}
+      data-scroll-restoration-id={props.label}
       tabIndex={0}
+      onKeyDown={(event) => steer(event, () => props.selection?.onChange(new Set()))}
     >
       <Drawn
         {...props}
+        onSort={onSort}
+        onChooseAll={onChooseAll}
         size={size}
         first={items[0]?.index ?? 0}
         last={last}
@@ -94,30 +101,30 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   );
 }
 
-type Choose = (key: string, isChosen: boolean) => void;
-
-/** How rows tell that they are chosen; always the same function, so that no row is drawn again for it. */
-function useChoosing(selection: Selection | undefined): Choose {
-  const latest = useRef(selection);
+/** The same functions each time, so that the head is not drawn again for them. */
+function useLasting<Row>(props: DataTableProps<Row>) {
+  const latest = useRef(props);
   useEffect(() => {
-    latest.current = selection;
+    latest.current = props;
   });
-  return useCallback((key, isChosen) => {
-    const chosen = new Set(latest.current?.chosen);
-    if (isChosen) chosen.add(key);
-    else chosen.delete(key);
-    latest.current?.onChange(chosen);
+  const onSort = useCallback((sort: string) => latest.current.onSort?.(sort), []);
+  const onChooseAll = useCallback((isChosen: boolean) => {
+    const { rows, rowKey, selection } = latest.current;
+    selection?.onChange(new Set(isChosen ? rows.map(rowKey) : []));
   }, []);
+  return { onSort: props.onSort && onSort, onChooseAll };
 }
 
-interface DrawnProps<Row> extends DataTableProps<Row> {
+interface DrawnProps<Row> extends Omit<DataTableProps<Row>, "onSort"> {
   size: number;
   first: number;
   last: number;
   /** Pixels of what is out of sight. */
   before: number;
   after: number;
+  onSort: ((sort: string) => void) | undefined;
   onChoose: Choose;
+  onChooseAll: (isChosen: boolean) => void;
 }
 
 function Cards<Row>({ rows, first, last, before, after, size, ...props }: DrawnProps<Row>) {
@@ -127,7 +134,7 @@ function Cards<Row>({ rows, first, last, before, after, size, ...props }: DrawnP
       {rows.slice(first, last + 1).map((row) => {
         const key = rowKey(row);
         return (
-          <div key={key} className={classes.card} style={{ height: size }}>
+          <div key={key} className={classes.card} data-row style={{ height: size }}>
             {selection && (
               <RowCheckbox
                 id={key}
@@ -144,12 +151,19 @@ function Cards<Row>({ rows, first, last, before, after, size, ...props }: DrawnP
   );
 }
 
-function Rows<Row>({ first, last, before, after, size, onChoose, ...props }: DrawnProps<Row>) {
+function Rows<Row>({ first, last, before, after, size, onChoose, onChooseAll, ...props }: DrawnProps<Row>) {
   const { rows, columns, rowKey, rowName, selection } = props;
   return (
-    <Table className={classes.table} aria-rowcount={rows.length + 1} layout="fixed" miw={widthOf(props)}>
-      <Head {...props} />
-      <Table.Tbody>
+    <table className={classes.table} aria-rowcount={rows.length + 1} style={{ minWidth: widthOf(props) }}>
+      <DataTableHead
+        columns={columns}
+        chosen={selection ? selection.chosen.size : null}
+        count={rows.length}
+        sort={props.sort}
+        onSort={props.onSort}
+        onChooseAll={onChooseAll}
+      />
+      <tbody>
         <Gap height={before} />
         {rows.slice(first, last + 1).map((row, offset) => {
           const key = rowKey(row);
@@ -168,8 +182,8 @@ function Rows<Row>({ first, last, before, after, size, onChoose, ...props }: Dra
           );
         })}
         <Gap height={after} />
-      </Table.Tbody>
-    </Table>
+      </tbody>
+    </table>
   );
 }
 
@@ -199,7 +213,7 @@ const TableRow = memo(function TableRow<Row>({
   ...props
 }: TableRowProps<Row>) {
   return (
-    <tr aria-rowindex={index + 2} data-chosen={isChosen || undefined} style={{ height }}>
+    <tr data-row aria-rowindex={index + 2} data-chosen={isChosen || undefined} style={{ height }}>
       {isChosen !== null && (
         <td>
           <RowCheckbox {...props} isChosen={isChosen} />
@@ -221,54 +235,10 @@ function RowCheckbox({ id, name, isChosen, onChoose }: RowCheckboxProps) {
       className={classes.checkbox}
       aria-label={`Choose ${name}`}
       checked={isChosen}
-      onChange={({ currentTarget }) => onChoose(id, currentTarget.checked)}
+      onChange={({ currentTarget, nativeEvent }) =>
+        onChoose(id, currentTarget.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)
+      }
     />
-  );
-}
-
-function Head<Row>({ columns, rows, rowKey, selection, sort, onSort }: DataTableProps<Row>) {
-  const chosen = selection?.chosen.size ?? 0;
-  return (
-    <Table.Thead className={classes.head}>
-      <Table.Tr aria-rowindex={1}>
-        {selection && (
-          <Table.Th w={44}>
-            <Checkbox
-              size="xs"
-              aria-label="Choose all that are loaded"
-              checked={chosen > 0 && chosen === rows.length}
-              indeterminate={chosen > 0 && chosen < rows.length}
-              onChange={({ currentTarget }) =>
-                selection.onChange(new Set(currentTarget.checked ? rows.map(rowKey) : []))
-              }
-            />
-          </Table.Th>
-        )}
-        {columns.map((column) => (
-          <Table.Th
-            key={column.id}
-            w={column.width}
-            ta={column.align}
-            aria-sort={sortedBy(column.sort, sort)}
-          >
-            {column.sort && onSort ? (
-              <UnstyledButton
-                className={classes.sort}
-                onClick={() => onSort(sort === `-${column.sort}` ? (column.sort ?? "") : `-${column.sort}`)}
-              >
-                {column.title}
-                {sort === column.sort && <IconArrowUp size={14} aria-hidden />}
-                {sort === `-${column.sort}` && <IconArrowDown size={14} aria-hidden />}
-              </UnstyledButton>
-            ) : (
-              <Text component="span" fz="inherit" fw="inherit">
-                {column.title}
-              </Text>
-            )}
-          </Table.Th>
-        ))}
-      </Table.Tr>
-    </Table.Thead>
   );
 }
 
@@ -283,11 +253,5 @@ function Gap({ height }: { height: number }) {
 }
 
 function widthOf<Row>({ columns, selection }: Pick<DataTableProps<Row>, "columns" | "selection">): number {
-  return columns.reduce((sum, { width = 180 }) => sum + width, selection ? 44 : 0);
-}
-
-function sortedBy(own: string | undefined, sort: string | undefined): "ascending" | "descending" | undefined {
-  if (!own) return undefined;
-  if (sort === own) return "ascending";
-  return sort === `-${own}` ? "descending" : undefined;
+  return columns.reduce((sum, { width = USUAL_WIDTH }) => sum + width, selection ? BOX_WIDTH : 0);
 }

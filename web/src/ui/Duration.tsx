@@ -9,10 +9,11 @@ interface DurationProps {
 
 /** How long something took, or takes so far. */
 export function Duration({ seconds, since }: DurationProps) {
-  const ticks = seconds == null && since != null;
-  const now = useNow(ticks);
   if (seconds != null) return <span className="tabular">{spell(seconds)}</span>;
-  if (since == null) return <span>–</span>;
-  const so = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  return since == null ? <span>–</span> : <Ticking since={since} />;
+}
+
+function Ticking({ since }: { since: string }) {
+  const so = Math.max(0, Math.floor((useNow() - Date.parse(since)) / 1000));
   return <span className="tabular">{spell(so)}</span>;
 }

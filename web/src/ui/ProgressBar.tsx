@@ -1,5 +1,5 @@
-import { Group, Progress, Text } from "@mantine/core";
 import type { Execution } from "../api/types";
+import classes from "./ui.module.css";
 
 interface ProgressBarProps {
   progress: Execution["progress"];
@@ -10,29 +10,25 @@ interface ProgressBarProps {
 /** How far a program has said that it is. */
 export function ProgressBar({ progress, withPhase = false }: ProgressBarProps) {
   if (!progress) return null;
-  const percent = progress.percent;
+  const { percent, phase } = progress;
   return (
-    <Group gap={8} wrap="nowrap" w="100%">
+    <span className={classes.progress}>
       {percent != null && (
         <>
-          <Progress
-            value={percent}
-            size="sm"
-            flex={1}
-            miw={40}
-            color="var(--status-running)"
-            aria-label={progress.phase ?? "Progress"}
-          />
-          <Text component="span" fz="xs" className="tabular" c="dimmed">
-            {Math.round(percent)} %
-          </Text>
+          <span
+            role="progressbar"
+            aria-label={phase ?? "Progress"}
+            aria-valuenow={percent}
+            aria-valuemin={0}
+            aria-valuemax={100}
+            className={classes.track}
+          >
+            <span className={classes.done} style={{ width: `${percent}%` }} />
+          </span>
+          <span className={`${classes.percent} tabular`}>{Math.round(percent)} %</span>
         </>
       )}
-      {withPhase && progress.phase && (
-        <Text component="span" fz="sm" truncate>
-          {progress.phase}
-        </Text>
-      )}
-    </Group>
+      {withPhase && phase && <span className={classes.phase}>{phase}</span>}
+    </span>
   );
 }

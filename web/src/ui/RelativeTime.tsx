@@ -1,14 +1,13 @@
-import { distance, inFull, useCoarseNow, useNow } from "./time";
-
-const RECENT = 60_000;
+import { distance, inFull, useNowNear } from "./time";
 
 /** How long ago something was, and on hover when. */
 export function RelativeTime({ at }: { at: string | null | undefined }) {
-  const moment = at ? Date.parse(at) : 0;
-  const seconds = useNow(Math.abs(Date.now() - moment) < RECENT);
-  const halfMinutes = useCoarseNow();
-  if (!at) return <span>–</span>;
-  const now = Math.max(seconds, halfMinutes);
+  return at ? <Distance at={at} /> : "–";
+}
+
+function Distance({ at }: { at: string }) {
+  const moment = Date.parse(at);
+  const now = useNowNear(moment);
   // What happened after the clock's last tick has not happened in the future.
   const said = distance(moment, Math.max(now, Math.min(moment, Date.now())));
   return (

@@ -25,9 +25,12 @@ export function distance(from: number, to: number): string {
   return seconds < 0 ? `in ${said}` : `${said} ago`;
 }
 
+// To make one takes a hundred times as long as to use it, and a list has one in every row.
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+
 /** A moment in full, in the reader's zone and tongue. */
 export function inFull(at: string): string {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  return full.format(new Date(at));
 }
 
 /** The hour of a moment of today, else its day. */
@@ -80,6 +83,12 @@ const still = () => () => undefined;
 /** The time, anew every second while `ticking`. */
 export function useNow(ticking = true): number {
   return useSyncExternalStore(ticking ? seconds.subscribe : still, seconds.now);
+}
+
+/** The time, as often as a distance to that moment is said otherwise: each second while it is near. */
+export function useNowNear(moment: number): number {
+  const clock = Math.abs(Date.now() - moment) < MINUTE * 1000 ? seconds : halfMinutes;
+  return useSyncExternalStore(clock.subscribe, clock.now);
 }
 
 /** The time, anew every half minute. */
