@@ -1,10 +1,11 @@
 import { Button, Menu } from "@mantine/core";
-import { IconChevronDown, IconDownload, IconPlayerStop, IconRefresh, IconTrash } from "@tabler/icons-react";
+import { IconDownload, IconPlayerStop, IconRefresh } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
 import { ask as confirm } from "../ui/ConfirmButton";
+import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { BATCHES, type Batch } from "./queries";
 
@@ -68,61 +69,45 @@ export function BatchActions({ batch }: { batch: Batch }) {
           Rerun what did not succeed
         </Button>
       )}
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" rightSection={<IconChevronDown size={16} />}>
-            More
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
+      <MoreMenu>
+        <Menu.Item
+          leftSection={<IconDownload size={16} />}
+          component="a"
+          href={batch.links.outputs}
+          download={`${batch.name ?? batch.id}-outputs.zip`}
+        >
+          Outputs of all as a zip
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconRefresh size={16} />}
+          disabled={!isOver || !maySubmit}
+          onClick={() => rerun.mutate("all")}
+        >
+          Rerun all of it
+        </Menu.Item>
+        {!isOver && (
           <Menu.Item
-            leftSection={<IconDownload size={16} />}
-            component="a"
-            href={batch.links.outputs}
-            download={`${batch.name ?? batch.id}-outputs.zip`}
-          >
-            Outputs of all as a zip
-          </Menu.Item>
-          <Menu.Item
-            leftSection={<IconRefresh size={16} />}
-            disabled={!isOver || !maySubmit}
-            onClick={() => rerun.mutate("all")}
-          >
-            Rerun all of it
-          </Menu.Item>
-          {!isOver && (
-            <Menu.Item
-              leftSection={<IconPlayerStop size={16} />}
-              disabled={!mayCancel}
-              onClick={() =>
-                confirm({
-                  question: "Kill all of it?",
-                  consequence: "Programs get no time to save their work.",
-                  confirm: "Kill all",
-                  onConfirm: () => cancel(true),
-                })
-              }
-            >
-              Kill all
-            </Menu.Item>
-          )}
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} />}
+            leftSection={<IconPlayerStop size={16} />}
             disabled={!mayCancel}
             onClick={() =>
               confirm({
-                question: "Delete it with all of its children?",
-                consequence: "Their records, logs and outputs go for good; what runs is stopped before.",
-                confirm: "Delete",
-                onConfirm: remove,
+                question: "Kill all of it?",
+                consequence: "Programs get no time to save their work.",
+                confirm: "Kill all",
+                onConfirm: () => cancel(true),
               })
             }
           >
-            Delete
+            Kill all
           </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+        )}
+        <DeleteItem
+          question="Delete it with all of its children?"
+          consequence="Their records, logs and outputs go for good; what runs is stopped before."
+          disabled={!mayCancel}
+          onConfirm={remove}
+        />
+      </MoreMenu>
     </>
   );
 }

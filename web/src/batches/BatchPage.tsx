@@ -7,6 +7,7 @@ import { useExecutionList } from "../executions/list";
 import { Page } from "../layout/Page";
 import { CopyButton } from "../ui/CopyButton";
 import { DataTable } from "../ui/DataTable";
+import { Fact, FactList } from "../ui/Fact";
 import { TextLink } from "../ui/IdLink";
 import { Labels } from "../ui/Labels";
 import { Note } from "../ui/Note";
@@ -79,38 +80,29 @@ function Overview({ batch }: { batch: Batch }) {
 function Facts({ batch }: { batch: Batch }) {
   const { rerun_of } = batch.lineage;
   return (
-    <dl className={classes.facts}>
-      <Fact title="Accepted">
+    <FactList>
+      <Fact name="Accepted">
         <RelativeTime at={batch.created_at} />
       </Fact>
-      <Fact title="Finished">
+      <Fact name="Finished">
         <RelativeTime at={batch.finished_at} />
       </Fact>
-      <Fact title="Owner">{batch.owner}</Fact>
-      <Fact title="At once">{batch.max_parallel ?? "As many as there are slots"}</Fact>
-      <Fact title="When one fails">{batch.fail_fast ? "The others are canceled" : "The others go on"}</Fact>
+      <Fact name="Owner">{batch.owner}</Fact>
+      <Fact name="At once">{batch.max_parallel ?? "As many as there are slots"}</Fact>
+      <Fact name="When one fails">{batch.fail_fast ? "The others are canceled" : "The others go on"}</Fact>
       {rerun_of && (
-        <Fact title="Again from">
+        <Fact name="Again from">
           <TextLink to="/batches/$id" params={{ id: rerun_of }}>
             …{rerun_of.slice(-8)}
           </TextLink>
         </Fact>
       )}
       {Object.keys(batch.labels).length > 0 && (
-        <Fact title="Labels">
+        <Fact name="Labels">
           <Labels labels={batch.labels} />
         </Fact>
       )}
-    </dl>
-  );
-}
-
-function Fact({ title, children }: { title: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{title}</dt>
-      <dd>{children}</dd>
-    </div>
+    </FactList>
   );
 }
 

@@ -1,6 +1,5 @@
-import { Button, Menu } from "@mantine/core";
+import { Menu } from "@mantine/core";
 import {
-  IconChevronDown,
   IconCopy,
   IconDownload,
   IconEdit,
@@ -16,6 +15,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
 import { ask as confirm } from "../ui/ConfirmButton";
+import { MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { askForText } from "./askForText";
 import { METHODS, type Method } from "./queries";
@@ -35,77 +35,60 @@ export function MethodMenu({ method, version, status, isOwn }: MethodMenuProps) 
   const isDraft = status === "draft";
   const file = `/v1/methods/${method.name}/versions/${encodeURIComponent(version)}/export`;
   return (
-    <Menu position="bottom-end" width="15rem">
-      <Menu.Target>
-        <Button variant="default" rightSection={<IconChevronDown size={16} />}>
-          More
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>Version {version}</Menu.Label>
-        {isDraft && (
-          <>
-            <Menu.Item leftSection={<IconEdit size={16} />} disabled={!mayChange} onClick={act.edit}>
-              Edit the draft
-            </Menu.Item>
-            <Menu.Item leftSection={<IconUpload size={16} />} disabled={!mayChange} onClick={act.publish}>
-              Publish
-            </Menu.Item>
-            <Menu.Item
-              color="red"
-              leftSection={<IconTrash size={16} />}
-              disabled={!mayChange}
-              onClick={act.removeDraft}
-            >
-              Delete the draft
-            </Menu.Item>
-          </>
-        )}
-        {status === "published" && (
-          <Menu.Item leftSection={<IconPlayerPause size={16} />} disabled={!mayChange} onClick={act.retire}>
-            Retire this version
+    <MoreMenu>
+      <Menu.Label>Version {version}</Menu.Label>
+      {isDraft && (
+        <>
+          <Menu.Item leftSection={<IconEdit size={16} />} disabled={!mayChange} onClick={act.edit}>
+            Edit the draft
           </Menu.Item>
-        )}
-        {status === "retired" && (
-          <Menu.Item leftSection={<IconRestore size={16} />} disabled={!mayChange} onClick={act.restore}>
-            Take this version back
+          <Menu.Item leftSection={<IconUpload size={16} />} disabled={!mayChange} onClick={act.publish}>
+            Publish
           </Menu.Item>
-        )}
-        <Menu.Item
-          leftSection={<IconDownload size={16} />}
-          component="a"
-          href={`${file}?format=yaml`}
-          download
-        >
-          Export as YAML
-        </Menu.Item>
-        <Menu.Item
-          leftSection={<IconDownload size={16} />}
-          component="a"
-          href={`${file}?format=json`}
-          download
-        >
-          Export as JSON
-        </Menu.Item>
-        <Menu.Divider />
-        <Menu.Label>Method</Menu.Label>
-        <Menu.Item leftSection={<IconGitBranch size={16} />} disabled={!mayChange} onClick={act.derive}>
-          New version from this
-        </Menu.Item>
-        <Menu.Item leftSection={<IconCopy size={16} />} disabled={!maySubmit} onClick={act.clone}>
-          Clone as your own
-        </Menu.Item>
-        {method.disabled ? (
-          <Menu.Item leftSection={<IconPlayerPlay size={16} />} disabled={!mayChange} onClick={act.enable}>
-            Enable
+          <Menu.Item
+            color="red"
+            leftSection={<IconTrash size={16} />}
+            disabled={!mayChange}
+            onClick={act.removeDraft}
+          >
+            Delete the draft
           </Menu.Item>
-        ) : (
-          <Menu.Item leftSection={<IconPlayerPause size={16} />} disabled={!mayChange} onClick={act.disable}>
-            Disable
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+        </>
+      )}
+      {status === "published" && (
+        <Menu.Item leftSection={<IconPlayerPause size={16} />} disabled={!mayChange} onClick={act.retire}>
+          Retire this version
+        </Menu.Item>
+      )}
+      {status === "retired" && (
+        <Menu.Item leftSection={<IconRestore size={16} />} disabled={!mayChange} onClick={act.restore}>
+          Take this version back
+        </Menu.Item>
+      )}
+      <Menu.Item leftSection={<IconDownload size={16} />} component="a" href={`${file}?format=yaml`} download>
+        Export as YAML
+      </Menu.Item>
+      <Menu.Item leftSection={<IconDownload size={16} />} component="a" href={`${file}?format=json`} download>
+        Export as JSON
+      </Menu.Item>
+      <Menu.Divider />
+      <Menu.Label>Method</Menu.Label>
+      <Menu.Item leftSection={<IconGitBranch size={16} />} disabled={!mayChange} onClick={act.derive}>
+        New version from this
+      </Menu.Item>
+      <Menu.Item leftSection={<IconCopy size={16} />} disabled={!maySubmit} onClick={act.clone}>
+        Clone as your own
+      </Menu.Item>
+      {method.disabled ? (
+        <Menu.Item leftSection={<IconPlayerPlay size={16} />} disabled={!mayChange} onClick={act.enable}>
+          Enable
+        </Menu.Item>
+      ) : (
+        <Menu.Item leftSection={<IconPlayerPause size={16} />} disabled={!mayChange} onClick={act.disable}>
+          Disable
+        </Menu.Item>
+      )}
+    </MoreMenu>
   );
 }
 

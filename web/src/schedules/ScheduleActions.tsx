@@ -1,18 +1,10 @@
 import { Button, Menu } from "@mantine/core";
-import {
-  IconBolt,
-  IconChevronDown,
-  IconEdit,
-  IconListDetails,
-  IconPlayerPause,
-  IconPlayerPlay,
-  IconTrash,
-} from "@tabler/icons-react";
+import { IconBolt, IconEdit, IconListDetails, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
-import { ask as confirm } from "../ui/ConfirmButton";
+import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { SCHEDULES, type Schedule } from "./queries";
 
@@ -60,43 +52,27 @@ export function ScheduleActions({ schedule }: { schedule: Schedule }) {
       >
         Run now
       </Button>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" rightSection={<IconChevronDown size={16} />}>
-            More
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item
-            leftSection={<IconEdit size={16} />}
-            disabled={!maySubmit}
-            onClick={() => void navigate({ to: "/schedule-editor", search: { id: schedule.id } })}
-          >
-            Change
-          </Menu.Item>
-          <Menu.Item
-            leftSection={<IconListDetails size={16} />}
-            onClick={() => void navigate({ to: "/executions", search: { schedule: schedule.id } })}
-          >
-            What it has submitted
-          </Menu.Item>
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} />}
-            disabled={!maySubmit}
-            onClick={() =>
-              confirm({
-                question: `Delete the schedule ${schedule.name}?`,
-                consequence: "What it has submitted stays.",
-                confirm: "Delete",
-                onConfirm: remove,
-              })
-            }
-          >
-            Delete
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <MoreMenu>
+        <Menu.Item
+          leftSection={<IconEdit size={16} />}
+          disabled={!maySubmit}
+          onClick={() => void navigate({ to: "/schedule-editor", search: { id: schedule.id } })}
+        >
+          Change
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconListDetails size={16} />}
+          onClick={() => void navigate({ to: "/executions", search: { schedule: schedule.id } })}
+        >
+          What it has submitted
+        </Menu.Item>
+        <DeleteItem
+          question={`Delete the schedule ${schedule.name}?`}
+          consequence="What it has submitted stays."
+          disabled={!maySubmit}
+          onConfirm={remove}
+        />
+      </MoreMenu>
     </>
   );
 }

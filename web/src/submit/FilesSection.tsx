@@ -1,10 +1,10 @@
-import { ActionIcon, Button, TextInput } from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { TextInput } from "@mantine/core";
 import { useRef, useState } from "react";
 import { FileField } from "./FileField";
 import { idOf, useBound, useForm } from "./form";
 import { JsonField } from "./JsonField";
 import { isObject, type Json, type JsonObject } from "./json";
+import { AddRow, RemoveRow } from "./Rows";
 import { Section } from "./Section";
 import classes from "./Submit.module.css";
 
@@ -79,28 +79,16 @@ function FileRows() {
               }
             />
           </div>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="input-sm"
-            mt={25}
-            aria-label={`Remove ${row.path || "this file"}`}
+          <RemoveRow
+            what={row.path || "this file"}
+            isLabeled
             onClick={() => change(latest.current.filter(({ id }) => id !== row.id))}
-          >
-            <IconX size={16} />
-          </ActionIcon>
+          />
         </div>
       ))}
-      <div>
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconPlus size={14} />}
-          onClick={() => change([...latest.current, { id: Date.now(), path: "", source: undefined }])}
-        >
-          File
-        </Button>
-      </div>
+      <AddRow onClick={() => change([...latest.current, { id: Date.now(), path: "", source: undefined }])}>
+        File
+      </AddRow>
     </>
   );
 }

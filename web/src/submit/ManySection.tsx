@@ -1,19 +1,10 @@
-import {
-  ActionIcon,
-  Button,
-  Checkbox,
-  NumberInput,
-  SegmentedControl,
-  Select,
-  TagsInput,
-  Text,
-} from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { Checkbox, NumberInput, SegmentedControl, Select, TagsInput, Text } from "@mantine/core";
 import type { Field } from "./fields";
 import { spelled, typed } from "./fields";
 import { idOf, useForm } from "./form";
 import { JsonInput } from "./JsonInput";
 import { isObject } from "./json";
+import { AddRow, RemoveRow } from "./Rows";
 import { type Axis, type Draft, type Many, sizeOf } from "./requests";
 import { Section } from "./Section";
 import classes from "./Submit.module.css";
@@ -164,27 +155,13 @@ function Axes({ axes, fields, onChange }: AxesProps) {
             acceptValueOnBlur
             onChange={(said) => replace(index, { values: said.map((each) => typed(each, typeOf(axis))) })}
           />
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="input-sm"
-            aria-label={`Remove ${axis.name || "this row"}`}
+          <RemoveRow
+            what={axis.name || "this row"}
             onClick={() => onChange(axes.filter((_, at) => at !== index))}
-          >
-            <IconX size={16} />
-          </ActionIcon>
+          />
         </div>
       ))}
-      <div>
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconPlus size={14} />}
-          onClick={() => onChange([...axes, { of: "inputs", name: "", values: [] }])}
-        >
-          What varies
-        </Button>
-      </div>
+      <AddRow onClick={() => onChange([...axes, { of: "inputs", name: "", values: [] }])}>What varies</AddRow>
     </>
   );
 }

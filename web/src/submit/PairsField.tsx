@@ -1,9 +1,10 @@
-import { ActionIcon, Button, Input, PasswordInput, TextInput, Tooltip } from "@mantine/core";
-import { IconArrowBackUp, IconPlus, IconX } from "@tabler/icons-react";
+import { ActionIcon, Input, PasswordInput, TextInput, Tooltip } from "@mantine/core";
+import { IconArrowBackUp } from "@tabler/icons-react";
 import { useState } from "react";
 import { KEPT } from "./again";
 import { useBound, useForm } from "./form";
 import { isObject, type JsonObject } from "./json";
+import { AddRow, RemoveRow } from "./Rows";
 import classes from "./Submit.module.css";
 
 interface PairsFieldProps {
@@ -78,27 +79,15 @@ export function PairsField({ path, label, description, parts, add, secret = fals
                 </ActionIcon>
               </Tooltip>
             )}
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="input-sm"
-              aria-label={`Remove ${pair.key || "this row"}`}
+            <RemoveRow
+              what={pair.key || "this row"}
               onClick={() => change(pairs.filter(({ id }) => id !== pair.id))}
-            >
-              <IconX size={16} />
-            </ActionIcon>
+            />
           </div>
         ))}
-        <div>
-          <Button
-            size="compact-sm"
-            variant="default"
-            leftSection={<IconPlus size={14} />}
-            onClick={() => setPairs([...pairs, { id: nextId(pairs), key: "", value: "", kept: null }])}
-          >
-            {add}
-          </Button>
-        </div>
+        <AddRow onClick={() => setPairs([...pairs, { id: nextId(pairs), key: "", value: "", kept: null }])}>
+          {add}
+        </AddRow>
       </div>
     </Input.Wrapper>
   );

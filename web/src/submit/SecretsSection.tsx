@@ -1,11 +1,11 @@
-import { ActionIcon, Button, Input, Select, TextInput } from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { Input, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { secretsQuery } from "../secrets/queries";
 import { useBound, useForm } from "./form";
 import { isObject, type Json } from "./json";
 import { PairsField } from "./PairsField";
+import { AddRow, RemoveRow } from "./Rows";
 import { Section } from "./Section";
 import classes from "./Submit.module.css";
 
@@ -100,27 +100,15 @@ function NamedSecrets() {
               value={row.via}
               onChange={(via) => replace(row.id, { via: via ?? "file" })}
             />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              size="input-sm"
-              aria-label={`Remove ${row.key || "this row"}`}
+            <RemoveRow
+              what={row.key || "this row"}
               onClick={() => change(rows.filter(({ id }) => id !== row.id))}
-            >
-              <IconX size={16} />
-            </ActionIcon>
+            />
           </div>
         ))}
-        <div>
-          <Button
-            size="compact-sm"
-            variant="default"
-            leftSection={<IconPlus size={14} />}
-            onClick={() => setRows([...rows, { id: Date.now(), key: "", name: null, via: "file" }])}
-          >
-            Stored secret
-          </Button>
-        </div>
+        <AddRow onClick={() => setRows([...rows, { id: Date.now(), key: "", name: null, via: "file" }])}>
+          Stored secret
+        </AddRow>
       </div>
     </Input.Wrapper>
   );

@@ -1,19 +1,12 @@
 import { Button, Menu } from "@mantine/core";
-import {
-  IconChevronDown,
-  IconEdit,
-  IconPlayerPause,
-  IconPlayerPlay,
-  IconRefresh,
-  IconSend,
-  IconTrash,
-} from "@tabler/icons-react";
+import { IconEdit, IconPlayerPause, IconPlayerPlay, IconRefresh, IconSend } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
 import { ask as confirm } from "../ui/ConfirmButton";
+import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { WEBHOOKS } from "./queries";
 import { SecretDialog } from "./SecretDialog";
@@ -64,51 +57,35 @@ export function WebhookActions({ webhook }: { webhook: Webhook }) {
       >
         Send a test
       </Button>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" loading={toggle.isPending} rightSection={<IconChevronDown size={16} />}>
-            More
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
-            Change
-          </Menu.Item>
-          <Menu.Item
-            leftSection={webhook.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
-            onClick={() => toggle.mutate(!webhook.enabled)}
-          >
-            {webhook.enabled ? "Disable" : "Enable"}
-          </Menu.Item>
-          <Menu.Item
-            leftSection={<IconRefresh size={16} />}
-            onClick={() =>
-              confirm({
-                question: "Give it a new secret?",
-                consequence: "For a day messages have a signature by the one before, too.",
-                confirm: "New secret",
-                onConfirm: rotate,
-              })
-            }
-          >
-            New secret
-          </Menu.Item>
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} />}
-            onClick={() =>
-              confirm({
-                question: "Delete this webhook?",
-                consequence: "The log of its deliveries goes, too, and what still waits is not sent.",
-                confirm: "Delete",
-                onConfirm: remove,
-              })
-            }
-          >
-            Delete
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <MoreMenu loading={toggle.isPending}>
+        <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
+          Change
+        </Menu.Item>
+        <Menu.Item
+          leftSection={webhook.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
+          onClick={() => toggle.mutate(!webhook.enabled)}
+        >
+          {webhook.enabled ? "Disable" : "Enable"}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconRefresh size={16} />}
+          onClick={() =>
+            confirm({
+              question: "Give it a new secret?",
+              consequence: "For a day messages have a signature by the one before, too.",
+              confirm: "New secret",
+              onConfirm: rotate,
+            })
+          }
+        >
+          New secret
+        </Menu.Item>
+        <DeleteItem
+          question="Delete this webhook?"
+          consequence="The log of its deliveries goes, too, and what still waits is not sent."
+          onConfirm={remove}
+        />
+      </MoreMenu>
       {isEditing && <WebhookDialog webhook={webhook} onClose={() => setEditing(false)} />}
       {secret && <SecretDialog secret={secret} isNew onClose={() => setSecret(null)} />}
     </>

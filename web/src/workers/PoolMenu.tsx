@@ -1,10 +1,11 @@
 import { ActionIcon, Menu } from "@mantine/core";
-import { IconDotsVertical, IconEdit, IconPlayerPause, IconPlayerPlay, IconTrash } from "@tabler/icons-react";
+import { IconDotsVertical, IconEdit, IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import type { Pool } from "../api/types";
 import { ask as confirm } from "../ui/ConfirmButton";
+import { DeleteItem } from "../ui/MoreMenu";
 import { say } from "../ui/notify";
 import { PoolForm } from "./PoolForm";
 import { POOLS } from "./queries";
@@ -60,20 +61,11 @@ export function PoolMenu({ pool }: { pool: Pool }) {
               Pause
             </Menu.Item>
           )}
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} />}
-            onClick={() =>
-              confirm({
-                question: `Delete the pool ${name}?`,
-                consequence: "Only a pool that nothing and nobody uses can be deleted.",
-                confirm: "Delete",
-                onConfirm: remove,
-              })
-            }
-          >
-            Delete
-          </Menu.Item>
+          <DeleteItem
+            question={`Delete the pool ${name}?`}
+            consequence="Only a pool that nothing and nobody uses can be deleted."
+            onConfirm={remove}
+          />
         </Menu.Dropdown>
       </Menu>
       {isEditing && <PoolForm pool={pool} onClose={() => setEditing(false)} />}
