@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from support.browsing import PHONE, Watched, logged_in
+from support.own import StartOwn
 from support.running import Running
 
 pytestmark = pytest.mark.browser
@@ -132,6 +133,23 @@ async def test_what_was_typed_outlives_the_session(browser: Browser, tailrace: R
         await expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
         await page.get_by_role("button", name="Submit").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("typed before")
+
+
+async def test_a_form_is_checked_again_once_the_api_is_back(browser: Browser, own: StartOwn, monitor: Path) -> None:
+    installation = await own(TAILRACE_WEB=str(monitor))
+    async with logged_in(browser, installation) as watched:
+        page = watched.page
+        await page.goto("/submit?by=image")
+        await page.get_by_role("textbox", name="Image").fill("busybox:local")
+        await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+        await installation.stop("api")
+        name = page.get_by_label("Name", exact=True)
+        await name.fill("typed meanwhile")
+        await expect(page.get_by_text("It cannot be checked now.")).to_be_visible()
+        await installation.start("api", "app")
+        await installation.until_ready()
+        await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+        await expect(name).to_have_value("typed meanwhile")
 
 
 async def test_who_logs_out_leaves_in_every_tab(browser: Browser, tailrace: Running) -> None:

@@ -74,7 +74,7 @@ export const variables: CSSVariablesResolver = () => ({
   },
   dark: {
     "--mantine-color-dimmed": "#97a3ae",
-    "--mantine-color-placeholder": "#84909b",
+    "--mantine-color-placeholder": "#929ea9",
     "--mantine-color-error": "#ff8a80",
   },
 });

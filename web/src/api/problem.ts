@@ -18,6 +18,8 @@ export class ProblemError extends Error {
     readonly hint: string | null = null,
     readonly errors: readonly FieldError[] = [],
     readonly requestId: string | null = null,
+    /** After so many seconds the same may be asked again; null where that is not told. */
+    readonly retryAfter: number | null = null,
   ) {
     super(detail);
   }
@@ -39,6 +41,7 @@ export async function problemOf(response: Response): Promise<ProblemError> {
     text(said["hint"]),
     Array.isArray(said["errors"]) ? said["errors"].filter(isFieldError) : [],
     response.headers.get("X-Request-Id"),
+    seconds(response.headers.get("Retry-After")),
   );
 }
 
@@ -65,6 +68,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isFieldError(value: unknown): value is FieldError {
   return isObject(value) && typeof value["field"] === "string" && typeof value["message"] === "string";
+}
+
+function seconds(header: string | null): number | null {
+  return header && /^\d+$/.test(header) ? Number(header) : null;
 }
 
 function text(value: unknown): string | null {

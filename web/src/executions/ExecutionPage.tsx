@@ -25,7 +25,12 @@ export function ExecutionPage() {
   const { data: record, error } = useExecution(id);
   if (error && asProblem(error).status === 404) return <Gone id={id} wasThere={record !== undefined} />;
   if (record) return <Shown key={id} record={record} />;
-  if (error) return <ProblemView error={error} />;
+  if (error)
+    return (
+      <Page title="Execution">
+        <ProblemView error={error} />
+      </Page>
+    );
   return (
     <Stack>
       <Skeleton h={32} maw="20rem" />

@@ -31,7 +31,7 @@ export function WebhookPage() {
     );
   return (
     <Page
-      title="Webhook"
+      title={`Webhook to ${new URL(webhook.url).host}`}
       lead={
         <Text className={classes.address} c="dimmed">
           {webhook.url}
