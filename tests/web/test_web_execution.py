@@ -151,6 +151,7 @@ async def test_two_people_who_change_the_same_are_told_of_each_other(
     assert await watched.findings() == []
     await page.screenshot(path=shots / "execution-overtaken.png", full_page=True)
     await page.get_by_role("button", name="Take mine").click()
+    await expect(page.get_by_text("The limits are changed.")).to_be_visible()
     await expect(clash).to_have_count(0)
     limits = (await tailrace.execution(held))["limits"]
     assert (limits["timeout"], limits["grace"]) == (7200, 33)
