@@ -32,7 +32,7 @@ from tailrace.cli.program import execute
 from tailrace.cli.routes import in_verbs
 from tailrace.cli.shown import lasting, plain, short, size, spelled
 from tailrace.cli.submission import FIELDS, document
-from tailrace.cli.top import counted
+from tailrace.cli.top import bars, counted, queue_line
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -331,3 +331,14 @@ def test_what_happens_is_one_line_each() -> None:
 def test_sizes_and_durations_for_people() -> None:
     assert [size(0), size(1536), size(2**30), size(None)] == ["0 B", "1.5 KiB", "1.0 GiB", "–"]
     assert [lasting(4.21), lasting(187), lasting(7387)] == ["4.2 s", "3:07", "2:03:07"]
+
+
+def test_the_past_of_the_queue_is_a_line_of_bars() -> None:
+    assert bars([]) == ""
+    assert bars([0, 0]) == "▁▁"
+    assert bars([0, 1, 50, 99, 100]) == "▁▁▅██"
+    steps = [{"queue_age_seconds": age} for age in (None, 30.0, 240.0)]
+    said = queue_line({"queue": {"oldest_seconds": 90.0}, "steps": steps})
+    assert said == "queue: the first waits for 90s   last hour ▁▂█ at most 4m"
+    said = queue_line({"queue": {"oldest_seconds": None}, "steps": [{"queue_age_seconds": None}, {}]})
+    assert said == "queue: nothing waits that could start"

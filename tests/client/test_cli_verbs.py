@@ -478,6 +478,7 @@ def test_one_look_at_everything(ok: Callable[..., str]) -> None:
     assert "seen from above" in shown
     assert waits[:13] in shown
     assert "default" in shown
+    assert "queue: " in shown
     ok("cancel", waits)
 
 

@@ -127,7 +127,7 @@ TYPED = {
     "GET /v1/audit": "audit ls",
     "GET /v1/audit/export": "audit export FILE",
     "GET /v1/retention": "retention",
-    "GET /v1/stats": "doctor",
+    "GET /v1/stats": "top",
     "GET /v1/stats/counts": "top",
     "WS /v1/executions/{id}/tail": "logs -f {id}",
     "WS /v1/events": "events -f",

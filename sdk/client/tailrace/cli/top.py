@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +14,7 @@ from tailrace.cli.listing import progress_of, status_of
 from tailrace.cli.noun import Noun
 from tailrace.cli.output import console, new_table, one_line
 from tailrace.cli.session import PATIENCE, Session, session
-from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, short
+from tailrace.cli.shown import ACTIVE, NOTHING, STYLES, ago, plain, rough, short
 
 if TYPE_CHECKING:
     from rich.columns import Columns
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 app = Noun()
+
+# The past of the queue that is drawn, and its steps in seconds.
+PAST, STEP = timedelta(hours=1), 120
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 @app.verb("top", "tailrace top", "tailrace top --every 5 --pool gpu", "tailrace top --once")
@@ -60,16 +66,19 @@ def _tried(api: Session, pools: list[str] | None, limit: int) -> Group | Text:
 
 
 def look(api: Session, pools: list[str] | None, limit: int) -> Group:
-    """Everything as it is now: four short requests, whatever is on record."""
+    """Everything as it is now: five short requests, whatever is on record."""
     from rich.console import Group
     from rich.text import Text
 
     counts = api.get("/v1/stats/counts", pool=pools)["items"]
     found = list(api.pages("/v1/executions", limit, status=list(ACTIVE), pool=pools))
     here = [item for item in api.get("/v1/pools")["items"] if not pools or item["name"] in pools]
+    since = (datetime.now(timezone.utc) - PAST).isoformat()
+    stats = api.get("/v1/stats", pool=pools, step=STEP, **{"from": since})
     return Group(
         Text(api.client.url),
         counted(counts),
+        Text(queue_line(stats)),
         Text(),
         _pools(here, api.get("/v1/workers")["items"]),
         Text(),
@@ -83,6 +92,22 @@ def counted(counts: list[Any]) -> Columns:
 
     said = [f"{item['n']} {item['status']}" for item in counts] or ["nothing on record"]
     return Columns(map(one_line, said), padding=(0, 3))
+
+
+def queue_line(stats: Any) -> str:
+    """How old the queue is, and how old it was in the steps of the last hour."""
+    oldest = stats["queue"]["oldest_seconds"]
+    now = "nothing waits that could start" if oldest is None else f"the first waits for {rough(oldest)}"
+    # An older server does not measure it.
+    ages = [step.get("queue_age_seconds") or 0.0 for step in stats["steps"]]
+    worst = max(ages, default=0.0)
+    return f"queue: {now}" + (f"   last hour {bars(ages)} at most {rough(worst)}" if worst >= 1 else "")
+
+
+def bars(numbers: Sequence[float]) -> str:
+    """Numbers from 0 on as a line of bars, the greatest as high as can be."""
+    greatest = max(numbers, default=0.0) or 1.0
+    return "".join(_BARS[min(len(_BARS) - 1, int(number / greatest * len(_BARS)))] for number in numbers)
 
 
 def _pools(pools: list[Any], workers: list[Any]) -> Table:
