@@ -145,6 +145,45 @@ async def test_a_signed_trigger_is_made_changed_and_given_a_new_secret(
     await page.screenshot(path=shots / "trigger.png", full_page=True)
 
 
+@pytest.mark.parametrize("kind", ["schedule", "trigger"])
+async def test_what_is_submitted_is_edited_in_the_form(
+    kind: str, watched: Watched, tailrace: Running, shots: Path
+) -> None:
+    page = watched.page
+    command = ["sh", "-c", "echo $PLACE has $INPUT_PART"]
+    execution = {"image": "busybox:local", "command": command, "env": {"PLACE": "Bonn"}, "inputs": {"part": "one"}}
+    rule = {"cron": "0 0 1 1 *"}
+    body = {
+        "schedule": {"rule": rule, "targets": [{"execution": execution}]},
+        "trigger": {"target": {"execution": execution}},
+    }
+    response = await tailrace.request("POST", f"/v1/{kind}s", json={"name": f"edited-{uuid4().hex[:8]}", **body[kind]})
+    assert response.status_code == 201, response.text
+    made = response.json()
+    await page.goto(f"/{kind}s/{made['id']}")
+    await page.get_by_role("link", name="Edit").click()
+    await page.wait_for_url(f"**/submit?{kind}={made['id']}*")
+    await expect(page.get_by_text("PLACE is not shown: give it again, or take it away.")).to_be_visible()
+    save = page.get_by_role("button", name="Save")
+    await expect(save).to_be_disabled()
+    await page.get_by_role("heading", name="Variables and secrets").click()
+    await page.get_by_label("Value of PLACE").fill("Ulm")
+    await page.get_by_role("textbox", name="Inputs").fill('{"part": "two"}')
+    await expect(page.get_by_text("It would be accepted.")).to_be_visible()
+    assert await watched.findings() == []
+    await page.screenshot(path=shots / f"{kind}-edited.png", full_page=True)
+    await save.click()
+    await page.wait_for_url(f"**/{kind}s/{made['id']}")
+    await expect(page.get_by_label("What it submits")).to_contain_text('"two"')
+    if kind == "schedule":
+        run = await tailrace.request("POST", f"/v1/schedules/{made['id']}/fire")
+        fired = run.json()["made"][0]["execution"]
+    else:
+        fired = (await tailrace.request("POST", made["address"], json={})).json()["execution"]
+    await tailrace.ended(fired)
+    assert "Ulm has two" in await tailrace.log_text(fired)
+
+
 async def filled(page: Page, command: str, *, name: str) -> None:
     """The form for any image, with a command for a shell, an input and a name."""
     await page.goto("/submit?by=image")

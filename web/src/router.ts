@@ -3,12 +3,15 @@ import { parseSearch, stringifySearch } from "./api/addresses";
 import { routes as audit } from "./audit/routes";
 import { routes as batches } from "./batches/routes";
 import { routes as executions } from "./executions/routes";
+import { routes as files } from "./files/routes";
 import { routes as home } from "./home/routes";
 import { ErrorPage } from "./layout/ErrorPage";
 import { NotFoundPage } from "./layout/NotFoundPage";
 import { nothing, root, shell } from "./layout/routes";
 import { routes as logs } from "./logs/routes";
 import { routes as methods } from "./methods/routes";
+import { routes as notifications } from "./notifications/routes";
+import { routes as retention } from "./retention/routes";
 import { routes as schedules } from "./schedules/routes";
 import { routes as secrets } from "./secrets/routes";
 import { routes as shared } from "./shared/routes";
@@ -35,6 +38,9 @@ export const router = createRouter({
       ...usage,
       ...secrets,
       ...audit,
+      ...notifications,
+      ...files,
+      ...retention,
       nothing,
     ]),
   ]),

@@ -2,10 +2,13 @@ import {
   type Icon,
   IconApps,
   IconArchive,
+  IconBell,
   IconCalendarRepeat,
   IconChartBar,
+  IconFiles,
   IconHistory,
   IconHome,
+  IconHourglass,
   IconKey,
   IconListDetails,
   IconLock,
@@ -15,11 +18,14 @@ import {
   IconWebhook,
 } from "@tabler/icons-react";
 import type { LinkProps } from "@tanstack/react-router";
+import type { Scope } from "../api/types";
 
 interface Place {
   to: NonNullable<LinkProps["to"]>;
   label: string;
   icon: Icon;
+  /** Without that there is nothing to be seen there; left out: for everybody. */
+  scope?: Scope;
 }
 
 interface Region {
@@ -34,6 +40,7 @@ export const REGIONS: Region[] = [
     places: [
       { to: "/", label: "Home", icon: IconHome },
       { to: "/executions", label: "Executions", icon: IconListDetails },
+      { to: "/batches", label: "Batches", icon: IconStack2 },
       { to: "/archive", label: "Archive", icon: IconArchive },
       { to: "/submit", label: "Submit", icon: IconPlayerPlay },
     ],
@@ -42,9 +49,16 @@ export const REGIONS: Region[] = [
     label: "Define",
     places: [
       { to: "/methods", label: "Methods", icon: IconApps },
-      { to: "/batches", label: "Batches", icon: IconStack2 },
       { to: "/schedules", label: "Schedules", icon: IconCalendarRepeat },
+      { to: "/files", label: "Files", icon: IconFiles },
       { to: "/secrets", label: "Secrets", icon: IconLock },
+    ],
+  },
+  {
+    label: "Tell",
+    places: [
+      { to: "/notifications", label: "Notifications", icon: IconBell },
+      { to: "/webhooks", label: "Webhooks", icon: IconWebhook },
     ],
   },
   {
@@ -52,9 +66,9 @@ export const REGIONS: Region[] = [
     places: [
       { to: "/workers", label: "Workers and pools", icon: IconServer2 },
       { to: "/usage", label: "Usage and quotas", icon: IconChartBar },
-      { to: "/webhooks", label: "Webhooks", icon: IconWebhook },
       { to: "/tokens", label: "Tokens", icon: IconKey },
       { to: "/audit", label: "Audit log", icon: IconHistory },
+      { to: "/retention", label: "Retention", icon: IconHourglass, scope: "admin" },
     ],
   },
 ];

@@ -11,6 +11,7 @@ import { ProblemView } from "../ui/ProblemView";
 import { RelativeTime } from "../ui/RelativeTime";
 import { StateMark } from "../ui/StateMark";
 import { Coming } from "./Coming";
+import { EditLinks } from "./EditLinks";
 import { MadeLinks } from "./MadeLinks";
 import { OVERLAPS } from "./overlaps";
 import {
@@ -72,6 +73,7 @@ export function SchedulePage() {
           <Title order={2} fz="md">
             What it submits
           </Title>
+          <EditLinks schedule={schedule} />
           <JsonView value={schedule.targets} label="What it submits" />
         </Stack>
         <NextTimes schedule={schedule} />

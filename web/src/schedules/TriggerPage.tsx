@@ -1,5 +1,5 @@
 import { Button, Group, Paper, Skeleton, Stack, Switch, Text, Title } from "@mantine/core";
-import { IconEdit, IconRefresh, IconTrash } from "@tabler/icons-react";
+import { IconEdit, IconForms, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
@@ -7,6 +7,8 @@ import { api, ask } from "../api/client";
 import type { Schemas } from "../api/types";
 import { Page } from "../layout/Page";
 import { useMay } from "../session/session";
+import { prefillOf } from "../submit/prefill";
+import { ButtonLink } from "../ui/ButtonLink";
 import { ConfirmButton } from "../ui/ConfirmButton";
 import { type Column, DataTable } from "../ui/DataTable";
 import { Fact, FactList } from "../ui/Fact";
@@ -150,6 +152,17 @@ function Settings({ trigger }: { trigger: Trigger }) {
           >
             Change
           </Button>
+          {maySubmit && prefillOf(trigger.target) && (
+            <ButtonLink
+              size="compact-md"
+              variant="default"
+              to="/submit"
+              search={{ trigger: trigger.id }}
+              leftSection={<IconForms size={16} />}
+            >
+              Edit what it submits
+            </ButtonLink>
+          )}
           <ConfirmButton
             size="compact-md"
             variant="default"

@@ -12,18 +12,28 @@ import { LimitsSection } from "./LimitsSection";
 import { ManySection } from "./ManySection";
 import { MoreSection } from "./MoreSection";
 import { ContainerSection, ProgramSection } from "./ProgramSection";
+import { hiddenIn } from "./prefill";
 import { QueueSection } from "./QueueSection";
 import { RequestPanel } from "./RequestPanel";
-import { type Body, type Draft, type Subject, targetFor } from "./requests";
+import { type Body, type Draft, type Subject, type SubmitRequest, targetFor } from "./requests";
 import { SecretsSection } from "./SecretsSection";
 import own from "./Submit.module.css";
 import { useBlocks, useDraft } from "./useDraft";
 import { useSubmission } from "./useSubmission";
 
+/** Instead of submitting: keep what the form stands for, as part of something else. */
+export interface Keep {
+  /** What stands before the names of its fields in the problems of that. */
+  prefix: string;
+  save: (request: SubmitRequest) => Promise<unknown>;
+}
+
 interface SubmitFormProps {
   subject: Subject;
   /** What it begins with. */
   initial: Body;
+  /** Besides: how many it is, and their pace. */
+  started?: Partial<Draft>;
   /** The inputs of the method; none: of an image. */
   fields: Field[] | null;
   presets: JsonObject;
@@ -32,6 +42,8 @@ interface SubmitFormProps {
   /** Said beside the rest, of a rerun: what was a secret and is not given any more. */
   besides?: (body: Body) => JsonObject;
   verb: string;
+  /** Where what the form stands for belongs, if it is not submitted now. */
+  keep?: Keep;
 }
 
 const OF_SUBMISSION = [
@@ -76,10 +88,12 @@ const OF_SUBMISSION = [
 
 /** The form of a submission: checked by the API as one types, sent once. */
 export function SubmitForm(props: SubmitFormProps) {
-  const { subject, initial, fields, presets, head, besides, verb } = props;
-  const { draft, adjust, change, changeWithin } = useDraft(initial);
-  const { blocked, block } = useBlocks();
-  const submission = useSubmission({ subject, draft, besides, blocked });
+  const { subject, initial, fields, presets, head, besides, verb, keep } = props;
+  const { draft, adjust, change, changeWithin } = useDraft(initial, props.started);
+  const { blocked: blockedBy, block } = useBlocks();
+  const unsaid = keep ? hiddenIn(draft as unknown as JsonObject) : null;
+  const blocked = blockedBy ?? (unsaid && `${unsaid} is not shown: give it again, or take it away.`);
+  const submission = useSubmission({ subject, draft, besides, blocked, keep });
   const { request, errors, wasTried, submit } = submission;
   const form: Form = {
     subject,
@@ -112,9 +126,9 @@ export function SubmitForm(props: SubmitFormProps) {
             shown={[...OF_SUBMISSION, ...(fields?.map(({ name }) => `inputs.${name}`) ?? ["inputs"])]}
             secretInputs={fields?.filter(({ kind }) => kind === "secret").map(({ name }) => name) ?? []}
             blocked={blocked}
-            verb={request.to === "batches" ? "Submit the batch" : verb}
+            verb={request.to === "batches" && !keep ? "Submit the batch" : verb}
           >
-            <LaterButtons target={targetFor(request)} disabled={blocked !== null} />
+            {!keep && <LaterButtons target={targetFor(request)} disabled={blocked !== null} />}
           </RequestPanel>
         </Box>
       </form>

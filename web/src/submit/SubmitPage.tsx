@@ -4,6 +4,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { Page } from "../layout/Page";
 import { methodsQuery } from "../methods/queries";
 import { AgainForm } from "./AgainForm";
+import { ScheduleTargetForm, TriggerTargetForm } from "./KeptForm";
 import { MethodForm } from "./MethodForm";
 import { SubmitForm } from "./SubmitForm";
 
@@ -13,12 +14,24 @@ const NOTHING = {};
 
 /** Submit by a method or an image, or run again what has ended. */
 export function SubmitPage() {
-  const { rerun, resume_from } = route.useSearch();
+  const { rerun, resume_from, schedule, target = 0, trigger } = route.useSearch();
   const again = rerun ?? resume_from;
   if (again)
     return (
       <Page title="Run again">
         <AgainForm key={again} id={again} fromCheckpoint={rerun === undefined} />
+      </Page>
+    );
+  if (schedule)
+    return (
+      <Page title="Change what is submitted">
+        <ScheduleTargetForm key={`${schedule} ${target}`} id={schedule} index={target} />
+      </Page>
+    );
+  if (trigger)
+    return (
+      <Page title="Change what is submitted">
+        <TriggerTargetForm key={trigger} id={trigger} />
       </Page>
     );
   return (

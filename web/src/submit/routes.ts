@@ -11,19 +11,25 @@ export interface SubmitSearch {
   /** The same, from its last checkpoint. */
   resume_from?: string;
   by?: "method" | "image";
+  /** What a schedule submits is edited: which of its targets. */
+  schedule?: string;
+  target?: number;
+  /** What a trigger submits is edited. */
+  trigger?: string;
 }
 
 const submit = createRoute({
   getParentRoute: () => shell,
   path: "/submit",
   validateSearch: (search: Record<string, unknown>): SubmitSearch => {
-    const { by } = search;
-    const texts = ["method", "profile", "rerun", "resume_from"].filter(
+    const { by, target } = search;
+    const texts = ["method", "profile", "rerun", "resume_from", "schedule", "trigger"].filter(
       (name) => typeof search[name] === "string",
     );
     return {
       ...Object.fromEntries(texts.map((name) => [name, search[name]])),
       ...(by === "method" || by === "image" ? { by } : {}),
+      ...(typeof target === "number" ? { target } : {}),
     };
   },
   component: lazyRouteComponent(() => import("./SubmitPage"), "SubmitPage"),

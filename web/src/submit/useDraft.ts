@@ -4,8 +4,8 @@ import { isObject } from "./json";
 import type { Body, Draft } from "./requests";
 
 /** What a form holds, and the ways to change it. */
-export function useDraft(initial: Body) {
-  const [draft, setDraft] = useState<Draft>({ body: initial, many: { as: "one" } });
+export function useDraft(initial: Body, started: Partial<Draft> = {}) {
+  const [draft, setDraft] = useState<Draft>({ many: { as: "one" }, ...started, body: initial });
   const adjust = useCallback((part: Partial<Draft>) => setDraft((before) => ({ ...before, ...part })), []);
   const change = useCallback<Form["change"]>((name, value) => {
     setDraft((before) => ({ ...before, body: { ...before.body, [name]: value } }));

@@ -6,6 +6,7 @@ import { FormErrors } from "./errors";
 import { isObject, type JsonObject } from "./json";
 import { useRehearsal } from "./rehearsal";
 import { type Body, type Draft, requestOf, type Subject } from "./requests";
+import type { Keep } from "./SubmitForm";
 import { Once, send } from "./sending";
 
 interface Submitting {
@@ -14,10 +15,11 @@ interface Submitting {
   /** Inputs beside those that the form has. */
   besides: ((body: Body) => JsonObject) | undefined;
   blocked: string | null;
+  keep: Keep | undefined;
 }
 
 /** The request that a form stands for: judged as it changes, and sent. */
-export function useSubmission({ subject, draft, besides, blocked }: Submitting) {
+export function useSubmission({ subject, draft, besides, blocked, keep }: Submitting) {
   const navigate = useNavigate();
   const [wasTried, setTried] = useState(false);
   const once = useRef(new Once());
@@ -28,7 +30,11 @@ export function useSubmission({ subject, draft, besides, blocked }: Submitting) 
   const isUntouched = subject.kind === "image" && !draft.body["image"] && !wasTried;
   const rehearsal = useRehearsal(blocked || isUntouched ? null : request);
   const sending = useMutation({
-    mutationFn: () => send(request, { key: once.current.keyFor(request) }),
+    mutationFn: async () => {
+      if (!keep) return send(request, { key: once.current.keyFor(request) });
+      await keep.save(request);
+      return null;
+    },
     onSuccess: (made) => {
       if (made) void navigate({ to: `/${made.kind}/$id`, params: { id: made.id } });
     },
@@ -39,6 +45,8 @@ export function useSubmission({ subject, draft, besides, blocked }: Submitting) 
     if (request) reset();
   }, [request, reset]);
   const refusal = rehearsal.problem ?? (sending.error ? asProblem(sending.error) : null);
+  const within = keep ? `${keep.prefix}${request.to === "batches" ? "batch" : "execution"}.` : "";
+  const prefix = `${rehearsal.problem ? "" : within}${request.prefix}`;
 
   function submit(): void {
     setTried(true);
@@ -49,7 +57,7 @@ export function useSubmission({ subject, draft, besides, blocked }: Submitting) 
     request,
     rehearsal,
     wasTried,
-    errors: FormErrors.of(refusal?.errors ?? [], request.prefix),
+    errors: FormErrors.of(refusal?.errors ?? [], prefix),
     isSending: sending.isPending,
     // What the rehearsal says as well is said once.
     problem: rehearsal.state === "refused" ? null : sending.error,
