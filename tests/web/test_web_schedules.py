@@ -166,7 +166,6 @@ async def test_what_is_submitted_is_edited_in_the_form(
     await expect(page.get_by_text("PLACE is not shown: give it again, or take it away.")).to_be_visible()
     save = page.get_by_role("button", name="Save")
     await expect(save).to_be_disabled()
-    await page.get_by_role("heading", name="Variables and secrets").click()
     await page.get_by_label("Value of PLACE").fill("Ulm")
     await page.get_by_role("textbox", name="Inputs").fill('{"part": "two"}')
     await expect(page.get_by_text("It would be accepted.")).to_be_visible()

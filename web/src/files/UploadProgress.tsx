@@ -6,7 +6,14 @@ import { spellBytes } from "../ui/Bytes";
 export function UploadProgress({ upload: { name, bytes, sent, problem, cancel } }: { upload: UploadState }) {
   if (problem)
     return (
-      <Alert color="red" variant="light" title={`${name} was not stored`} withCloseButton onClose={cancel}>
+      <Alert
+        color="red"
+        variant="light"
+        title={`${name} was not stored`}
+        withCloseButton
+        closeButtonLabel="Take this away"
+        onClose={cancel}
+      >
         {problem}
       </Alert>
     );

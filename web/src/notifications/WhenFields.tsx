@@ -8,7 +8,7 @@ import type { End, What } from "./telling";
 const WHATS: { value: What; label: string }[] = [
   { value: "ends", label: "Every end" },
   { value: "streaks", label: "Failures in a row" },
-  { value: "batches", label: "Ends of batches" },
+  { value: "batches", label: "Batches" },
 ];
 const PERS = [
   { value: "name", label: "Name" },
@@ -27,6 +27,7 @@ export function WhenFields({ draft, errors, onChange }: FieldsProps) {
   return (
     <>
       <SegmentedControl
+        size="xs"
         aria-label="When something is said"
         data={WHATS}
         value={draft.what}

@@ -24,8 +24,8 @@ export function BoundFields({ rule, errors, onChange }: BoundFieldsProps) {
   };
   return (
     <Group grow align="flex-start">
-      <DateTimePicker label="From" description="Not before" placeholder="At once" {...moment("start")} />
-      <DateTimePicker label="Until" description="Then no more" placeholder="For ever" {...moment("end")} />
+      <DateTimePicker label="From" description="Left empty: at once" {...moment("start")} />
+      <DateTimePicker label="Until" description="Left empty: for ever" {...moment("end")} />
       <NumberInput
         label="Later by up to"
         description="Seconds, each by its own"

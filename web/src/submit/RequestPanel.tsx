@@ -1,5 +1,11 @@
 import { Alert, Anchor, Button, List, SegmentedControl, Stack, Text } from "@mantine/core";
-import { IconCircleCheck, IconCircleDashed, IconCircleX, IconPlayerPlay } from "@tabler/icons-react";
+import {
+  IconCircleCheck,
+  IconCircleDashed,
+  IconCircleX,
+  IconDeviceFloppy,
+  IconPlayerPlay,
+} from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { CopyButton } from "../ui/CopyButton";
 import { ProblemView } from "../ui/ProblemView";
@@ -23,6 +29,8 @@ interface RequestPanelProps {
   /** What the button says. */
   verb: string;
   isSending: boolean;
+  /** It becomes part of something else, and is not submitted now. */
+  isKept: boolean;
   /** Why sending it failed. */
   problem: unknown;
   /** What else can be done with it, below the button. */
@@ -31,8 +39,19 @@ interface RequestPanelProps {
 
 /** Whether it would be accepted, the button, and the same request for a script. */
 export function RequestPanel(props: RequestPanelProps) {
-  const { request, rehearsal, errors, shown, secretInputs, blocked, verb, isSending, problem, children } =
-    props;
+  const {
+    request,
+    rehearsal,
+    errors,
+    shown,
+    secretInputs,
+    blocked,
+    verb,
+    isSending,
+    isKept,
+    problem,
+    children,
+  } = props;
   return (
     <Stack gap="sm">
       <Verdict rehearsal={rehearsal} errors={errors} />
@@ -43,7 +62,7 @@ export function RequestPanel(props: RequestPanelProps) {
         size="md"
         loading={isSending}
         disabled={blocked !== null}
-        leftSection={<IconPlayerPlay size={18} />}
+        leftSection={isKept ? <IconDeviceFloppy size={18} /> : <IconPlayerPlay size={18} />}
       >
         {verb}
       </Button>

@@ -5,6 +5,7 @@ import { secretsQuery } from "../secrets/queries";
 import { useBound, useForm } from "./form";
 import { isObject, type Json } from "./json";
 import { PairsField } from "./PairsField";
+import { hiddenIn } from "./prefill";
 import { AddRow, RemoveRow } from "./Rows";
 import { Section } from "./Section";
 import classes from "./Submit.module.css";
@@ -23,7 +24,7 @@ export function SecretsSection() {
       title="Variables and secrets"
       paths={["env", "secrets", "named_secrets"]}
       summary={said.join(", ")}
-      opened={count("secrets") > 0}
+      opened={count("secrets") > 0 || hiddenIn({ env: body["env"] ?? null }) !== null}
     >
       <PairsField path="env" label="Variables" parts={["NAME", "Value"]} add="Variable" />
       <PairsField

@@ -126,6 +126,7 @@ export function SubmitForm(props: SubmitFormProps) {
             shown={[...OF_SUBMISSION, ...(fields?.map(({ name }) => `inputs.${name}`) ?? ["inputs"])]}
             secretInputs={fields?.filter(({ kind }) => kind === "secret").map(({ name }) => name) ?? []}
             blocked={blocked}
+            isKept={keep !== undefined}
             verb={request.to === "batches" && !keep ? "Submit the batch" : verb}
           >
             {!keep && <LaterButtons target={targetFor(request)} disabled={blocked !== null} />}
