@@ -85,3 +85,28 @@ async def test_what_is_kept_how_long_is_for_administrators(
         await phone.page.goto("/retention")
         await expect(phone.page.get_by_text("This is for administrators")).to_be_visible()
         assert phone.complaints == []
+
+
+async def test_an_execution_is_taken_in_from_a_bundle(
+    watched: Watched, tailrace: Running, tmp_path: Path, shots: Path
+) -> None:
+    page = watched.page
+    execution = await tailrace.submit("echo", "taken along", name="far travelled")
+    await tailrace.ended(execution)
+    bundle = await tailrace.request("GET", f"/v1/executions/{execution}/bundle")
+    (tmp_path / "bundle.zip").write_bytes(bundle.content)
+    await page.goto("/archive")
+    await settled(page)
+    file = page.locator("input[type=file]")
+    await file.set_input_files(tmp_path / "bundle.zip")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_text("bundle.zip was not stored")).to_be_visible()
+    await expect(dialog.get_by_text("here already")).to_be_visible()
+    assert await watched.findings() == []
+    await page.screenshot(path=shots / "import-refused.png")
+    await dialog.get_by_role("alert").get_by_role("button").click()
+    await tailrace.request("DELETE", f"/v1/executions/{execution}")
+    await file.set_input_files(tmp_path / "bundle.zip")
+    await page.wait_for_url(f"**/executions/{execution}")
+    await expect(page.get_by_text("taken along")).to_be_visible()
+    watched.complaints[:] = [said for said in watched.complaints if "409" not in said]

@@ -12,6 +12,7 @@ import { ColumnsMenu } from "./ColumnsMenu";
 import { COLUMNS, USUAL } from "./columns";
 import { ExecutionCard } from "./ExecutionCard";
 import { Filters, Narrowed } from "./Filters";
+import { ImportButton } from "./ImportButton";
 import classes from "./List.module.css";
 import { useExecutionList } from "./list";
 import { StatusFilter } from "./StatusFilter";
@@ -55,7 +56,15 @@ export function ListPage({ shelf, title, search, onSearch }: ListPageProps) {
   );
 
   return (
-    <Page title={title} actions={<SubmitButton />}>
+    <Page
+      title={title}
+      actions={
+        <>
+          <ImportButton />
+          <SubmitButton />
+        </>
+      }
+    >
       <div className={classes.list}>
         <StatusFilter
           shelf={shelf}

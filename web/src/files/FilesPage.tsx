@@ -2,8 +2,10 @@ import { Button, FileButton, Skeleton, Text } from "@mantine/core";
 import { IconFiles, IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { useRef } from "react";
 import { Page } from "../layout/Page";
 import { useMay } from "../session/session";
+import { upload as sendFile } from "../submit/uploading";
 import { useUpload } from "../submit/useUpload";
 import { DataTable } from "../ui/DataTable";
 import { EmptyState } from "../ui/EmptyState";
@@ -23,8 +25,9 @@ export function FilesPage() {
   const navigate = route.useNavigate();
   const client = useQueryClient();
   const maySubmit = useMay("submit");
+  const reset = useRef<() => void>(null);
   const query = useInfiniteQuery(filesQuery(name));
-  const { upload, start } = useUpload((file) => {
+  const { upload, start } = useUpload(sendFile, (file) => {
     say(`${file.name} is kept.`);
     void client.invalidateQueries({ queryKey: FILES });
   });
@@ -36,7 +39,14 @@ export function FilesPage() {
       }
       actions={
         maySubmit && (
-          <FileButton onChange={(file) => file && start(file)}>
+          <FileButton
+            resetRef={reset}
+            onChange={(file) => {
+              if (file) start(file);
+              // The same one may be chosen once more.
+              reset.current?.();
+            }}
+          >
             {(props) => (
               <Button {...props} leftSection={<IconUpload size={16} />} disabled={upload !== null}>
                 Upload a file

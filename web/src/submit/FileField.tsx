@@ -16,6 +16,7 @@ import { ChooseFile } from "./ChooseFile";
 import { useBlock } from "./form";
 import { isObject, type Json, type JsonObject } from "./json";
 import classes from "./Submit.module.css";
+import { upload as sendFile } from "./uploading";
 import { useUpload } from "./useUpload";
 
 interface FileFieldProps {
@@ -46,7 +47,7 @@ export function FileField(props: FileFieldProps) {
     setWay(null);
   }
 
-  const { upload, start } = useUpload(choose);
+  const { upload, start } = useUpload(sendFile, choose);
   useBlock(id, upload && !upload.problem ? `${label} is being uploaded.` : null);
 
   const content = upload ? (

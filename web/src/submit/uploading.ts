@@ -1,17 +1,27 @@
 import { ProblemError, problemOf, unreachable } from "../api/problem";
-import type { Schemas } from "../api/types";
+import type { Execution, Schemas } from "../api/types";
 import { sessionEnded } from "../session/login";
 
-export interface Upload {
+export interface Upload<Made> {
   /** The record, once all of it is stored. Rejected with `ProblemError`, and with `AbortError` after `cancel`. */
-  done: Promise<Schemas["FileView"]>;
+  done: Promise<Made>;
   cancel(): void;
 }
 
-/** Send a file to the store as it is. `onProgress` is told the bytes that were sent; `fetch` could not tell. */
-export function upload(file: File, onProgress: (bytes: number) => void): Upload {
+/** Begins to send a file; `onProgress` is told the bytes that were sent. */
+export type Send<Made> = (file: File, onProgress: (bytes: number) => void) => Upload<Made>;
+
+/** To the store, as it is. */
+export const upload: Send<Schemas["FileView"]> = (file, onProgress) =>
+  post(`/v1/files?name=${encodeURIComponent(plainName(file.name))}`, file, onProgress);
+
+/** A bundle, of which an execution becomes. */
+export const uploadBundle: Send<Execution> = (file, onProgress) => post("/v1/imports", file, onProgress);
+
+/** A file as the body of a request, with its progress, which `fetch` could not tell. */
+function post<Made>(path: string, file: File, onProgress: (bytes: number) => void): Upload<Made> {
   const request = new XMLHttpRequest();
-  const done = new Promise<Schemas["FileView"]>((resolve, reject) => {
+  const done = new Promise<Made>((resolve, reject) => {
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => {
       const answer = new Response(request.responseText, {
@@ -19,7 +29,7 @@ export function upload(file: File, onProgress: (bytes: number) => void): Upload 
         statusText: request.statusText,
         headers: { "X-Request-Id": request.getResponseHeader("X-Request-Id") ?? "" },
       });
-      if (answer.ok) resolve(JSON.parse(request.responseText) as Schemas["FileView"]);
+      if (answer.ok) resolve(JSON.parse(request.responseText) as Made);
       else {
         if (answer.status === 401) sessionEnded();
         void problemOf(answer).then(reject);
@@ -27,7 +37,7 @@ export function upload(file: File, onProgress: (bytes: number) => void): Upload 
     };
     request.onerror = () => reject(unreachable());
     request.onabort = () => reject(new DOMException("Canceled", "AbortError"));
-    request.open("POST", `/v1/files?name=${encodeURIComponent(plainName(file.name))}`);
+    request.open("POST", path);
     if (file.type) request.setRequestHeader("Content-Type", file.type);
     request.send(file);
   });

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import type { Schemas } from "../api/types";
-import { isCanceled, reasonOf, type Upload, upload } from "./uploading";
+import { isCanceled, reasonOf, type Send, type Upload } from "./uploading";
 
 export interface UploadState {
   name: string;
@@ -13,14 +12,14 @@ export interface UploadState {
 }
 
 /** One upload at a time, with its progress. It is given up with the page that began it. */
-export function useUpload(onDone: (file: Schemas["FileView"]) => void) {
+export function useUpload<Made>(send: Send<Made>, onDone: (made: Made) => void) {
   const [state, setState] = useState<Omit<UploadState, "cancel"> | null>(null);
-  const current = useRef<Upload | null>(null);
+  const current = useRef<Upload<Made> | null>(null);
   useEffect(() => () => current.current?.cancel(), []);
 
   function start(file: File): void {
     setState({ name: file.name, bytes: file.size, sent: 0, problem: null });
-    const begun = upload(file, (sent) =>
+    const begun = send(file, (sent) =>
       setState((state) => state && { ...state, sent: Math.min(sent, file.size) }),
     );
     current.current = begun;
