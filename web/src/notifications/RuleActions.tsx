@@ -1,19 +1,12 @@
 import { Button, Menu } from "@mantine/core";
-import {
-  IconChevronDown,
-  IconEdit,
-  IconPlayerPause,
-  IconPlayerPlay,
-  IconSend,
-  IconTrash,
-} from "@tabler/icons-react";
+import { IconEdit, IconPlayerPause, IconPlayerPlay, IconSend } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import type { Schemas } from "../api/types";
 import { useMay } from "../session/session";
-import { ask as confirm } from "../ui/ConfirmButton";
+import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { NOTIFICATIONS } from "./queries";
 import { RuleDialog } from "./RuleDialog";
@@ -60,38 +53,22 @@ export function RuleActions({ rule }: { rule: Rule }) {
       >
         Send a test
       </Button>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button variant="default" loading={toggle.isPending} rightSection={<IconChevronDown size={16} />}>
-            More
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
-            Change
-          </Menu.Item>
-          <Menu.Item
-            leftSection={rule.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
-            onClick={() => toggle.mutate(!rule.enabled)}
-          >
-            {rule.enabled ? "Disable" : "Enable"}
-          </Menu.Item>
-          <Menu.Item
-            color="red"
-            leftSection={<IconTrash size={16} />}
-            onClick={() =>
-              confirm({
-                question: "Delete this rule?",
-                consequence: "The log of what it has said goes, too.",
-                confirm: "Delete",
-                onConfirm: remove,
-              })
-            }
-          >
-            Delete
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <MoreMenu loading={toggle.isPending}>
+        <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
+          Change
+        </Menu.Item>
+        <Menu.Item
+          leftSection={rule.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
+          onClick={() => toggle.mutate(!rule.enabled)}
+        >
+          {rule.enabled ? "Disable" : "Enable"}
+        </Menu.Item>
+        <DeleteItem
+          question="Delete this rule?"
+          consequence="The log of what it has said goes, too."
+          onConfirm={remove}
+        />
+      </MoreMenu>
       {isEditing && <RuleDialog rule={rule} onClose={() => setEditing(false)} />}
     </>
   );
