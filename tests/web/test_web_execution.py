@@ -161,6 +161,7 @@ async def test_two_people_who_change_the_same_are_told_of_each_other(
     await page.get_by_label("Note", exact=True).fill("mine")
     await elsewhere(name="theirs", labels={"team": "a"})
     await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await expect(page.get_by_role("heading", level=1)).to_have_text("theirs")
     record = await tailrace.execution(held)
     assert (record["note"], record["labels"]) == ("mine", {"team": "a"})
