@@ -61,7 +61,7 @@ EXECUTION: Example = {
     "named_secrets": {},
     "inputs": {"rows": 100},
     "files": {"rows.csv": {"text": "a,b\n1,2\n"}},
-    "workdir": "/srv",
+    "workdir": None,
     "user": None,
     "stop_signal": "SIGTERM",
     "network": "none",

@@ -23,7 +23,7 @@ ELSEWHERE = {
     "mailtos://ann:password@smtp.example.com?": "mailto://127.0.0.1:9999?from=tailrace@example.com&",
 }
 # Of a record, what another installation, or another day, says otherwise.
-VARYING = {"id", "image_id", "image_digest", "expires_at", "deadline", "links", "retention", "log"}
+VARYING = {"id", "image_id", "image_digest", "expires_at", "deadline", "links", "retention", "log", "revision"}
 VARYING_ENDS = ("_at", "_seconds")
 
 
@@ -147,7 +147,9 @@ class Reader:
     async def look_at_everything(self) -> None:
         """What there is a GET for, as the page asks for it."""
         for operation in self.operations:
-            path = await self.path_of(operation) if operation.method == "get" else None
+            # What a share shows of itself, only who has one may ask.
+            asked = operation.method == "get" and operation.id != "get_share"
+            path = await self.path_of(operation) if asked else None
             if path is not None:
                 answer = await self.installation.request("GET", path, params=operation.query)
                 if not answer.is_success:
