@@ -21,7 +21,7 @@ from app.logs.tail import LATE_SECONDS, CaughtUp, Ended, Item, Notice
 # A live reader waits so long for the rest of a line, of which the records behind it wait too.
 HOLD_SECONDS = 2.0
 # So often a reader learns how far their search has come, if it finds nothing.
-CURSOR_EVERY = 5.0
+CURSOR_EVERY = 1.0
 
 
 class MoreReason(StrEnum):

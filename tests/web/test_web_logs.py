@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from support.browsing import PHONE, logged_in
 from support.eventually import eventually
+from support.fault_proxy import fault_proxy
 from support.own import StartOwn
 from support.running import Running
 
@@ -146,6 +149,42 @@ async def test_no_line_is_missing_or_doubled_over_a_restart_of_the_api(browser: 
         await tailrace.ended(execution)
         await expect(connection_of(page)).to_have_text("Complete")
         assert await copied(page) == (await tailrace.log_text(execution, streams="stdout,stderr,system")).rstrip("\n")
+
+
+async def test_a_machine_that_slept_goes_on_at_the_exact_line(browser: Browser, tailrace: Running) -> None:
+    """Its connection is dead, and nobody has told it."""
+    api = ("127.0.0.1", urlsplit(tailrace.url).port or 0)
+    async with fault_proxy(("127.0.0.1", 0), api) as line:
+        far = replace(tailrace, url=f"http://127.0.0.1:{line.port}")
+        async with logged_in(browser, far, permissions=["clipboard-read", "clipboard-write"]) as watched:
+            page = watched.page
+            await page.clock.install()
+            execution = await tailrace.submit("sh", "-c", TICKS % 100_000)
+            await page.goto(address(execution))
+            await expect(lines_of(page)).to_contain_text(TICKING)
+            session = await page.context.new_cdp_session(page)
+            await session.send("Page.setWebLifecycleState", {"state": "frozen"})
+            await line.swallow()
+            known = await written(tailrace, execution)
+            await eventually(lambda: has_written(tailrace, execution, known + 100))
+            await tailrace.cancel(execution)
+            await tailrace.ended(execution)
+            await line.heal()
+            await session.send("Page.setWebLifecycleState", {"state": "active"})
+            # That it hears nothing is no sign: programs may be silent.
+            await expect(connection_of(page)).to_have_text("Live")
+            await page.clock.fast_forward("01:00:00")
+            await expect(connection_of(page)).to_have_text("Complete")
+            whole = await tailrace.log_text(execution, streams="stdout,stderr,system")
+            assert await copied(page) == whole.rstrip("\n")
+
+
+async def written(tailrace: Running, execution: str) -> int:
+    return int((await tailrace.execution(execution))["log"]["lines"])
+
+
+async def has_written(tailrace: Running, execution: str, lines: int) -> bool:
+    return await written(tailrace, execution) > lines
 
 
 async def test_a_burst_leaves_the_page_to_its_reader(browser: Browser, reading: Page, tailrace: Running) -> None:
@@ -286,6 +325,19 @@ async def test_lines_have_addresses_and_can_be_taken_along(reading: Page, haysta
     await page.get_by_role("button", name="Copy a link to it").click()
     await expect(page.get_by_text("Link copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == page.url
+    # The same by keys: one line less, and from where it began on up.
+    await page.keyboard.press("K")
+    await expect(chosen).to_have_count(4)
+    await page.keyboard.press("c")
+    await expect(page.get_by_text("4 lines copied")).to_be_visible()
+    await page.keyboard.press("j")
+    await expect(page.get_by_role("status", name="Chosen lines")).to_have_text("Line 1504")
+    for _ in range(60):
+        await page.keyboard.press("k")
+    await expect(page.get_by_role("status", name="Chosen lines")).to_have_text("Line 1444")
+    await expect(chosen).to_be_in_viewport()
+    await page.keyboard.press("Escape")
+    await expect(chosen).to_have_count(0)
 
     await page.get_by_role("button", name="Jump to a time").click()
     await page.get_by_role("textbox", name="Jump to a time").fill("tomorrow")

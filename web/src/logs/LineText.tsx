@@ -1,18 +1,19 @@
-import type { Span } from "./ansi";
-import { spansOf } from "./ansi";
+import { type Span, type Style, spansOf } from "./ansi";
 import { drawn } from "./colors";
 import classes from "./lines.module.css";
 import { markedSpans, type Piece } from "./matching";
 
 interface LineTextProps {
   text: string;
+  /** What was on before it. */
+  style: Style | null;
   /** What is marked in it. */
   expression: RegExp | null;
 }
 
 /** A line with its colours, and with its matches marked. */
-export function LineText({ text, expression }: LineTextProps) {
-  const pieces = markedSpans(spansOf(text), expression);
+export function LineText({ text, style, expression }: LineTextProps) {
+  const pieces = markedSpans(spansOf(text, style), expression);
   const [only] = pieces;
   if (pieces.length === 1 && only && !only.style && !only.marked) return only.text;
   let at = 0;

@@ -35,6 +35,7 @@ export const LogLine = memo(function LogLine(props: LogLineProps) {
       data-seq={row.seq}
       data-stream={stream}
       data-selected={isSelected || undefined}
+      aria-current={isSelected || undefined}
       data-match={isMatch || undefined}
       data-current={isCurrent || undefined}
     >
@@ -66,7 +67,11 @@ function Words({ row, expression, isExpanded, onExpand }: LogLineProps & { row: 
     <>
       {says && <span className={classes.said}>{says}</span>}
       {row.part && <span className={classes.part}>↪ </span>}
-      <LineText text={rest > 0 ? row.text.slice(0, SHOWN_CHARS) : row.text} expression={expression} />
+      <LineText
+        text={rest > 0 ? row.text.slice(0, SHOWN_CHARS) : row.text}
+        style={row.style}
+        expression={expression}
+      />
       {rest > 0 && (
         <button type="button" className={classes.rest} onClick={() => onExpand(row.seq)}>
           … {rest.toLocaleString("en")} more characters

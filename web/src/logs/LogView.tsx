@@ -51,7 +51,7 @@ export function LogView({ executionId, isPage = false }: LogViewProps) {
     if (understood || !only) narrow(understood);
   }, [understood, only]);
   const expression = useMemo(() => pattern && expressionOf(pattern), [pattern]);
-  const { selected, choose, clear } = useSelection(store);
+  const { selected, choose, step, clear } = useSelection(store);
   const firstLine = store.rows.find((row) => row.kind === "line");
   const start = Date.parse(execution?.started_at ?? "") || (firstLine?.kind === "line" ? firstLine.at : 0);
 
@@ -80,6 +80,11 @@ export function LogView({ executionId, isPage = false }: LogViewProps) {
     End: () => store.follow(),
     f: toggleFollow,
     w: wrap,
+    j: () => step(true, false),
+    k: () => step(false, false),
+    J: () => step(true, true),
+    K: () => step(false, true),
+    ...(selected && { c: copySelected, Escape: clear }),
   });
 
   return (

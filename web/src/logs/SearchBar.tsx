@@ -1,4 +1,4 @@
-import { ActionIcon, Text, TextInput, Tooltip } from "@mantine/core";
+import { ActionIcon, Loader, Text, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import {
   IconChevronDown,
@@ -58,6 +58,7 @@ export function SearchBar({ field, search, only, onOnly, onPattern, onGo, onLeav
   }
 
   const problem = search?.problem ?? null;
+  const isEmpty = search?.isWhole === true && search.found.length === 0;
   return (
     <search className={classes.search}>
       <TextInput
@@ -95,10 +96,11 @@ export function SearchBar({ field, search, only, onOnly, onPattern, onGo, onLeav
           <Text fz="xs" className="tabular" role="status" aria-label="Matches">
             {countOf(search)}
           </Text>
-          <Way label="Previous match (p)" isOff={search.found.length === 0} onGo={() => onGo(true)}>
+          {search.isGoing && <Loader size={12} aria-hidden />}
+          <Way label="Previous match (p)" isOff={isEmpty} onGo={() => onGo(true)}>
             <IconChevronUp size={16} />
           </Way>
-          <Way label="Next match (n)" isOff={search.found.length === 0} onGo={() => onGo(false)}>
+          <Way label="Next match (n)" isOff={isEmpty} onGo={() => onGo(false)}>
             <IconChevronDown size={16} />
           </Way>
           <Way label="End the search" isOff={false} onGo={clear}>
@@ -152,9 +154,12 @@ function Way({ label, isOff, onGo, children }: WayProps) {
 }
 
 /** `3 of 120`, or how many there are so far. */
-function countOf({ found, place, isWhole, hasMore }: Search): string {
+function countOf({ found, place, isWhole, hasMore, share }: Search): string {
   const count = hasMore ? `${MOST_MATCHES.toLocaleString("en")}+` : found.length.toLocaleString("en");
-  if (!isWhole && !hasMore) return found.length === 0 ? "Searching…" : `${count} so far…`;
+  if (!isWhole && !hasMore) {
+    const far = `${Math.floor(share * 100)} %`;
+    return found.length === 0 ? `Searching… ${far}` : `${count} so far… ${far}`;
+  }
   if (found.length === 0) return "No match";
   return place === null
     ? `${count} ${found.length === 1 ? "match" : "matches"}`

@@ -43,7 +43,7 @@ export function StatusLine({ store, execution, selected, onCopy, onClear, link }
           {word}
         </span>
       </Tooltip>
-      <span className="tabular">
+      <span className={selected ? `tabular ${classes.wide}` : "tabular"}>
         {!following && <span className={classes.wide}>{seen.first.toLocaleString("en")} of </span>}
         {newest.toLocaleString("en")} {newest === 1 ? "line" : "lines"}
       </span>
@@ -52,7 +52,7 @@ export function StatusLine({ store, execution, selected, onCopy, onClear, link }
       <Doubts execution={execution} />
       {selected && (
         <span className={classes.selection}>
-          <span className="tabular">
+          <span className="tabular" role="status" aria-label="Chosen lines">
             {selected.from === selected.to
               ? `Line ${selected.from}`
               : `Lines ${selected.from}–${selected.to}`}

@@ -17,6 +17,12 @@ const KEYS = [
   ["G", "end"],
   ["f", "follow"],
   ["w", "wrap"],
+  ["j", "choose the line below"],
+  ["k", "choose the line above"],
+  ["J", "choose down to there, too"],
+  ["K", "choose up to there, too"],
+  ["c", "copy what is chosen"],
+  ["Esc", "choose nothing"],
 ] as const;
 
 /** How lines are shown, and the keys. */

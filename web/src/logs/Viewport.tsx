@@ -66,6 +66,8 @@ export function Viewport(props: ViewportProps) {
           onScroll={onScroll}
           onWheel={(event) => onTurn(event.deltaY < 0)}
           onTouchMove={() => onTurn(true)}
+          // What is marked with the mouse is not to run away.
+          onPointerMove={(event) => event.buttons === 1 && store.pause()}
         >
           <span className={classes.probe} data-probe aria-hidden />
           <div className={classes.content} style={{ height: seen.height }}>

@@ -1,10 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { spansOf } from "./ansi";
+import { spansOf, styleAfter } from "./ansi";
 import { drawn, luminance, rgbOf } from "./colors";
 
 describe("colours of a line", () => {
   it("is one span without any", () => {
     expect(spansOf("a\x07b")).toEqual([{ text: "ab", style: null }]);
+  });
+
+  it("begins with what was on before", () => {
+    const before = styleAfter("\x1b[31mred", null);
+    expect(before).toEqual({ color: 1 });
+    expect(spansOf("on \x1b[39moff", before)).toEqual([
+      { text: "on ", style: { color: 1 } },
+      { text: "off", style: null },
+    ]);
+    expect(spansOf("on", before)).toEqual([{ text: "on", style: { color: 1 } }]);
+    expect(styleAfter("\x1b[mplain", before)).toBeNull();
   });
 
   it("begins and ends where the sequences say", () => {

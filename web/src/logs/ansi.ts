@@ -26,11 +26,12 @@ const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f-\x8f]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it begins with one
 const SGR = /^(?:\x1b\[|\x9b)([\d;:]*)m$/;
 
-/** A line with its colours; escape sequences that say anything else are dropped, and control characters. */
-export function spansOf(text: string): Span[] {
-  if (!hasEscapes(text)) return [{ text: text.replace(CONTROLS, ""), style: null }];
+/** A line with its colours, which begins in those that were on before it; escape sequences that say anything else are
+ * dropped, and control characters. */
+export function spansOf(text: string, before: Style | null = null): Span[] {
+  if (!hasEscapes(text)) return [{ text: text.replace(CONTROLS, ""), style: before }];
   const spans: Span[] = [];
-  let style: Style = {};
+  let style = before ?? {};
   let at = 0;
   const add = (end: number) => {
     const piece = text.slice(at, end).replace(CONTROLS, "");
@@ -42,11 +43,28 @@ export function spansOf(text: string): Span[] {
   for (const found of escapesOf(text)) {
     add(found.index ?? 0);
     at = (found.index ?? 0) + found[0].length;
-    const sgr = SGR.exec(found[0]);
-    if (sgr) style = styled(style, sgr[1] ?? "");
+    style = afterSequence(style, found[0]);
   }
   add(text.length);
   return spans;
+}
+
+/** What is on after a text, where that was on before it; null is nothing. */
+export function styleAfter(text: string, before: Style | null): Style | null {
+  if (!hasEscapes(text)) return before;
+  let style = before ?? {};
+  for (const [sequence] of escapesOf(text)) style = afterSequence(style, sequence);
+  return isPlain(style) ? null : style;
+}
+
+/** Whether they look alike. */
+export function isSameStyle(one: Style | null, other: Style | null): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
+function afterSequence(style: Style, sequence: string): Style {
+  const sgr = SGR.exec(sequence);
+  return sgr ? styled(style, sgr[1] ?? "") : style;
 }
 
 function isPlain(style: Style): boolean {

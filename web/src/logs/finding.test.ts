@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { spansOf } from "./ansi";
 import { expressionOf, markedSpans } from "./matching";
 import { localTime, relativeTime, sinceOf } from "./moment";
-import { extendedTo, hashOfLines, linesOfHash } from "./permalink";
+import { hashOfLines, linesBetween, linesOfHash } from "./permalink";
 import { firstAfter } from "./search";
 
 describe("matches in a line", () => {
@@ -47,9 +47,8 @@ describe("permalinks", () => {
   });
 
   it("grow in both directions", () => {
-    expect(extendedTo(null, 5)).toEqual({ from: 5, to: 5 });
-    expect(extendedTo({ from: 5, to: 9 }, 2)).toEqual({ from: 2, to: 9 });
-    expect(extendedTo({ from: 5, to: 9 }, 7)).toEqual({ from: 5, to: 7 });
+    expect(linesBetween(5, 5)).toEqual({ from: 5, to: 5 });
+    expect(linesBetween(9, 5)).toEqual({ from: 5, to: 9 });
   });
 });
 

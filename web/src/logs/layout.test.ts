@@ -3,14 +3,17 @@ import { Layout, seqAtShare, thumbOf } from "./layout";
 import { type Row, rowOf } from "./rows";
 
 const rows: Row[] = Array.from({ length: 1000 }, (_, index) =>
-  rowOf({
-    kind: "record",
-    seq: index + 1,
-    at: 0,
-    stream: "stdout",
-    text: "x".repeat(index % 25),
-    continues: false,
-  }),
+  rowOf(
+    {
+      kind: "record",
+      seq: index + 1,
+      at: 0,
+      stream: "stdout",
+      text: "x".repeat(index % 25),
+      continues: false,
+    },
+    null,
+  ),
 );
 
 describe.each([

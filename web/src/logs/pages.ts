@@ -1,12 +1,13 @@
 import { api, ask } from "../api/client";
 import { type Item, lastOf, type More, pageOf } from "./frames";
-import { type LogQuery, parametersOf } from "./query";
+import { isNarrowed, type LogQuery, parametersOf } from "./query";
 import { Segment } from "./segment";
 
 /** Records of one request. */
 export const PAGE = 1_000;
 
-interface Places {
+/** Which records: as the API takes it. */
+export interface Places {
   after?: number;
   before?: number;
   tail?: number;
@@ -45,7 +46,7 @@ export async function readBefore(
     page = await read(execution, query, { after: page.more.after, before }, signal);
     items.push(...page.items);
   }
-  const segment = new Segment(firstSeq(items));
+  const segment = new Segment(firstSeq(items), isNarrowed(query));
   segment.append(items, before - 1);
   return segment;
 }
@@ -66,7 +67,7 @@ export async function readAfter(
   const places: Places = { after, limit: PAGE, ...(before && { before }) };
   const { items, more } = await read(execution, query, places, signal);
   const end = before ? before - 1 : Math.max(after, newest, ...items.slice(-1).map(lastOf));
-  const segment = new Segment(after + 1);
+  const segment = new Segment(after + 1, isNarrowed(query));
   segment.append(items, more ? more.after : end);
   return segment;
 }

@@ -15,16 +15,14 @@ export function includes({ from, to }: Lines, row: Row): boolean {
 export function linesOfHash(hash: string): Lines | null {
   const found = /^#?(?:trs_[\w-]+\/)?L(\d{1,15})(?:-L?(\d{1,15}))?$/.exec(hash);
   if (!found) return null;
-  const [one, other] = [Number(found[1]), Number(found[2] ?? found[1])];
-  return { from: Math.max(1, Math.min(one, other)), to: Math.max(1, one, other) };
+  return linesBetween(Math.max(1, Number(found[1])), Math.max(1, Number(found[2] ?? found[1])));
 }
 
 export function hashOfLines({ from, to }: Lines): string {
   return from === to ? `L${from}` : `L${from}-L${to}`;
 }
 
-/** The lines between one that was chosen and another that is chosen with shift. */
-export function extendedTo(lines: Lines | null, seq: number): Lines {
-  if (!lines) return { from: seq, to: seq };
-  return seq < lines.from ? { from: seq, to: lines.to } : { from: lines.from, to: seq };
+/** The lines between two, in either order. */
+export function linesBetween(one: number, other: number): Lines {
+  return { from: Math.min(one, other), to: Math.max(one, other) };
 }

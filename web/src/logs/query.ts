@@ -21,6 +21,11 @@ export interface LogQuery {
 
 export const EVERYTHING: LogQuery = { streams: STREAMS, level: null, pattern: null };
 
+/** Whether lines are left out of their streams. */
+export function isNarrowed({ level, pattern }: LogQuery): boolean {
+  return level !== null || pattern !== null;
+}
+
 /** As parameters of the API. */
 export interface Parameters {
   streams: string;
@@ -38,8 +43,8 @@ export function parametersOf({ streams, level, pattern }: LogQuery): Parameters 
 }
 
 /** Whether every record is wanted, so that they can be counted by their seqs. */
-export function isEverything({ streams, level, pattern }: LogQuery): boolean {
-  return streams.length === STREAMS.length && !level && !pattern;
+export function isEverything(query: LogQuery): boolean {
+  return query.streams.length === STREAMS.length && !isNarrowed(query);
 }
 
 interface Shape {

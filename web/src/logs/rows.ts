@@ -1,3 +1,4 @@
+import { type Style, styleAfter } from "./ansi";
 import { drawsOver, lastState, stripEscapes } from "./content";
 import type { Gap, LogRecord, Stream } from "./frames";
 
@@ -16,6 +17,8 @@ export interface LineRow {
   at: number;
   stream: Stream;
   text: string;
+  /** What the lines before it have left on. */
+  style: Style | null;
   /** Characters that are seen. */
   cells: number;
   /** Whether more of it may come. */
@@ -36,11 +39,24 @@ export interface GapRow {
 
 export type Row = LineRow | GapRow;
 
-export function rowOf(record: LogRecord, part = false): LineRow {
+export function rowOf(record: LogRecord, before: Style | null, part = false): LineRow {
   const { seq, at, stream, continues } = record;
   const text = lastState(record.text, continues);
+  const style = styleOfRest(record.text, text, before);
   const redraws = drawsOver(record.text);
-  return { kind: "line", seq, last: seq, at, stream, text, cells: cellsOf(text), continues, redraws, part };
+  return {
+    kind: "line",
+    seq,
+    last: seq,
+    at,
+    stream,
+    text,
+    style,
+    cells: cellsOf(text),
+    continues,
+    redraws,
+    part,
+  };
 }
 
 /** A row, and what follows in its line: a record, or a row that began in the middle of it. */
@@ -52,6 +68,7 @@ export function extended(row: LineRow, next: LogRecord | LineRow): LineRow {
     ...row,
     last: next.kind === "line" ? next.last : next.seq,
     text,
+    style: next.kind === "line" && redraws ? next.style : styleOfRest(said, text, row.style),
     cells: cellsOf(text),
     continues: next.continues,
     redraws: row.redraws || redraws || drawsOver(said),
@@ -90,6 +107,12 @@ export function sentenceOf({ seq, last, reason }: GapRow): string {
   if (reason === "engine_log_rotated") return `Some lines are missing: ${because}.`;
   if (seq === last) return `Line ${seq.toLocaleString("en")} is missing: ${because}.`;
   return `Lines ${seq.toLocaleString("en")}–${last.toLocaleString("en")} are missing: ${because}.`;
+}
+
+/** In what begins what is left of a line that was written over. */
+function styleOfRest(said: string, rest: string, before: Style | null): Style | null {
+  if (rest === said) return before;
+  return styleAfter(said.slice(0, said.lastIndexOf(rest.replace(/\r$/, ""))), before);
 }
 
 function cellsOf(text: string): number {

@@ -41,8 +41,8 @@ export function useScroll(element: RefObject<HTMLDivElement | null>, store: LogS
   if (store.focus && store.focus !== focused.current) {
     const { seq, align } = store.focus;
     const row = rows[store.placeOf(seq)];
-    const above = align === "center" ? Math.max(0, size.height / 2 - LINE_HEIGHT) : 0;
-    anchor.current = { seq: row?.seq ?? seq, offset: -above };
+    const above = align === "nearest" ? room(store.placeOf(seq)) : align === "center" ? middle() : 0;
+    if (above !== null) anchor.current = { seq: row?.seq ?? seq, offset: -above };
     // Until it is there, what comes may be nearer.
     if (store.covers(seq) && size.height > 0) focused.current = store.focus;
   }
@@ -56,6 +56,18 @@ export function useScroll(element: RefObject<HTMLDivElement | null>, store: LogS
     top: layout.topOf(Math.max(0, top - OVERSCAN)),
     height: layout.height,
   };
+
+  function middle(): number {
+    return Math.max(0, size.height / 2 - LINE_HEIGHT);
+  }
+
+  /** Pixels that are to be above a row so that it is in sight; null if it is. */
+  function room(index: number): number | null {
+    const now = layout.topOf(store.placeOf(anchor.current.seq)) + anchor.current.offset;
+    const [begin, end] = [layout.topOf(index), layout.topOf(index + 1)];
+    if (begin < now) return 0;
+    return end > now + size.height ? size.height - (end - begin) : null;
+  }
 
   function placeAt(y: number): Place {
     const index = latest.current.indexAt(y);

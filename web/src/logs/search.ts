@@ -1,6 +1,6 @@
 import { asProblem, ProblemError } from "../api/problem";
 import type { Item, Stream } from "./frames";
-import { read } from "./pages";
+import { type Places, read } from "./pages";
 import type { LogQuery, Pattern } from "./query";
 import { Tail } from "./tail";
 
@@ -22,8 +22,11 @@ export class Search {
   problem: ProblemError | null = null;
   /** The line that was gone to last. */
   current: number | null = null;
+  /** Whether the way to the next one is being looked for. */
+  isGoing = false;
 
   #reached = 0;
+  readonly #reading = new AbortController();
   readonly #goesOn = new Map<Stream, boolean>();
   readonly #tail: Tail;
   readonly #query: LogQuery;
@@ -85,6 +88,12 @@ export class Search {
   stop(): void {
     this.isStopped = true;
     this.#tail.stop();
+    this.#reading.abort();
+  }
+
+  /** How much of the log was searched, 0 to 1. */
+  get share(): number {
+    return this.newest > 0 ? Math.min(1, this.#reached / this.newest) : 0;
   }
 
   has(seq: number): boolean {
@@ -110,11 +119,14 @@ export class Search {
 
   async #goTo(find: () => Promise<number | null>): Promise<number | null> {
     if (!(await this.#understood)) return null;
+    this.isGoing = true;
+    this.#tell();
     try {
       this.current = await find();
     } catch (error) {
-      this.problem = asProblem(error);
+      if (!this.isStopped) this.problem = asProblem(error);
     }
+    this.isGoing = false;
     this.#tell();
     return this.current;
   }
@@ -126,12 +138,16 @@ export class Search {
     if (this.isWhole && !this.hasMore) return null;
     if (backwards) {
       const places = from === Number.MAX_SAFE_INTEGER ? { tail: 1 } : { before: from, tail: 1 };
-      return firstSeq((await read(this.execution, this.#query, places)).items);
+      return firstSeq((await this.#read(places)).items);
     }
-    let page = await read(this.execution, this.#query, { after: from, limit: 1 });
+    let page = await this.#read({ after: from, limit: 1 });
     while (page.items.every((item) => item.kind === "gap") && page.more)
-      page = await read(this.execution, this.#query, { after: page.more.after, limit: 1 });
+      page = await this.#read({ after: page.more.after, limit: 1 });
     return firstSeq(page.items);
+  }
+
+  #read(places: Places): ReturnType<typeof read> {
+    return read(this.execution, this.#query, places, this.#reading.signal);
   }
 
   #take(items: readonly Item[], after: number): void {

@@ -25,18 +25,18 @@ function shown(of: Segment): [number, string][] {
   return of.rows.map((row) => [row.seq, plainText(row)]);
 }
 
-/** A log of two streams with cut lines, a progress bar and a gap. */
+/** A log of two streams with cut lines, colours that are left on, a progress bar and a gap. */
 const LOG: Item[] = [
   record(1, "queued", { stream: "system" }),
   record(2, "name? ", { continues: true }),
-  record(3, "oops", { stream: "stderr" }),
-  record(4, "Ada"),
+  record(3, "\x1b[31moops", { stream: "stderr" }),
+  record(4, "Ada \x1b[1;32mLovelace"),
   record(5, " 10%\r", { stream: "stderr", continues: true }),
   record(6, "between"),
   record(7, " 20%\r 30%\r", { stream: "stderr", continues: true }),
   record(8, "begun ", { continues: true }),
   record(9, " 40%\r", { stream: "stderr", continues: true }),
-  record(10, "and ended"),
+  record(10, "and\x1b[22m ended"),
   record(11, "done", { stream: "stderr" }),
   { kind: "gap", from: 12, to: 40, reason: "log_limit" },
   record(41, "after the gap"),
@@ -47,7 +47,7 @@ describe("rows of a log", () => {
   it("joins what belongs to one line, and shows the last state of what was written over", () => {
     expect(shown(segment(1, LOG))).toEqual([
       [1, "queued"],
-      [2, "name? Ada"],
+      [2, "name? Ada Lovelace"],
       [3, "oops"],
       [5, "done"],
       [6, "between"],
@@ -67,6 +67,28 @@ describe("rows of a log", () => {
       joined.append([record(43, " and the rest")]);
       expect(joined.rows.at(-1)).toMatchObject({ seq: 42, last: 43, text: "half a line and the rest" });
     }
+  });
+
+  it("goes on in the colours that a line has left on, until they are turned off or lines are missing", () => {
+    const styles = segment(1, LOG).rows.map((row) => (row.kind === "line" ? row.style : "gap"));
+    const [green, red] = [{ bold: true, color: 2 }, { color: 1 }];
+    expect(styles).toEqual([null, null, null, red, green, green, "gap", null, null]);
+    const cut = segment(1, LOG.slice(0, 4)).followedBy(segment(5, LOG.slice(4, 10)));
+    cut.append([record(11, "on"), record(12, "\x1b[moff"), record(13, "still")]);
+    expect(cut.rows.slice(-3)).toMatchObject([
+      { style: { color: 2 } },
+      { style: { color: 2 } },
+      { style: null },
+    ]);
+  });
+
+  it("begins each line without colours where lines between them are left out", () => {
+    const narrowed = new Segment(1, true);
+    narrowed.append([record(1, "\x1b[31mred ", { continues: true }), record(5, "red"), record(9, "plain")]);
+    expect(narrowed.rows).toMatchObject([{ text: "\x1b[31mred red" }, { text: "plain", style: null }]);
+    const behind = new Segment(10, true);
+    behind.append([record(10, "plain")]);
+    expect(narrowed.followedBy(behind).rows.at(-1)).toMatchObject({ style: null });
   });
 
   it("takes nothing twice", () => {

@@ -1,3 +1,4 @@
+import { isSameStyle, type Style, styleAfter } from "./ansi";
 import type { Item, LogRecord, Stream } from "./frames";
 import { extended, gapRowOf, joinedGap, type LineRow, ROW_CHARS, type Row, rowOf } from "./rows";
 
@@ -6,13 +7,19 @@ export class Segment {
   #rows: Row[] = [];
   /** Of each stream the row that goes on. */
   #open = new Map<Stream, LineRow>();
+  /** Of each stream the colours that are on at its end. */
+  #styles = new Map<Stream, Style>();
   #chars = 0;
   #widest = 0;
+  to: number;
 
+  /** Where lines are left out, it is not known what they would have left on: then each begins without colours. */
   constructor(
     public from: number,
-    public to = from - 1,
-  ) {}
+    private readonly isNarrowed = false,
+  ) {
+    this.to = from - 1;
+  }
 
   get rows(): readonly Row[] {
     return this.#rows;
@@ -35,6 +42,7 @@ export class Segment {
         if (item.seq > this.to) this.#take(item);
       } else if (item.to > this.to) {
         this.#open.clear();
+        this.#styles.clear();
         this.#push(gapRowOf({ ...item, from: Math.max(item.from, this.to + 1) }));
         this.to = item.to;
       }
@@ -42,9 +50,12 @@ export class Segment {
     this.to = Math.max(this.to, to);
   }
 
-  /** The two as one; the other begins where this one ends. Lines that were cut between them are joined. */
-  followedBy(next: Segment): Segment {
-    const joined = new Segment(this.from, next.to);
+  /** The two as one; the other begins where this one ends. Lines that were cut between them are joined, and colours
+   * that were on go on. */
+  followedBy(behind: Segment): Segment {
+    const next = behind.#begunIn(this.#styles);
+    const joined = new Segment(this.from, this.isNarrowed);
+    joined.to = next.to;
     const heads = new Set<Row>();
     const open = new Map(next.#open);
     const rows = this.#rows.slice();
@@ -62,6 +73,7 @@ export class Segment {
     for (const row of rows) joined.#push(row);
     for (const row of next.#rows) if (!heads.has(row)) joined.#push(row);
     joined.#open = open;
+    joined.#styles = next.#styles;
     return joined;
   }
 
@@ -93,16 +105,13 @@ export class Segment {
     const dropped = this.#rows.splice(count || keep);
     this.#forget(dropped);
     this.#open.clear();
+    for (const row of dropped.toReversed()) if (row.kind === "line") this.#turn(row.stream, row.style);
     this.to = (dropped[0]?.seq ?? this.to + 1) - 1;
   }
 
   /** The last rows of it, as a segment of their own. */
   tail(keep: number): Segment {
-    const copy = new Segment(this.from, this.to);
-    copy.#rows = this.#rows.slice();
-    copy.#chars = this.#chars;
-    copy.#widest = this.#widest;
-    copy.#open = new Map(this.#open);
+    const copy = this.#copy();
     copy.dropHead(keep);
     return copy;
   }
@@ -122,8 +131,52 @@ export class Segment {
     return Math.max(0, low - 1);
   }
 
+  #copy(): Segment {
+    const copy = new Segment(this.from, this.isNarrowed);
+    copy.to = this.to;
+    copy.#rows = this.#rows.slice();
+    copy.#chars = this.#chars;
+    copy.#widest = this.#widest;
+    copy.#open = new Map(this.#open);
+    copy.#styles = new Map(this.#styles);
+    return copy;
+  }
+
+  /** The same, where colours were on at its beginning. */
+  #begunIn(styles: ReadonlyMap<Stream, Style>): Segment {
+    if (styles.size === 0) return this;
+    const copy = this.#copy();
+    for (const [stream, style] of styles) copy.#begin(stream, style);
+    return copy;
+  }
+
+  #begin(stream: Stream, style: Style): void {
+    let on: Style | null = style;
+    for (const [place, row] of this.#rows.entries()) {
+      if (row.kind === "gap") return;
+      if (row.stream !== stream) continue;
+      // From here on it is as it was.
+      if (isSameStyle(row.style, on)) return;
+      const begun: LineRow = { ...row, style: on };
+      this.#rows[place] = begun;
+      if (this.#open.get(stream) === row) this.#open.set(stream, begun);
+      on = this.#leftBy(row, on);
+    }
+    this.#turn(stream, on);
+  }
+
+  #leftBy({ text, continues }: LineRow | LogRecord, before: Style | null): Style | null {
+    return this.isNarrowed && !continues ? null : styleAfter(text, before);
+  }
+
+  #turn(stream: Stream, on: Style | null): void {
+    if (on) this.#styles.set(stream, on);
+    else this.#styles.delete(stream);
+  }
+
   #take(record: LogRecord): void {
     const before = this.#open.get(record.stream);
+    const style = this.#styles.get(record.stream) ?? null;
     let row: LineRow;
     const place = before && before.text.length <= ROW_CHARS ? this.placeOf(before.seq) : -1;
     if (before && this.#rows[place] === before) {
@@ -132,11 +185,12 @@ export class Segment {
       this.#chars += row.text.length - before.text.length;
       this.#widest = Math.max(this.#widest, row.cells);
     } else {
-      row = rowOf(record, before !== undefined);
+      row = rowOf(record, style, before !== undefined);
       this.#push(row);
     }
     if (row.continues) this.#open.set(record.stream, row);
     else if (before) this.#open.delete(record.stream);
+    this.#turn(record.stream, this.#leftBy(record, style));
     this.to = record.seq;
   }
 

@@ -1,21 +1,28 @@
 import { useLocation, useRouter } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef } from "react";
 import { keepingKey } from "../session/guest";
-import { extendedTo, hashOfLines, type Lines, linesOfHash } from "./permalink";
+import { hashOfLines, type Lines, linesBetween, linesOfHash } from "./permalink";
 import type { LogStore } from "./store";
+
+/** Where a range began to be chosen, and where it ends for now. */
+interface Ends {
+  anchor: number;
+  head: number;
+}
 
 /** The lines that the address names after `#`; whoever comes with one is led there. */
 export function useSelection(store: LogStore) {
   const router = useRouter();
   const hash = useLocation({ select: (location) => location.hash });
   const selected = linesOfHash(hash);
-  const latest = useRef(selected);
+  const ends = useRef<Ends | null>(null);
   const own = useRef<string | null>(null);
   useEffect(() => {
-    latest.current = linesOfHash(hash);
-    const isNew = own.current !== hash;
+    if (own.current === hash) return;
     own.current = hash;
-    if (isNew && latest.current) void store.goTo(latest.current.from);
+    const named = linesOfHash(hash);
+    ends.current = named && { anchor: named.from, head: named.to };
+    if (named) void store.goTo(named.from);
   }, [hash, store]);
 
   const select = useCallback(
@@ -34,8 +41,28 @@ export function useSelection(store: LogStore) {
     [router],
   );
   const choose = useCallback(
-    (seq: number, extend: boolean) => select(extendedTo(extend ? latest.current : null, seq)),
+    (seq: number, extend: boolean) => {
+      const anchor = (extend && ends.current?.anchor) || seq;
+      ends.current = { anchor, head: seq };
+      select(linesBetween(anchor, seq));
+    },
     [select],
   );
-  return { selected, choose, clear: useCallback(() => select(null), [select]) };
+  /** Choose the line below or above; the first time one that is in sight. */
+  const step = useCallback(
+    (down: boolean, extend: boolean) => {
+      const { first, last } = store.seen;
+      const head = ends.current?.head;
+      const seq =
+        head === undefined || !store.covers(head) ? (down ? first : last) : store.besides(head, down);
+      choose(store.rows[store.placeOf(seq)]?.seq ?? seq, extend);
+      store.show(seq);
+    },
+    [store, choose],
+  );
+  const clear = useCallback(() => {
+    ends.current = null;
+    select(null);
+  }, [select]);
+  return { selected, choose, step, clear };
 }

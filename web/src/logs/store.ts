@@ -2,7 +2,7 @@ import { asProblem, ProblemError } from "../api/problem";
 import { hasEnded, type Status } from "../api/types";
 import type { End, Item } from "./frames";
 import { PAGE, readAfter, readBefore } from "./pages";
-import type { LogQuery } from "./query";
+import { isNarrowed, type LogQuery } from "./query";
 import type { Row } from "./rows";
 import { Segment } from "./segment";
 import { type Connection, Tail, type TailHandlers } from "./tail";
@@ -25,7 +25,7 @@ const LONGEST_REST = 400;
 /** Where the view is to go. Each is another object. */
 export interface Focus {
   seq: number;
-  align: "start" | "center";
+  align: "start" | "center" | "nearest";
 }
 
 /** A window of a log, and its end as it comes; independent of how it is shown. It tells listeners that it has changed. */
@@ -138,7 +138,10 @@ export class LogStore implements TailHandlers {
   /** Which rows are seen: near an edge more is read. */
   look(first: number, last: number): void {
     this.#place = first;
-    this.seen = { first: this.rows[first]?.seq ?? 1, last: this.rows[last]?.last ?? 1 };
+    const seen = { first: this.rows[first]?.seq ?? 1, last: this.rows[last]?.last ?? 1 };
+    // Who shows that is drawn before the rows are in their place.
+    if (seen.first !== this.seen.first || seen.last !== this.seen.last) this.#schedule();
+    this.seen = seen;
     if (this.loading || this.problem || !this.#begun) return;
     const count = this.rows.length;
     // Of long rows there are few.
@@ -152,6 +155,17 @@ export class LogStore implements TailHandlers {
     this.problem = null;
     if (this.connection === "refused") this.#tail.start();
     this.#tell();
+  }
+
+  /** The line below another, or above it, of those that are in the window. */
+  besides(seq: number, down: boolean): number {
+    return this.rows[this.placeOf(seq) + (down ? 1 : -1)]?.seq ?? seq;
+  }
+
+  /** Have a line of the window in sight. */
+  show(seq: number): void {
+    this.pause();
+    this.#focus(seq, "nearest");
   }
 
   /** Show a line, or the one before it that is there. */
@@ -180,7 +194,7 @@ export class LogStore implements TailHandlers {
   }
 
   onBegin(after: number, status: Status): void {
-    const live = new Segment(after + 1);
+    const live = new Segment(after + 1, isNarrowed(this.query));
     if (this.isAttached) this.#shown = live;
     this.#live = live;
     this.#begun = true;
