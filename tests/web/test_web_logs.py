@@ -218,50 +218,6 @@ async def test_a_burst_leaves_the_page_to_its_reader(browser: Browser, reading: 
     assert (await shown_numbers(page))[0] == 1
 
 
-async def test_a_long_log_opens_at_its_end_as_fast_as_a_short_one(reading: Page, tailrace: Running) -> None:
-    page = reading
-    line = "x" * 1_000
-    limits = {"log_bytes": "1GiB"}
-    long = await tailrace.submit("sh", "-c", f"yes {line} | head -100000", limits=limits)
-    short = await tailrace.submit("sh", "-c", f"yes {line} | head -100")
-    assert (await tailrace.ended(long))["log"]["bytes"] > 100_000_000
-    await tailrace.ended(short)
-    took: dict[str, list[float]] = {long: [], short: []}
-    for execution in (short, long) * 3:
-        await page.goto(address(execution))
-        await expect(lines_of(page)).to_contain_text("Ended, ok")
-        took[execution].append(await page.evaluate("performance.now()"))
-    assert min(took[long]) < 4 * min(took[short]), took
-
-    newest = (await shown_numbers(page))[-1]
-    bar = page.get_by_role("scrollbar", name="Whole log")
-    box = await bar.bounding_box()
-    assert newest > 100_000
-    assert box is not None
-    await page.mouse.click(box["x"] + 5, box["y"] + box["height"] / 2)
-    await eventually(lambda: is_about(page, newest // 2))
-    # On from there, over the edges of what was read.
-    await lines_of(page).hover()
-    for _ in range(30):
-        await page.mouse.wheel(0, 2_000)
-    await eventually(lambda: has_passed(page, newest // 2 + 1_500))
-    numbers = await shown_numbers(page)
-    assert numbers == list(range(numbers[0], numbers[-1] + 1))
-    await page.keyboard.press("End")
-    await expect(lines_of(page)).to_contain_text("Ended, ok")
-
-
-async def is_about(page: Page, wanted: int) -> bool:
-    numbers = await shown_numbers(page)
-    return bool(numbers) and abs(numbers[0] - wanted) < wanted / 20
-
-
-async def has_passed(page: Page, number: int) -> bool:
-    await page.mouse.wheel(0, 500)
-    numbers = await shown_numbers(page)
-    return bool(numbers) and numbers[0] > number
-
-
 @pytest.fixture(scope="module")
 async def haystack(tailrace: Running) -> str:
     """A log of several pages that has ended."""
