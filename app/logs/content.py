@@ -47,9 +47,12 @@ def last_state(text: str, *, open_ended: bool = False) -> str:
     """What is left of a line that returned to its beginning, once or more. One that is `open_ended` may do so again."""
     if "\r" not in text:
         return text
-    body = text.rstrip("\r")
-    rest = "\r" if open_ended and len(body) < len(text) else ""
-    return next((state for state in reversed(body.split("\r")) if _draws(state)), "") + rest
+    *before, last = text.split("\r")
+    if _draws(last):
+        return last
+    state = next((state for state in reversed(before) if _draws(state)), "")
+    # What draws nothing yet, such as a colour, is the beginning of what is drawn next.
+    return f"{state}\r{last}" if open_ended else state
 
 
 def draws_over(text: str) -> bool:

@@ -3,7 +3,7 @@
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.logs.content import ESCAPE_CHARS, Stripper, draws_over, last_state, strip_escapes
@@ -82,6 +82,7 @@ def test_the_last_state_of_a_line_is_what_it_shows(text: str, state: str) -> Non
 
 
 @given(st.lists(st.lists(pieces, max_size=4).map("".join), max_size=6))
+@example(["\rold\r\x1b[31m", "new"])
 def test_states_can_be_forgotten_as_soon_as_something_is_drawn_over_them(texts: list[str]) -> None:
     whole = list(accumulate(texts))
     held = ""

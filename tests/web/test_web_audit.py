@@ -14,7 +14,7 @@ from support.browsing import Watched, fits_a_phone_in_the_dark, logged_in, settl
 from support.running import Running
 from support.tokens import another_user
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_who_did_what_is_found_and_taken_along(

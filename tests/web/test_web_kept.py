@@ -12,7 +12,7 @@ from support.browsing import PHONE, Watched, fits_a_phone_in_the_dark, logged_in
 from support.running import Running
 from support.tokens import another_user
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_a_file_is_uploaded_used_taken_along_and_deleted(

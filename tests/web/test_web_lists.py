@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from support.browsing import PHONE, Watched, logged_in
 from support.running import Running
@@ -53,6 +54,45 @@ async def test_what_happens_is_shown_without_being_asked_for(page: Page, tailrac
     await expect(mine).to_contain_text("Canceled")
     await page.reload()
     await expect(mine).to_contain_text("Canceled by admin")
+
+
+async def test_what_happens_while_a_list_is_fetched_stays(page: Page, tailrace: Running, mark: str) -> None:
+    # More of the first page end than are fetched one by one, and not at its head: nothing but events tells of them.
+    items = [{"name": f"{mark}-{number}", "labels": {"ends": str(50 <= number < 120)}} for number in range(250)]
+    made = await tailrace.request(
+        "POST", "/v1/batches", json={"defaults": {"image": "busybox:local", "hold": True}, "items": items}
+    )
+    assert made.status_code == 201, made.text
+    batch = made.json()["id"]
+    await page.goto(f"/executions?batch={batch}")
+    await expect(page.get_by_text("200 shown, more below")).to_be_visible()
+    answered, page_may_come, all_may_come = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        if "cursor" in route.request.url:
+            answered.set()
+            await page_may_come.wait()
+        else:
+            await all_may_come.wait()
+        await route.fulfill(response=answer)
+
+    await page.route(re.compile("/v1/executions[?/]"), late)
+    await page.evaluate("""() => {
+        const list = document.querySelector('section[aria-label="Executions"]');
+        list.scrollTop = list.scrollHeight;
+    }""")
+    await answered.wait()
+    body = {"batch": batch, "label": {"ends": "True"}}
+    canceled = await tailrace.request("POST", "/v1/executions:cancel", json=body)
+    assert len(canceled.json()["items"]) == 70, canceled.text
+    await expect(row(page, f"{mark}-63")).to_contain_text("Canceled")
+    page_may_come.set()
+    await expect(page.get_by_text("250 shown")).to_be_visible()
+    await expect(row(page, f"{mark}-63")).to_contain_text("Canceled")
+    all_may_come.set()
+    await page.unroute_all(behavior="wait")
+    await expect(row(page, f"{mark}-63")).to_contain_text("Canceled")
 
 
 async def test_what_is_chosen_is_archived_restored_and_deleted_and_comes_back_by_undo(

@@ -17,7 +17,7 @@ from playwright.async_api import CDPSession, Page, expect
 from support.browsing import Watched
 from support.running import Running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 FEW, MANY, ENDING = 200, 10_000, 3_000
 FRAMES = 60

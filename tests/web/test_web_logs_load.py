@@ -22,7 +22,7 @@ from support.eventually import eventually
 from support.replaying import Replay
 from support.running import Running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 Record = Callable[[str, object], None]
 

@@ -12,7 +12,7 @@ from support.eventually import eventually
 from support.mailbox import receiving_mail
 from support.own import StartOwn
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_somebody_is_told_by_mail_that_it_failed(

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from support.browsing import Watched, fits_a_phone_in_the_dark
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def test_what_the_form_has_is_submitted_by_the_clock(

@@ -12,7 +12,7 @@ from support.browsing import Watched, fits_a_phone_in_the_dark, logged_in
 from support.running import Running
 from support.tokens import another_user
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 SCRIPT = 'cd /tailrace/secrets; echo "it has $(cat * | wc -c) bytes"; cat *'
 

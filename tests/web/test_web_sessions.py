@@ -11,7 +11,7 @@ from playwright.async_api import Browser, expect
 from support.browsing import PHONE, Watched, logged_in
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 
 async def token_of(tailrace: Running, owner: str) -> str:

@@ -17,7 +17,7 @@ from support.browsing import DESKTOP, PATIENCE, PHONE, Watched, logged_in
 from support.own import StartOwn
 from support.running import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 TICKS = 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo "tick $i"; sleep 0.1; done'
 LEAVE = r"""

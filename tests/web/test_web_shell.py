@@ -66,7 +66,7 @@ async def test_a_phone_has_all_of_it_behind_a_button(browser: Browser, tailrace:
     async with logged_in(browser, tailrace, viewport=PHONE, has_touch=True) as watched:
         page = watched.page
         await page.goto("/")
-        links = page.get_by_role("navigation").get_by_role("link")
+        links = page.get_by_role("navigation", name="Pages").get_by_role("link")
         await expect(links).to_have_count(0)
         await page.get_by_role("button", name="Navigation").click()
         await links.first.press("Escape")

@@ -4,8 +4,8 @@ import { api, ask } from "../api/client";
 import { asProblem } from "../api/problem";
 import { type Execution, hasEnded } from "../api/types";
 import type { Happening } from "../live/frames";
-import { settled, useHappenings } from "../live/live";
-import { listKey, type Pages } from "./cache";
+import { gatherHappenings, settled, useHappenings } from "../live/live";
+import { gathered, listKey, type Pages, pagesAfter } from "./cache";
 import { headOrder, mergedHead, withRecords } from "./merging";
 import { archivedOf, belongs, type ListSearch, type Shelf } from "./search";
 
@@ -21,11 +21,25 @@ const ONE_BY_ONE = 12;
 export function useExecutionList(shelf: Shelf, search: ListSearch) {
   const client = useQueryClient();
   const key = useMemo(() => listKey(shelf, search), [shelf, search]);
+  // What is fetched takes the place of what is there, and may be older than what happened meanwhile.
+  const retell = useCallback(
+    (happenings: readonly Happening[]) => {
+      const stays = (record: Execution) => belongs(record, search, shelf);
+      client.setQueryData<Pages>(key, (data) => data && pagesAfter(data, gathered(happenings), stays));
+    },
+    [client, key, search, shelf],
+  );
   const query = useInfiniteQuery({
     queryKey: key,
     queryFn: async ({ pageParam, signal }) => {
       await settled();
-      return fetchPage(shelf, search, { cursor: pageParam, signal });
+      const meanwhile = gatherHappenings();
+      try {
+        return await fetchPage(shelf, search, { cursor: pageParam, signal });
+      } finally {
+        // Once the page is in the list.
+        setTimeout(() => retell(meanwhile()));
+      }
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
@@ -36,22 +50,29 @@ export function useExecutionList(shelf: Shelf, search: ListSearch) {
 
   const keep = useCallback(
     async (stale: Stale) => {
-      const order = headOrder(search);
-      if (stale.head > 0 && order) {
-        const head = await fetchPage(shelf, search, { limit: stale.head });
-        client.setQueryData<Pages>(key, (data) => data && mergedHead(data, head, order));
+      const meanwhile = gatherHappenings();
+      try {
+        const order = headOrder(search);
+        if (stale.head > 0 && order) {
+          const head = await fetchPage(shelf, search, { limit: stale.head });
+          client.setQueryData<Pages>(key, (data) => data && mergedHead(data, head, order));
+        }
+        const known = new Set(
+          client.getQueryData<Pages>(key)?.pages.flatMap(({ items }) => items.map(({ id }) => id)),
+        );
+        const shown = [...stale.ids].filter((id) => known.has(id)).slice(-ONE_BY_ONE);
+        const records = new Map(
+          await Promise.all(shown.map(async (id) => [id, await fetchOne(id)] as const)),
+        );
+        for (const [id, record] of records) {
+          if (record && !belongs(record, search, shelf)) records.set(id, null);
+        }
+        client.setQueryData<Pages>(key, (data) => data && withRecords(data, records));
+      } finally {
+        retell(meanwhile());
       }
-      const known = new Set(
-        client.getQueryData<Pages>(key)?.pages.flatMap(({ items }) => items.map(({ id }) => id)),
-      );
-      const shown = [...stale.ids].filter((id) => known.has(id)).slice(-ONE_BY_ONE);
-      const records = new Map(await Promise.all(shown.map(async (id) => [id, await fetchOne(id)] as const)));
-      for (const [id, record] of records) {
-        if (record && !belongs(record, search, shelf)) records.set(id, null);
-      }
-      client.setQueryData<Pages>(key, (data) => data && withRecords(data, records));
     },
-    [client, key, search, shelf],
+    [client, key, search, shelf, retell],
   );
   useKeeping(keep);
 
@@ -67,18 +88,27 @@ interface Stale {
 
 const nothing = (): Stale => ({ head: 0, ids: new Set() });
 
-/** Calls `keep` soon after something happened that frames do not tell all of, and once at the start. */
+/**
+ * Calls `keep` soon after something happened that frames do not tell all of, and once at the start. Never again before
+ * it has ended: answers that overtake each other would bring back what is old.
+ */
 function useKeeping(keep: (stale: Stale) => Promise<void>): void {
   const stale = useRef(nothing());
   const timer = useRef(0);
   const latest = useRef(keep);
+  const isKeeping = useRef(false);
   const soon = useCallback(() => {
     timer.current ||= window.setTimeout(() => {
       timer.current = 0;
+      if (isKeeping.current) return soon();
+      isKeeping.current = true;
       const now = stale.current;
       stale.current = nothing();
       // What cannot be fetched now is fetched when the next thing happens, or the connection is back.
-      void latest.current(now).catch(() => undefined);
+      const done = latest.current(now).catch(() => undefined);
+      void done.then(() => {
+        isKeeping.current = false;
+      });
     }, EVERY);
   }, []);
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { AppShell, Burger, Group, Text } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
+import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { Link, Outlet, useRouter } from "@tanstack/react-router";
-import { type KeyboardEvent, useEffect, useRef } from "react";
+import { useEffect, useRef } from "react";
 import mark from "../favicon.svg";
 import { LoginAgain } from "../session/LoginAgain";
 import { isFocusLost } from "../ui/focus";
@@ -17,11 +17,11 @@ export function Shell() {
   const [opened, { toggle, close }] = useDisclosure();
   const burger = useRef<HTMLButtonElement>(null);
   useFocusOnNewPages();
-  function leave({ key }: KeyboardEvent): void {
-    if (key !== "Escape" || !opened) return;
+  function leave(): void {
     close();
     burger.current?.focus();
   }
+  useHotkeys(opened ? [["Escape", leave]] : []);
 
   return (
     <AppShell
@@ -57,7 +57,7 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar className={classes.navbar} mod={{ opened }} p="xs" onKeyDown={leave}>
+      <AppShell.Navbar className={classes.navbar} mod={{ opened }} p="xs">
         <Navigation onGo={close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>

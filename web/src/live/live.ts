@@ -46,6 +46,17 @@ export function useConnection(): Connection {
   return useSyncExternalStore(feed.subscribe, () => feed.connection);
 }
 
+/** Begin to gather what happens; what is returned ends that, and has all of it. */
+export function gatherHappenings(): () => Happening[] {
+  const gathered: Happening[] = [];
+  const gather = (happenings: Happening[]) => void gathered.push(...happenings);
+  handlers.add(gather);
+  return () => {
+    handlers.delete(gather);
+    return gathered;
+  };
+}
+
 /** Hear of what happens while a component is shown, several at a time; executions in the cache are kept without this. */
 export function useHappenings(handle: (happenings: Happening[]) => void): void {
   const latest = useRef(handle);
