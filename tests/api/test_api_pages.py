@@ -47,7 +47,7 @@ async def test_a_page_runs_what_is_written_in_it_and_nothing_else(path: str, ano
     assert (allowed["default-src"], allowed["frame-ancestors"], allowed["form-action"]) == (["'none'"],) * 3
     assert not re.findall(r"unsafe|http|\*", page.headers["content-security-policy"])
     inline = re.findall(r"<script>", page.text)
-    assert len([source for source in allowed["script-src"] if source.startswith("'sha256-")]) == len(inline) == 1
+    assert len([source for source in allowed["script-src"] if source.startswith("'sha256-")]) == len(inline) > 0
     assert not re.findall(r"https?://|[\"']//|\son\w+=|\sstyle=", page.text)
 
 
