@@ -8,6 +8,8 @@ from playwright.async_api import Browser, Page, expect
 from support.browsing import DESKTOP, PATIENCE, PHONE, Watched
 from support.running import Running
 
+pytestmark = pytest.mark.browser
+
 
 async def execute(page: Page, tag: str, operation: str, *, file: Path | None = None) -> str:
     """Press *Execute* for an operation, with all as it stands there; the status of the answer."""
