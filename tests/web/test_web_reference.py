@@ -44,7 +44,7 @@ async def test_examples_can_be_sent_by_whoever_is_logged_in(
     assert await execute(page, "schedules", "preview_rule") == "200"
     assert await execute(page, "secrets", "put_secret") in {"200", "201"}
     await page.screenshot(path=shots / "reference.png", full_page=True)
-    (newest,) = [each async for each in tailrace.api.list(limit=1)]
+    newest = await anext(aiter(tailrace.api.list()))
     assert newest["name"] == "first"
     assert (await tailrace.ended(newest.id))["status"] == "succeeded"
 
