@@ -1,11 +1,12 @@
 import { Button, Menu } from "@mantine/core";
-import { IconEdit, IconPlayerPause, IconPlayerPlay, IconSend } from "@tabler/icons-react";
+import { IconEdit, IconSend } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import type { Schemas } from "../api/types";
 import { useMay } from "../session/session";
+import { EnableItem } from "../ui/EnableItem";
 import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { NOTIFICATIONS } from "./queries";
@@ -57,12 +58,7 @@ export function RuleActions({ rule }: { rule: Rule }) {
         <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
           Change
         </Menu.Item>
-        <Menu.Item
-          leftSection={rule.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
-          onClick={() => toggle.mutate(!rule.enabled)}
-        >
-          {rule.enabled ? "Disable" : "Enable"}
-        </Menu.Item>
+        <EnableItem enabled={rule.enabled} onChange={toggle.mutate} />
         <DeleteItem
           question="Delete this rule?"
           consequence="The log of what it has said goes, too."

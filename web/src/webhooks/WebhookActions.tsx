@@ -1,11 +1,12 @@
 import { Button, Menu } from "@mantine/core";
-import { IconEdit, IconPlayerPause, IconPlayerPlay, IconRefresh, IconSend } from "@tabler/icons-react";
+import { IconEdit, IconRefresh, IconSend } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { api, ask } from "../api/client";
 import { useMay } from "../session/session";
 import { ask as confirm } from "../ui/ConfirmButton";
+import { EnableItem } from "../ui/EnableItem";
 import { DeleteItem, MoreMenu } from "../ui/MoreMenu";
 import { say, showProblem } from "../ui/notify";
 import { WEBHOOKS } from "./queries";
@@ -61,12 +62,7 @@ export function WebhookActions({ webhook }: { webhook: Webhook }) {
         <Menu.Item leftSection={<IconEdit size={16} />} onClick={() => setEditing(true)}>
           Change
         </Menu.Item>
-        <Menu.Item
-          leftSection={webhook.enabled ? <IconPlayerPause size={16} /> : <IconPlayerPlay size={16} />}
-          onClick={() => toggle.mutate(!webhook.enabled)}
-        >
-          {webhook.enabled ? "Disable" : "Enable"}
-        </Menu.Item>
+        <EnableItem enabled={webhook.enabled} onChange={toggle.mutate} />
         <Menu.Item
           leftSection={<IconRefresh size={16} />}
           onClick={() =>

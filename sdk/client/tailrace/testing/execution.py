@@ -203,7 +203,6 @@ class Execution(Owned):
     def record(self, *, alone: bool = False) -> dict[str, Any]:
         """As the API shows it; `alone` with what lies ahead."""
         own = f"/v1/executions/{self.id}"
-        left_queue = self.started_at or self.finished_at
         return {
             "id": self.id,
             **{name: self.spec[name] for name in _OF_SPEC},
@@ -234,15 +233,8 @@ class Execution(Owned):
             "result": self.result,
             "exit_code": self.exit_code,
             "oom_killed": self.oom_killed,
-            "deadline": written(self.deadline),
-            "created_at": written(self.created_at),
-            "queued_at": written(self.queued_at),
-            "started_at": written(self.started_at),
-            "finished_at": written(self.finished_at),
-            "updated_at": written(self.updated_at),
+            **self._times(),
             "revision": self.revision,
-            "queue_seconds": seconds(self.queued_at, left_queue),
-            "run_seconds": seconds(self.started_at, self.finished_at),
             "lineage": {
                 "resumed_from": self.resumed_from,
                 "rerun_of": self.rerun_of,
@@ -261,6 +253,19 @@ class Execution(Owned):
                 **{name: f"{own}/{name}" for name in _LINKS},
                 "reruns": f"/v1/executions?rerun_of={self.id}&archived=any",
             },
+        }
+
+    def _times(self) -> dict[str, Any]:
+        """When what happened to it, and for how long."""
+        return {
+            "deadline": written(self.deadline),
+            "created_at": written(self.created_at),
+            "queued_at": written(self.queued_at),
+            "started_at": written(self.started_at),
+            "finished_at": written(self.finished_at),
+            "updated_at": written(self.updated_at),
+            "queue_seconds": seconds(self.queued_at, self.started_at or self.finished_at),
+            "run_seconds": seconds(self.started_at, self.finished_at),
         }
 
     def _left(self) -> dict[str, Any]:
